@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Calls of keel/frame.h: ranges checked here, the rest is core's.
+ */
+#include "calls.h"
+#include "core/frame.h"
+#include "core/segment.h"
+#include "reference.h"
+#include "resolve.h"
+
+#define SEGMENT_FRAMES_MAX    (UINT64_C(1) << 20)
+#define SEGMENT_ALIGNMENT_MAX (UINT64_C(1) << 18)
+
+_Static_assert(KEEL_PAGE_SIZE == HAL_PAGE_SIZE, "one page size");
+_Static_assert(KEEL_REFERENCES_MAX == REF_HANDLES_MAX, "the documented limit is the real one");
+
+static bool range_fits(uint64_t offset, size_t size, uint64_t room)
+{
+    return offset <= room && size <= room - offset;
+}
+
+keel_status_t call_frame_alloc(uint64_t *frame)
+{
+    return frame_create(frame);
+}
+
+keel_status_t call_frame_ref(struct frame *frame)
+{
+    return reference_add(&frame->ref);
+}
+
+keel_status_t call_frame_release(struct frame *frame)
+{
+    return reference_drop(&frame->ref);
+}
+
+keel_status_t call_frame_read(struct frame *frame, uint64_t offset, void *buffer, size_t buffer_size)
+{
+    if (!range_fits(offset, buffer_size, HAL_PAGE_SIZE)) {
+        return KEEL_E_INVALID;
+    }
+    hal_phys_read(buffer, hal_paddr_add(frame_address(frame), offset), buffer_size);
+    return KEEL_OK;
+}
+
+keel_status_t call_frame_write(struct frame *frame, uint64_t offset, const void *buffer, size_t buffer_size)
+{
+    if (!range_fits(offset, buffer_size, HAL_PAGE_SIZE)) {
+        return KEEL_E_INVALID;
+    }
+    hal_phys_write(hal_paddr_add(frame_address(frame), offset), buffer, buffer_size);
+    return KEEL_OK;
+}
+
+keel_status_t call_frame_info(struct frame *frame, struct keel_frame_info *info)
+{
+    uint32_t count = ref_word_count(atomic_u64_load_acquire(&frame->ref.word));
+    info->address = frame_address(frame).value;
+    info->references = count - 1; /* this call's own */
+    return KEEL_OK;
+}
+
+keel_status_t call_segment_alloc(uint64_t frame_count, uint64_t alignment, uint64_t *segment)
+{
+    bool power_of_two = alignment != 0 && (alignment & (alignment - 1)) == 0;
+    if (frame_count == 0 || frame_count > SEGMENT_FRAMES_MAX || !power_of_two || alignment > SEGMENT_ALIGNMENT_MAX) {
+        return KEEL_E_INVALID;
+    }
+    return segment_create(frame_count, alignment, segment);
+}
+
+keel_status_t call_segment_ref(struct segment *segment)
+{
+    return reference_add(&segment->object.ref);
+}
+
+keel_status_t call_segment_release(struct segment *segment)
+{
+    return reference_drop(&segment->object.ref);
+}
+
+keel_status_t call_segment_read(struct segment *segment, uint64_t offset, void *buffer, size_t buffer_size)
+{
+    if (!range_fits(offset, buffer_size, segment->frame_count << HAL_PAGE_SHIFT)) {
+        return KEEL_E_INVALID;
+    }
+    hal_phys_read(buffer, hal_paddr_add(frame_address(segment->first), offset), buffer_size);
+    return KEEL_OK;
+}
+
+keel_status_t call_segment_write(struct segment *segment, uint64_t offset, const void *buffer, size_t buffer_size)
+{
+    if (!range_fits(offset, buffer_size, segment->frame_count << HAL_PAGE_SHIFT)) {
+        return KEEL_E_INVALID;
+    }
+    hal_phys_write(hal_paddr_add(frame_address(segment->first), offset), buffer, buffer_size);
+    return KEEL_OK;
+}
+
+keel_status_t call_segment_info(struct segment *segment, struct keel_segment_info *info)
+{
+    info->address = frame_address(segment->first).value;
+    info->frame_count = segment->frame_count;
+    return KEEL_OK;
+}
+
+keel_status_t call_segment_frame(struct segment *segment, uint64_t index, uint64_t *frame)
+{
+    if (index >= segment->frame_count) {
+        return KEEL_E_INVALID;
+    }
+    struct frame *member = segment->first + index;
+    keel_status_t status = reference_add(&member->ref);
+    if (status == KEEL_OK) {
+        *frame = frame_handle(member);
+    }
+    return status;
+}

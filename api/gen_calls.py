@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Turns the table of calls (api/calls.tbl) into C.
+
+  calls_gen.h  one number per call; prototypes of the bodies (`call_NAME`) that api/*.c define
+  thunks.c     the public functions: context check, arguments checked and copied in, handles looked up and held, body
+               called, handles let go, results copied out. Written once here instead of fifty times by hand.
+  table.c      descriptors for whoever decodes, prints or counts calls, and call_invoke, which makes any call from
+               an array of values (the fuzzers' way in)
+  calls.md     the reference table for people
+
+It also holds the table against the public headers: a prototype there without a line here stops the build, and the
+C compiler stops it where the two disagree about arguments.
+"""
+import re
+import sys
+from pathlib import Path
+
+OBJECTS = ("frame", "segment", "space", "task")
+NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
+CONTEXTS = {"task": "CONTEXT_TASK", "policy": "CONTEXT_POLICY"}
+ARGUMENTS_MAX = 6
+
+
+class Argument:
+    """One argument of a call: what C declares, what the body gets, how it is checked."""
+
+    def __init__(self, text, where):
+        words = text.split()
+        self.name = words[-1]
+        kind = words[:-1]
+        self.direction, self.type, self.object = None, None, None
+        if len(kind) == 1 and kind[0].rstrip("?") in OBJECTS:
+            self.kind = "HANDLE_OPTIONAL" if kind[0].endswith("?") else "HANDLE"
+            self.object = kind[0].rstrip("?")
+        elif len(kind) == 1 and kind[0] in NUMBERS:
+            self.kind, self.type = "NUMBER", NUMBERS[kind[0]]
+        elif len(kind) == 2 and kind[0] == "out" and kind[1] in NUMBERS:
+            self.kind, self.type = "OUT_NUMBER", NUMBERS[kind[1]]
+        elif len(kind) == 2 and kind[0] == "new" and kind[1] in OBJECTS:
+            self.kind, self.object = "NEW_HANDLE", kind[1]
+        elif len(kind) == 3 and kind[0] in ("in", "out", "inout") and kind[1] == "struct":
+            self.kind, self.type, self.direction = "STRUCT", "struct " + kind[2], kind[0]
+        elif kind in (["bytes_in"], ["bytes_out"]):
+            self.kind, self.direction = kind[0].upper(), kind[0]
+        else:
+            sys.exit(f"{where}: cannot read the argument '{text.strip()}'")
+
+    def prototype(self):
+        if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
+            return f"keel_{self.object}_t {self.name}"
+        if self.kind == "NUMBER":
+            return f"{self.type} {self.name}"
+        if self.kind == "OUT_NUMBER":
+            return f"{self.type} *{self.name}"
+        if self.kind == "NEW_HANDLE":
+            return f"keel_{self.object}_t *{self.name}"
+        if self.kind == "STRUCT":
+            return f"{'const ' if self.direction == 'in' else ''}{self.type} *{self.name}"
+        return f"{'const ' if self.kind == 'BYTES_IN' else ''}void *{self.name}, size_t {self.name}_size"
+
+    def body_prototype(self):
+        if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
+            return f"struct {self.object} *{self.name}"
+        if self.kind == "NEW_HANDLE":
+            return f"uint64_t *{self.name}"
+        return self.prototype()
+
+    def body_argument(self):
+        if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
+            return f"{self.name}_object"
+        if self.kind in ("OUT_NUMBER", "NEW_HANDLE", "STRUCT"):
+            return f"&{self.name}_copy"
+        if self.kind == "NUMBER":
+            return self.name
+        return f"{self.name}, {self.name}_size"
+
+    def locals(self):
+        if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
+            return [f"struct {self.object} *{self.name}_object = NULL;"]
+        if self.kind == "OUT_NUMBER":
+            return [f"{self.type} {self.name}_copy = 0;"]
+        if self.kind == "NEW_HANDLE":
+            return [f"uint64_t {self.name}_copy = 0;"]
+        if self.kind == "STRUCT":
+            return [f"{self.type} {self.name}_copy = {{0}};"]
+        return []
+
+    def checks(self):
+        """(condition that is wrong, statement when it is right) before any handle is looked up."""
+        if self.kind in ("OUT_NUMBER", "NEW_HANDLE", "STRUCT"):
+            return f"{self.name} == NULL"
+        if self.kind in ("BYTES_IN", "BYTES_OUT"):
+            return f"({self.name} == NULL && {self.name}_size > 0)"
+        return None
+
+    def copy_in(self):
+        if self.kind == "STRUCT" and self.direction in ("in", "inout"):
+            return f"{self.name}_copy = *{self.name};"
+        return None
+
+    def lookup(self):
+        if self.kind == "HANDLE":
+            return f"resolve_{self.object}({self.name}.value, &{self.name}_object)"
+        if self.kind == "HANDLE_OPTIONAL":
+            return f"({self.name}.value == 0 ? KEEL_OK : resolve_{self.object}({self.name}.value, &{self.name}_object))"
+        return None
+
+    def copy_out(self):
+        if self.kind == "OUT_NUMBER" or (self.kind == "STRUCT" and self.direction in ("out", "inout")):
+            return f"*{self.name} = {self.name}_copy;"
+        if self.kind == "NEW_HANDLE":
+            return f"{self.name}->value = {self.name}_copy;"
+        return None
+
+    def traced(self):
+        if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
+            return f"{self.name}.value"
+        if self.kind == "NUMBER":
+            return f"(uint64_t){self.name}"
+        if self.kind in ("OUT_NUMBER", "NEW_HANDLE"):
+            return f"(uint64_t){self.name}_copy"
+        if self.kind in ("BYTES_IN", "BYTES_OUT"):
+            return f"{self.name}_size"
+        return "0"
+
+    def invoked(self, index):
+        value = f"values[{index}]"
+        if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
+            return f"(keel_{self.object}_t){{{value}.number}}"
+        if self.kind == "NUMBER":
+            return f"({self.type}){value}.number"
+        if self.kind in ("OUT_NUMBER", "NEW_HANDLE"):
+            return f"{value}.memory == NULL ? NULL : &{self.name}"
+        if self.kind == "STRUCT":
+            return f"{value}.memory"
+        return f"{value}.memory, {value}.size"
+
+    def invoke_local(self):
+        if self.kind == "OUT_NUMBER":
+            return f"{self.type} {self.name} = 0;"
+        if self.kind == "NEW_HANDLE":
+            return f"keel_{self.object}_t {self.name} = {{0}};"
+        return None
+
+    def invoke_result(self, index):
+        if self.kind == "OUT_NUMBER":
+            return f"values[{index}].number = (uint64_t){self.name};"
+        if self.kind == "NEW_HANDLE":
+            return f"values[{index}].number = {self.name}.value;"
+        return None
+
+    def descriptor(self):
+        object_kind = f"OBJECT_{self.object.upper()}" if self.object else "OBJECT_NONE"
+        size = f"sizeof({self.type})" if self.kind == "STRUCT" else "0"
+        kind = f"CALL_{self.kind}" + (f"_{self.direction.upper()}" if self.kind == "STRUCT" else "")
+        return f'{{{kind}, {object_kind}, {size}, "{self.name}"}}'
+
+
+class Call:
+    def __init__(self, line, where):
+        parts = [part.strip() for part in line.split("|")]
+        if len(parts) != 3:
+            sys.exit(f"{where}: expected 'name | contexts | arguments'")
+        self.name = parts[0]
+        unknown = [word for word in parts[1].split() if word not in CONTEXTS]
+        if unknown or not parts[1]:
+            sys.exit(f"{where}: unknown context '{' '.join(unknown)}'")
+        self.contexts = parts[1].split()
+        texts = [text for text in parts[2].split(",") if text.strip()]
+        self.arguments = [Argument(text, where) for text in texts]
+        if len(self.arguments) > ARGUMENTS_MAX:
+            sys.exit(f"{where}: more than {ARGUMENTS_MAX} arguments")
+
+    def enum(self):
+        return "CALL_ID_" + self.name.upper()
+
+    def joined(self, part):
+        return ", ".join(part(argument) for argument in self.arguments) or "void"
+
+    def thunk(self):
+        lines = [f"keel_status_t keel_{self.name}({self.joined(Argument.prototype)})", "{"]
+        for argument in self.arguments:
+            lines += ["    " + text for text in argument.locals()]
+        lines.append(f"    keel_status_t result = call_enter({self.enum()});")
+        wrong = [argument.checks() for argument in self.arguments if argument.checks()]
+        if wrong:
+            lines += [f"    if (result == KEEL_OK && ({' || '.join(wrong)})) {{", "        result = KEEL_E_INVALID;", "    }"]
+        steps = [argument.copy_in() for argument in self.arguments if argument.copy_in()]
+        steps += [f"result = {argument.lookup()};" for argument in self.arguments if argument.lookup()]
+        body = ", ".join(argument.body_argument() for argument in self.arguments)
+        steps.append(f"result = call_{self.name}({body});")
+        for step in steps:
+            lines += ["    if (result == KEEL_OK) {", f"        {step}", "    }"]
+        for argument in reversed(self.arguments):
+            if argument.lookup():
+                lines.append(f"    let_go_{argument.object}({argument.name}_object);")
+        results = [argument.copy_out() for argument in self.arguments if argument.copy_out()]
+        if results:
+            lines += ["    if (result == KEEL_OK) {"] + [f"        {text}" for text in results] + ["    }"]
+        traced = ", ".join(argument.traced() for argument in self.arguments) or "0"
+        lines += ["    if (call_tracing()) {", f"        const uint64_t arguments[] = {{{traced}}};",
+                  f"        call_trace({self.enum()}, arguments, result);", "    }"]
+        return "\n".join(lines + ["    return result;", "}", ""])
+
+    def invoker(self):
+        lines = [f"    case {self.enum()}: {{"]
+        lines += [f"        {a.invoke_local()}" for a in self.arguments if a.invoke_local()]
+        arguments = ", ".join(a.invoked(i) for i, a in enumerate(self.arguments))
+        lines.append(f"        keel_status_t result = keel_{self.name}({arguments});")
+        lines += [f"        {a.invoke_result(i)}" for i, a in enumerate(self.arguments) if a.invoke_result(i)]
+        return "\n".join(lines + ["        return result;", "    }"])
+
+    def descriptor(self):
+        contexts = " | ".join(CONTEXTS[word] for word in self.contexts)
+        arguments = ", ".join(argument.descriptor() for argument in self.arguments) or "{CALL_NUMBER, OBJECT_NONE, 0, NULL}"
+        return f'    [{self.enum()}] = {{"{self.name}", {contexts}, {len(self.arguments)}, {{{arguments}}}}},'
+
+    def reference(self):
+        arguments = ", ".join(f"`{argument.prototype()}`" for argument in self.arguments) or "none"
+        return f"| `keel_{self.name}` | {', '.join(self.contexts)} | {arguments} |"
+
+
+def read_table(path):
+    calls = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            calls.append(Call(line, f"{path}:{number}"))
+    names = [call.name for call in calls]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        sys.exit(f"{path}: more than one line for {', '.join(twice)}")
+    return calls
+
+
+def check_headers(calls, headers):
+    known = {call.name for call in calls}
+    for header in headers:
+        text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+        for name in re.findall(r"^keel_status_t\s+keel_(\w+)\(", text, flags=re.M):
+            if name not in known:
+                sys.exit(f"{header}: keel_{name} is not in the table of calls (api/calls.tbl)")
+
+
+NOTICE = "/* Made by api/gen_calls.py from api/calls.tbl. */\n"
+
+
+def write(path, text):
+    path.write_text(text)
+
+
+def main():
+    table, include, output = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+    calls = read_table(table)
+    check_headers(calls, sorted(include.glob("keel/*.h")))
+    output.mkdir(parents=True, exist_ok=True)
+    enums = "\n".join(f"    {call.enum()}," for call in calls)
+    bodies = "\n".join(f"keel_status_t call_{call.name}({call.joined(Argument.body_prototype)});" for call in calls)
+    write(output / "calls_gen.h", f"""{NOTICE}#ifndef CALLS_GEN_H
+#define CALLS_GEN_H
+#include "keel/keel.h"
+struct frame;
+struct segment;
+struct space;
+struct task;
+enum call_id {{
+{enums}
+    CALL_COUNT
+}};
+#define CALL_ARGUMENTS_MAX {ARGUMENTS_MAX}
+{bodies}
+#endif
+""")
+    thunks = "\n".join(call.thunk() for call in calls)
+    write(output / "thunks.c", f'{NOTICE}#include "calls.h"\n#include "resolve.h"\n\n{thunks}')
+    descriptors = "\n".join(call.descriptor() for call in calls)
+    invokers = "\n".join(call.invoker() for call in calls)
+    write(output / "table.c", f"""{NOTICE}#include "calls.h"
+#include "core/cpu.h"
+
+const struct call_descriptor call_descriptors[CALL_COUNT] = {{
+{descriptors}
+}};
+
+keel_status_t call_invoke(enum call_id id, struct call_value *values)
+{{
+    (void)values;
+    switch (id) {{
+{invokers}
+    case CALL_COUNT:
+        break;
+    }}
+    return KEEL_E_INVALID;
+}}
+""")
+    rows = "\n".join(call.reference() for call in calls)
+    write(output / "calls.md", f"# The calls of Keel\n\n| call | contexts | arguments |\n|---|---|---|\n{rows}\n")
+
+
+if __name__ == "__main__":
+    main()

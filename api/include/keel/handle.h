@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Handles: how a client names Keel's objects. 64 opaque bits in one struct type per kind, so that the compiler
+ * catches mix-ups and the check in every call catches the rest (H1): a forged, stale or foreign value is answered
+ * with KEEL_E_BAD_HANDLE. A value never comes to mean another object (H3). The value 0 is never a valid handle.
+ *
+ * A handle names an object; it is not itself a resource. Each object counts references: creating one gives the
+ * creator the first, `keel_*_ref` adds one, `keel_*_release` drops one, and the last one ends the object. Handles
+ * may be copied, passed to other tasks, compared and forgotten freely.
+ */
+#ifndef KEEL_HANDLE_H
+#define KEEL_HANDLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keel/status.h"
+
+typedef struct {
+    uint64_t value;
+} keel_frame_t; /* one untyped physical frame */
+
+typedef struct {
+    uint64_t value;
+} keel_segment_t; /* contiguous untyped frames */
+
+typedef struct {
+    uint64_t value;
+} keel_space_t; /* a user address space */
+
+typedef struct {
+    uint64_t value;
+} keel_task_t; /* a thread of kernel code, which may run a user program */
+
+#endif

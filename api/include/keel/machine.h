@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Console, log, time, power, audit.
+ */
+#ifndef KEEL_MACHINE_H
+#define KEEL_MACHINE_H
+
+#include "keel/handle.h"
+
+#define KEEL_CONSOLE_WRITE_MAX 4096u
+#define KEEL_LOG_LINE_MAX      200u
+
+enum keel_log_level {
+    KEEL_LOG_ERROR = 1,
+    KEEL_LOG_WARNING = 2,
+    KEEL_LOG_INFO = 3,
+    KEEL_LOG_DEBUG = 4,
+};
+
+/* Writes raw bytes to the console; one call's bytes stay together. Context: task, policy.
+ * Errors: E_INVALID (NULL, size > KEEL_CONSOLE_WRITE_MAX). */
+keel_status_t keel_console_write(const void *buffer, size_t size);
+
+/* Writes one line to the log: "[seconds.micros cpu level] text". Bytes that are not printable ASCII show as '?'; past
+ * KEEL_LOG_LINE_MAX the line is cut. Context: task, policy. Errors: E_INVALID (level, NULL). */
+keel_status_t keel_log(uint32_t level, const void *text, size_t size);
+
+/* Nanoseconds since boot. Context: task, policy. */
+keel_status_t keel_time_now(uint64_t *nanoseconds);
+
+/* The CPU that the caller runs on, at some moment during the call. Context: task, policy. */
+keel_status_t keel_cpu_current(uint32_t *cpu);
+
+/* Ends the run; `status` reaches whoever started the machine (0: all is well). Does not return when it
+ * succeeds. Context: task. Errors: E_CONTEXT. */
+keel_status_t keel_power_off(int32_t status);
+keel_status_t keel_restart(int32_t status);
+
+/* Checks Keel's own invariants over the whole machine (docs/soundness.md): frames, page tables, tasks, handles,
+ * TLBs where the machine can see them. Each violation is logged; `violations` gets their number. Stops all other
+ * CPUs meanwhile. Context: task. Errors: E_INVALID. */
+keel_status_t keel_audit(uint32_t *violations);
+
+#endif

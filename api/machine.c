@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Calls of keel/boot.h and keel/machine.h.
+ */
+#include "calls.h"
+#include "core/audit.h"
+#include "core/boot.h"
+#include "core/cpu.h"
+#include "core/frame.h"
+#include "core/log.h"
+#include "hal/cpu.h"
+#include "hal/machine.h"
+
+_Static_assert((int)KEEL_REGION_USABLE == HAL_REGION_USABLE && (int)KEEL_REGION_RECLAIMABLE == HAL_REGION_RECLAIMABLE &&
+                   (int)KEEL_REGION_KERNEL == HAL_REGION_KERNEL && (int)KEEL_REGION_INITRD == HAL_REGION_INITRD &&
+                   (int)KEEL_REGION_RESERVED == HAL_REGION_RESERVED,
+               "one numbering of regions");
+_Static_assert((int)KEEL_LOG_ERROR == LOG_ERROR && (int)KEEL_LOG_DEBUG == LOG_DEBUG, "one numbering of log levels");
+
+keel_status_t call_boot_info(struct keel_boot_info *info)
+{
+    const struct hal_boot *boot = boot_info();
+    info->frames_total = frame_total();
+    info->frames_free = frame_free_count();
+    info->initrd_size = boot->initrd_size;
+    info->command_line_size = boot->command_line_size;
+    info->region_count = (uint32_t)boot_memmap()->count;
+    info->cpus_present = boot->cpus_present;
+    for (uint64_t online = cpu_online_mask(); online != 0; online &= online - 1) {
+        info->cpus_online++;
+    }
+    return KEEL_OK;
+}
+
+keel_status_t call_boot_region(uint32_t index, struct keel_region *region)
+{
+    const struct memmap *map = boot_memmap();
+    if (index >= map->count) {
+        return KEEL_E_NOT_FOUND;
+    }
+    region->base = map->regions[index].base;
+    region->size = map->regions[index].size;
+    region->kind = (uint64_t)map->regions[index].kind;
+    return KEEL_OK;
+}
+
+keel_status_t call_boot_command_line(uint64_t offset, void *buffer, size_t buffer_size)
+{
+    const struct hal_boot *boot = boot_info();
+    if (offset > boot->command_line_size || buffer_size > boot->command_line_size - offset) {
+        return KEEL_E_INVALID;
+    }
+    for (size_t i = 0; i < buffer_size; i++) {
+        ((char *)buffer)[i] = boot->command_line[offset + i];
+    }
+    return KEEL_OK;
+}
+
+keel_status_t call_boot_initrd(uint64_t offset, void *buffer, size_t buffer_size)
+{
+    const struct hal_boot *boot = boot_info();
+    if (offset > boot->initrd_size || buffer_size > boot->initrd_size - offset) {
+        return KEEL_E_INVALID;
+    }
+    hal_phys_read(buffer, hal_paddr_add(boot->initrd, offset), buffer_size);
+    return KEEL_OK;
+}
+
+keel_status_t call_console_write(const void *buffer, size_t buffer_size)
+{
+    if (buffer_size > KEEL_CONSOLE_WRITE_MAX) {
+        return KEEL_E_INVALID;
+    }
+    console_write(buffer, buffer_size);
+    return KEEL_OK;
+}
+
+keel_status_t call_log(uint32_t level, const void *text, size_t text_size)
+{
+    if (level < KEEL_LOG_ERROR || level > KEEL_LOG_DEBUG) {
+        return KEEL_E_INVALID;
+    }
+    log_bytes((enum log_level)level, text, text_size < KEEL_LOG_LINE_MAX ? text_size : KEEL_LOG_LINE_MAX);
+    return KEEL_OK;
+}
+
+keel_status_t call_time_now(uint64_t *nanoseconds)
+{
+    *nanoseconds = hal_time_now();
+    return KEEL_OK;
+}
+
+keel_status_t call_cpu_current(uint32_t *cpu)
+{
+    *cpu = hal_cpu_id();
+    return KEEL_OK;
+}
+
+keel_status_t call_power_off(int32_t status)
+{
+    hal_power_off(status);
+}
+
+keel_status_t call_restart(int32_t status)
+{
+    hal_restart(status);
+}
+
+keel_status_t call_audit(uint32_t *violations)
+{
+    *violations = audit_run();
+    return KEEL_OK;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Injected policies: core asks here, the policy's function is called in policy context, and its answer is checked before core
+ * sees it (P1). What core then cannot claim comes back as wrong, too.
+ */
+#include "calls.h"
+#include "core/cpu.h"
+#include "core/frame_choose.h"
+#include "core/log.h"
+#include "core/policy.h"
+#include "core/sched.h"
+#include "hal/machine.h"
+
+/* Written once, at injection, under the lock that every use holds. */
+static struct keel_frame_allocator allocator;
+static struct keel_scheduler scheduler;
+static bool allocator_injected, scheduler_injected;
+static atomic_u32_t allocator_claimed, scheduler_claimed; /* who injects first */
+
+static atomic_u64_t allocator_wrong, allocator_fallbacks, scheduler_wrong, scheduler_fallbacks;
+
+void policy_init(void)
+{
+    allocator_injected = false;
+    scheduler_injected = false;
+    atomic_u32_init(&allocator_claimed, 0);
+    atomic_u32_init(&scheduler_claimed, 0);
+    atomic_u64_init(&allocator_wrong, 0);
+    atomic_u64_init(&allocator_fallbacks, 0);
+    atomic_u64_init(&scheduler_wrong, 0);
+    atomic_u64_init(&scheduler_fallbacks, 0);
+}
+
+/* Around each call of a policy's function: its calls come from policy context. Interrupts are off. */
+static void policy_enter(void)
+{
+    cpu_this()->policy_depth++;
+}
+
+static void policy_leave(void)
+{
+    cpu_this()->policy_depth--;
+}
+
+/* Counts, and logs the 1st, 2nd, 4th, 8th, ... */
+static void count_wrong(atomic_u64_t *counter, const char *what)
+{
+    uint64_t count = atomic_u64_fetch_add(counter, 1) + 1;
+    if ((count & (count - 1)) == 0) {
+        struct text line;
+        text_clear(&line);
+        text_string(&line, what);
+        text_string(&line, ": refused answers: ");
+        text_u64(&line, count);
+        log_text(LOG_WARNING, &line);
+    }
+}
+
+enum policy_answer policy_frame_choose(uint64_t count, uint64_t alignment, uint64_t *first)
+{
+    if (!allocator_injected) {
+        return POLICY_ABSENT;
+    }
+    uint64_t answer = 0;
+    policy_enter();
+    uint32_t chose = allocator.alloc(allocator.context, count, alignment, &answer);
+    policy_leave();
+    if (chose == 0) {
+        return POLICY_NONE;
+    }
+    bool inside = answer < frame_end() && count <= frame_end() - answer;
+    if (chose != 1 || !inside || answer % alignment != 0) {
+        policy_frame_wrong();
+        return POLICY_WRONG;
+    }
+    *first = answer;
+    return POLICY_CHOSE;
+}
+
+void policy_frame_wrong(void)
+{
+    count_wrong(&allocator_wrong, "frame allocator");
+}
+
+void policy_frame_fallback(void)
+{
+    atomic_u64_fetch_add(&allocator_fallbacks, 1);
+}
+
+void policy_frame_freed(uint64_t first, uint64_t count)
+{
+    if (allocator_injected) {
+        policy_enter();
+        allocator.free(allocator.context, first, count);
+        policy_leave();
+    }
+}
+
+static keel_task_t handle_of(const struct task *task)
+{
+    return (keel_task_t){object_handle(OBJECT_TASK, &task->object)};
+}
+
+/* The task that a policy named. The scheduler's lock is held, so a task that is RUNNABLE stays what it is. */
+static struct task *named_task(keel_task_t handle)
+{
+    uint64_t value = handle.value;
+    if (handle_kind(value) != OBJECT_TASK || handle_slot(value) >= object_slots(OBJECT_TASK)) {
+        return NULL;
+    }
+    struct object *object = object_at(OBJECT_TASK, (uint32_t)handle_slot(value));
+    uint64_t word = atomic_u64_load_acquire(&object->ref.word);
+    bool live = ref_word_state(word) == REF_LIVE && ref_word_generation(word) == handle_generation(value);
+    return live ? (struct task *)object : NULL;
+}
+
+enum policy_answer policy_task_pick(unsigned cpu, struct task **task)
+{
+    if (!scheduler_injected) {
+        return POLICY_ABSENT;
+    }
+    policy_enter();
+    keel_task_t answer = scheduler.pick(scheduler.context, cpu);
+    policy_leave();
+    if (answer.value == 0) {
+        return POLICY_NONE;
+    }
+    *task = named_task(answer);
+    if (*task == NULL) {
+        policy_task_wrong();
+        return POLICY_WRONG;
+    }
+    return POLICY_CHOSE;
+}
+
+void policy_task_wrong(void)
+{
+    count_wrong(&scheduler_wrong, "scheduler");
+}
+
+void policy_task_fallback(struct task *task)
+{
+    atomic_u64_fetch_add(&scheduler_fallbacks, 1);
+    policy_enter();
+    scheduler.dequeue(scheduler.context, handle_of(task));
+    policy_leave();
+}
+
+void policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason)
+{
+    if (scheduler_injected) {
+        policy_enter();
+        scheduler.enqueue(scheduler.context, handle_of(task), cpu, task->priority, reason);
+        policy_leave();
+    }
+}
+
+bool policy_task_tick(struct task *task, unsigned cpu)
+{
+    if (!scheduler_injected) {
+        return true;
+    }
+    policy_enter();
+    uint32_t answer = scheduler.tick(scheduler.context, handle_of(task), cpu);
+    policy_leave();
+    if (answer > 1) {
+        policy_task_wrong();
+    }
+    return answer != 0;
+}
+
+static void announce_free(uint64_t first, uint64_t count)
+{
+    policy_enter();
+    allocator.add(allocator.context, first, count);
+    policy_leave();
+}
+
+keel_status_t call_frame_allocator_inject(const struct keel_frame_allocator *given)
+{
+    if (given->add == NULL || given->alloc == NULL || given->free == NULL) {
+        return KEEL_E_INVALID;
+    }
+    if (atomic_u32_exchange(&allocator_claimed, 1) != 0) {
+        return KEEL_E_EXISTS;
+    }
+    bool interrupts = frame_choose_lock();
+    allocator = *given;
+    allocator_injected = true;
+    frame_choose_for_each_free(announce_free);
+    frame_choose_unlock(interrupts);
+    return KEEL_OK;
+}
+
+static void announce_queued(struct task *task)
+{
+    policy_task_enqueue(task, task->last_cpu, KEEL_ENQUEUE_NEW);
+}
+
+keel_status_t call_scheduler_inject(const struct keel_scheduler *given)
+{
+    if (given->enqueue == NULL || given->pick == NULL || given->dequeue == NULL || given->tick == NULL) {
+        return KEEL_E_INVALID;
+    }
+    if (atomic_u32_exchange(&scheduler_claimed, 1) != 0) {
+        return KEEL_E_EXISTS;
+    }
+    bool interrupts = sched_lock();
+    scheduler = *given;
+    scheduler_injected = true;
+    sched_for_each_queued(announce_queued);
+    sched_unlock(interrupts);
+    return KEEL_OK;
+}
+
+keel_status_t call_policy_report(struct keel_policy_report *report)
+{
+    report->allocator_wrong = atomic_u64_load_relaxed(&allocator_wrong);
+    report->allocator_fallbacks = atomic_u64_load_relaxed(&allocator_fallbacks);
+    report->scheduler_wrong = atomic_u64_load_relaxed(&scheduler_wrong);
+    report->scheduler_fallbacks = atomic_u64_load_relaxed(&scheduler_fallbacks);
+    return KEEL_OK;
+}
+
+void policy_client_main(uint64_t argument)
+{
+    (void)argument;
+    call_trace_init();
+    hal_power_off(keel_main());
+}

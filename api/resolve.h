@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * From a handle's value to the object, held with one reference, and back (H1, H2). The only place where a
+ * client's number turns into a pointer.
+ */
+#ifndef API_RESOLVE_H
+#define API_RESOLVE_H
+
+#include <stdint.h>
+
+#include "keel/status.h"
+
+struct frame;
+struct segment;
+struct space;
+struct task;
+
+/* E_BAD_HANDLE, E_LIMIT. */
+keel_status_t resolve_frame(uint64_t handle, struct frame **frame);
+keel_status_t resolve_segment(uint64_t handle, struct segment **segment);
+keel_status_t resolve_space(uint64_t handle, struct space **space);
+keel_status_t resolve_task(uint64_t handle, struct task **task);
+
+/* Drop what resolve took; NULL is fine. */
+void let_go_frame(struct frame *frame);
+void let_go_segment(struct segment *segment);
+void let_go_space(struct space *space);
+void let_go_task(struct task *task);
+
+#endif

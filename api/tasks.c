@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Calls of keel/task.h and keel/user.h.
+ */
+#include "calls.h"
+#include "core/cpu.h"
+#include "core/sched.h"
+#include "core/task.h"
+#include "core/user.h"
+#include "hal/user.h"
+#include "reference.h"
+
+_Static_assert(KEEL_TASK_NAME_MAX + 1 == TASK_NAME_SIZE, "one length for names");
+_Static_assert((int)KEEL_TASK_NEW == TASK_NEW && (int)KEEL_TASK_DEAD == TASK_DEAD, "one numbering of states");
+
+/* A name from outside: up to the first NUL, the rest of the array zero. */
+static void copy_name(char *to, const char *from)
+{
+    bool ended = false;
+    for (unsigned i = 0; i < TASK_NAME_SIZE; i++) {
+        ended = ended || from[i] == '\0' || i + 1 == TASK_NAME_SIZE;
+        to[i] = ended ? '\0' : from[i];
+    }
+}
+
+keel_status_t call_task_spawn(const struct keel_task_options *options, uint64_t *task)
+{
+    if (options->entry == NULL || options->flags != 0) {
+        return KEEL_E_INVALID;
+    }
+    struct task_options checked = {
+        .entry = options->entry, .argument = options->argument, .priority = options->priority};
+    copy_name(checked.name, options->name);
+    return task_spawn(&checked, task);
+}
+
+keel_status_t call_task_ref(struct task *task)
+{
+    return reference_add(&task->object.ref);
+}
+
+keel_status_t call_task_release(struct task *task)
+{
+    return reference_drop(&task->object.ref);
+}
+
+keel_status_t call_task_self(uint64_t *task)
+{
+    struct task *self = task_current();
+    keel_status_t status = reference_add(&self->object.ref);
+    if (status == KEEL_OK) {
+        *task = object_handle(OBJECT_TASK, &self->object);
+    }
+    return status;
+}
+
+keel_status_t call_task_info(struct task *task, struct keel_task_info *info)
+{
+    copy_name(info->name, task->name);
+    info->state = (uint32_t)task_state(task);
+    info->priority = task->priority;
+    info->exit_status = info->state == KEEL_TASK_DEAD ? task->exit_status : 0;
+    info->switches = atomic_u64_load_relaxed(&task->switches);
+    return KEEL_OK;
+}
+
+keel_status_t call_task_yield(void)
+{
+    bool interrupts = hal_irq_disable();
+    sched_yield();
+    hal_irq_restore(interrupts);
+    return KEEL_OK;
+}
+
+keel_status_t call_task_exit(int32_t status)
+{
+    task_exit(status);
+}
+
+keel_status_t call_task_sleep(uint64_t nanoseconds)
+{
+    if (nanoseconds == 0) {
+        return call_task_yield();
+    }
+    uint64_t now = hal_time_now();
+    wait_sleep_until(nanoseconds < UINT64_MAX - now ? now + nanoseconds : UINT64_MAX);
+    return KEEL_OK;
+}
+
+keel_status_t call_task_join(struct task *task, int32_t *status)
+{
+    return task_join(task, status);
+}
+
+keel_status_t call_user_run(struct keel_user_regs *regs, struct keel_user_event *event)
+{
+    if (task_current()->space == NULL) {
+        return KEEL_E_BUSY;
+    }
+    user_run(regs, event);
+    return KEEL_OK;
+}
+
+keel_status_t call_user_vector_size(uint64_t *size)
+{
+    *size = hal_vector_size();
+    return KEEL_OK;
+}
+
+static bool in_image(uint64_t offset, size_t size)
+{
+    return offset <= hal_vector_size() && size <= hal_vector_size() - offset;
+}
+
+keel_status_t call_user_vector_read(uint64_t offset, void *buffer, size_t buffer_size)
+{
+    if (!in_image(offset, buffer_size)) {
+        return KEEL_E_INVALID;
+    }
+    user_vector_read(offset, buffer, buffer_size);
+    return KEEL_OK;
+}
+
+keel_status_t call_user_vector_write(uint64_t offset, const void *buffer, size_t buffer_size)
+{
+    if (!in_image(offset, buffer_size)) {
+        return KEEL_E_INVALID;
+    }
+    user_vector_write(offset, buffer, buffer_size);
+    return KEEL_OK;
+}

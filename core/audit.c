@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The audit of frames, spaces and objects, see core/audit.h. It runs frozen and uses only plain looks.
+ */
+#include "core/audit.h"
+
+#include "core/cpu.h"
+#include "core/log.h"
+#include "core/pagetable.h"
+#include "core/segment.h"
+#include "hal/machine.h"
+
+static uint32_t violations;
+
+void audit_report(const char *invariant, const char *what, uint64_t where)
+{
+    violations++;
+    struct text line;
+    text_clear(&line);
+    text_string(&line, "audit: ");
+    text_string(&line, invariant);
+    text_string(&line, ": ");
+    text_string(&line, what);
+    text_string(&line, " at ");
+    text_hex(&line, where);
+    text_char(&line, '\n');
+    hal_console_write(line.bytes, line.size);
+}
+
+static void report_machine(const char *line)
+{
+    audit_report("machine", line, 0);
+}
+
+static void check_frame(const struct frame *frame, uint64_t number)
+{
+    uint64_t word = atomic_u64_peek(&frame->ref.word);
+    uint32_t count = ref_word_count(word);
+    switch (ref_word_state(word)) {
+    case REF_FREE:
+    case REF_RETIRED:
+        if (count != 0 || frame->type != FRAME_NONE) {
+            audit_report("M1", "a free frame has references or a type", number);
+        }
+        break;
+    case REF_LIVE:
+        if (count == 0 || frame->type != FRAME_UNTYPED) {
+            audit_report("M3", "a shared frame is typed or unreferenced", number);
+        }
+        break;
+    case REF_PRIVATE:
+        if (count != 0 || frame->type == FRAME_UNTYPED || frame->type == FRAME_NONE) {
+            audit_report("M3", "a private frame is untyped or counted", number);
+        }
+        break;
+    case REF_BUSY: /* belongs to a CPU that is in the middle of something */
+        break;
+    case REF_RESERVED:
+        if (count != 0) {
+            audit_report("M5", "a reserved frame is referenced", number);
+        }
+        break;
+    default:
+        audit_report("M2", "a frame is in no known state", number);
+    }
+}
+
+void audit_frames_begin(void)
+{
+    for (uint64_t number = 0; number < frame_end(); number++) {
+        struct frame *frame = frame_at(number);
+        check_frame(frame, number);
+        frame->audit_holds = 0;
+    }
+}
+
+void audit_frames_end(void)
+{
+    for (uint64_t number = 0; number < frame_end(); number++) {
+        const struct frame *frame = frame_at(number);
+        uint64_t word = atomic_u64_peek(&frame->ref.word);
+        uint64_t held = (uint64_t)frame->audit_holds + atomic_u32_peek(&frame->ref.handles);
+        if (ref_word_state(word) == REF_LIVE && ref_word_count(word) < held) {
+            audit_report("M6", "a frame has fewer references than holders", number);
+        }
+        if (ref_word_state(word) == REF_FREE && frame->audit_holds != 0) {
+            audit_report("M1", "a free frame is held", number);
+        }
+    }
+}
+
+/* A leaf of a user's table: one hold on an untyped frame, user rights, never writable and executable. */
+static void check_leaf(uint64_t entry, hal_paddr_t table)
+{
+    uint64_t number = hal_frame_number(hal_pte_target(entry));
+    unsigned prot = hal_pte_prot(entry);
+    if (number >= frame_end() || frame_at(number)->type != FRAME_UNTYPED) {
+        audit_report("A1", "a user mapping leads to a frame that is not untyped, table", table.value);
+        return;
+    }
+    frame_at(number)->audit_holds++;
+    if ((prot & HAL_PROT_USER) == 0) {
+        audit_report("A4", "a leaf in the user half is not a user's, table", table.value);
+    }
+    if ((prot & HAL_PROT_WRITE) != 0 && (prot & HAL_PROT_EXEC) != 0) {
+        audit_report("A4", "a mapping is writable and executable, table", table.value);
+    }
+}
+
+static void check_table(hal_paddr_t table, unsigned level)
+{
+    uint64_t number = hal_frame_number(table);
+    if (number >= frame_end() || frame_at(number)->type != FRAME_TABLE) {
+        audit_report("A1", "a table entry leads to a frame that is not a table", table.value);
+        return;
+    }
+    bool is_root = level == HAL_PT_LEVELS - 1;
+    unsigned end = is_root ? HAL_PT_ENTRIES / 2 : HAL_PT_ENTRIES;
+    unsigned entries = 0;
+    for (unsigned i = hal_table_next(table, 0); i < end; i = hal_table_next(table, i + 1)) {
+        uint64_t entry = hal_table_peek(table, i);
+        entries++;
+        if (!hal_pte_present(entry)) {
+            audit_report("A1", "an entry is neither empty nor present, table", table.value);
+        } else if (hal_pte_is_leaf(entry, level)) {
+            check_leaf(entry, table);
+        } else {
+            check_table(hal_pte_target(entry), level - 1);
+        }
+    }
+    unsigned counted = frame_at(number)->entries;
+    /* Another CPU may stand between writing an entry and counting it. */
+    if (counted + hal_cpu_count() < entries || counted > entries + hal_cpu_count()) {
+        audit_report("A1", "a table's count of entries is wrong", table.value);
+    }
+}
+
+static bool is_live(const struct object *object)
+{
+    return ref_word_state(atomic_u64_peek(&object->ref.word)) == REF_LIVE;
+}
+
+void audit_spaces(void)
+{
+    for (uint32_t i = 0; i < object_slots(OBJECT_SPACE); i++) {
+        const struct space *space = (const struct space *)object_at(OBJECT_SPACE, i);
+        if (is_live(&space->object)) {
+            check_table(frame_address(space->root), HAL_PT_LEVELS - 1);
+        }
+    }
+}
+
+static void check_tasks_on_cpus(void)
+{
+    for (unsigned id = 0; id < hal_cpu_count(); id++) {
+        const struct cpu *cpu = cpu_at(id);
+        if (cpu->current == NULL) {
+            continue;
+        }
+        if ((atomic_u32_peek(&cpu->current->state) & TASK_ON) == 0) {
+            audit_report("T1", "the current task is not marked as on a CPU, cpu", id);
+        }
+        for (unsigned other = 0; other < id; other++) {
+            if (cpu_at(other)->current == cpu->current) {
+                audit_report("T1", "one task runs on two CPUs, cpu", id);
+            }
+        }
+        if (cpu->vector_owner != NULL && cpu->vector_owner != cpu->current) {
+            audit_report("U3", "vector registers of another task, cpu", id);
+        }
+    }
+}
+
+static void check_task(const struct task *task, uint32_t slot)
+{
+    if (task->stack->type != FRAME_STACK || task->vector->type != FRAME_OBJECT) {
+        audit_report("T4", "a live task without its stack, slot", slot);
+    }
+}
+
+void audit_objects(void)
+{
+    for (uint32_t i = 0; i < object_slots(OBJECT_SEGMENT); i++) {
+        const struct segment *segment = (const struct segment *)object_at(OBJECT_SEGMENT, i);
+        for (uint64_t j = 0; is_live(&segment->object) && j < segment->frame_count; j++) {
+            (segment->first + j)->audit_holds++;
+        }
+    }
+    for (uint32_t i = 0; i < object_slots(OBJECT_TASK); i++) {
+        const struct task *task = (const struct task *)object_at(OBJECT_TASK, i);
+        if (is_live(&task->object)) {
+            check_task(task, i);
+        }
+    }
+    check_tasks_on_cpus();
+}
+
+uint32_t audit_run(void)
+{
+    bool interrupts = hal_irq_disable();
+    hal_freeze();
+    violations = 0;
+    audit_frames_begin();
+    audit_spaces();
+    audit_objects();
+    audit_frames_end();
+    hal_audit(report_machine);
+    uint32_t found = violations;
+    hal_thaw();
+    hal_irq_restore(interrupts);
+    return found;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * From the machine's hands to the client's: each subsystem starts here, in the order of what leans on what.
+ */
+#include "core/boot.h"
+
+#include "core/cpu.h"
+#include "core/log.h"
+#include "core/policy.h"
+#include "core/sched.h"
+#include "core/tlb.h"
+#include "core/window.h"
+#include "hal/machine.h"
+
+static const struct hal_boot *boot;
+static struct memmap memmap;
+
+const struct hal_boot *boot_info(void)
+{
+    return boot;
+}
+
+const struct memmap *boot_memmap(void)
+{
+    return &memmap;
+}
+
+static void report_cpus(void)
+{
+    for (unsigned id = 0; id < boot->cpus_present && id < HAL_CPU_MAX; id++) {
+        struct text line;
+        text_clear(&line);
+        text_string(&line, "cpu ");
+        text_u64(&line, id);
+        text_string(&line, ": ");
+        text_string(&line, hal_cpu_describe(id));
+        text_string(&line, id < hal_cpu_count() ? "" : ", present, not started");
+        log_text(LOG_INFO, &line);
+    }
+}
+
+static void report_memory(void)
+{
+    struct text line;
+    text_clear(&line);
+    text_string(&line, "memory: ");
+    text_u64(&line, memmap.count);
+    text_string(&line, " regions, ");
+    text_u64(&line, frame_free_count());
+    text_string(&line, " of ");
+    text_u64(&line, frame_total());
+    text_string(&line, " frames free");
+    log_text(LOG_INFO, &line);
+    if (memmap.truncated) {
+        log_string(LOG_WARNING, "memory: the map has too many regions; memory above the last one kept is not used");
+    }
+}
+
+static void start_client(void)
+{
+    const struct task_options options = {.entry = policy_client_main, .name = "main", .detached = true};
+    uint64_t handle;
+    if (task_spawn(&options, &handle) != KEEL_OK) {
+        log_string(LOG_ERROR, "boot: no memory for the first task");
+        hal_power_off(1);
+    }
+}
+
+static void come_online(void)
+{
+    struct cpu *cpu = cpu_this();
+    hal_context_adopt(&cpu->idle);
+    atomic_u32_store_release(&cpu->online, 1);
+}
+
+_Noreturn void hal_upcall_boot(const struct hal_boot *given)
+{
+    boot = given;
+    log_init();
+    log_string(LOG_INFO, "keel: starting");
+    memmap_normalise(boot->regions, boot->region_count, &memmap);
+    policy_init();
+    cpu_init();
+    tlb_init();
+    window_init();
+    wait_init();
+    sched_init();
+    if (!frame_init(&memmap) || !object_init()) {
+        log_string(LOG_ERROR, "boot: not enough usable memory");
+        hal_power_off(1);
+    }
+    report_memory();
+    report_cpus();
+    come_online();
+    hal_cpus_start();
+    start_client();
+    sched_idle();
+}
+
+_Noreturn void hal_upcall_cpu_online(void)
+{
+    come_online();
+    sched_idle();
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What core keeps per CPU. A CPU touches its own entry with interrupts off; atomics may be touched by all.
+ */
+#ifndef CORE_CPU_H
+#define CORE_CPU_H
+
+#include "core/task.h"
+
+struct cpu {
+    struct task *current;  /* NULL: the idle context runs */
+    struct task *previous; /* during a switch: who was switched away from; NULL: the idle context */
+    uint32_t previous_reason; /* why previous is enqueued again, enum keel_enqueue_reason's values */
+    struct space *loaded;  /* whose root is loaded; NULL: the kernel root */
+    struct task *vector_owner; /* whose vector registers this CPU holds; NULL: nobody's */
+    struct hal_context idle;
+    uint64_t next_tick;
+    uint32_t idle_ticks;   /* ticks in a row that the policy left it idle while tasks were runnable */
+    uint32_t policy_depth; /* > 0: inside a policy's function */
+    atomic_u32_t resched;  /* 1: switch at the next chance */
+    atomic_u32_t online;
+};
+
+void cpu_init(void);
+/* The calling CPU's. Interrupts off, or the caller does not mind. */
+struct cpu *cpu_this(void);
+struct cpu *cpu_at(unsigned id);
+/* Bit mask of the CPUs that run core. */
+uint64_t cpu_online_mask(void);
+
+/* Where a call comes from. */
+enum cpu_context {
+    CONTEXT_EARLY = 0,      /* before there are tasks */
+    CONTEXT_TASK = 1u << 0, /* a task's own code */
+    CONTEXT_POLICY = 1u << 1,
+    CONTEXT_IDLE = 1u << 2, /* the idle context, interrupt handlers on it */
+};
+unsigned cpu_context(void);
+
+#endif

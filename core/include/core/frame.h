@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Physical frames: one `struct frame` for every page of RAM below frame_end(), in one array indexed by frame number.
+ *
+ * What a frame is for is its type, set while it is BUSY and fixed until it is BUSY again:
+ *
+ *   UNTYPED  LIVE; clients, users and devices may share it. Content: bytes, moved by the copy primitives (M4)
+ *   TABLE    PRIVATE; a page table, owned by its space or by the kernel window; its lock protects the content
+ *   STACK    PRIVATE; a task's kernel stack, mapped in the kernel window
+ *   OBJECT   PRIVATE; core's own objects (metadata, pools, vector images)
+ *
+ * Only UNTYPED frames are ever LIVE, so no handle can name a typed one (M3).
+ */
+#ifndef CORE_FRAME_H
+#define CORE_FRAME_H
+
+#include "core/memmap.h"
+#include "core/object.h"
+#include "hal/phys.h"
+
+enum frame_type {
+    FRAME_NONE = 0,
+    FRAME_UNTYPED,
+    FRAME_TABLE,
+    FRAME_STACK,
+    FRAME_OBJECT,
+};
+
+struct frame {
+    struct ref ref;
+    uint32_t owner;        /* the client that it is charged to; 0: the only one so far */
+    uint16_t entries;      /* TABLE: entries that are not zero, under the table's lock */
+    uint8_t type;          /* enum frame_type */
+    uint8_t reserved;      /* 0 */
+    uint32_t audit_holds;  /* scratch of the audit: references that it could account for */
+};
+
+/* Makes the array from the map, stealing room for it and marking everything else. Boot CPU, once. False: no room. */
+bool frame_init(const struct memmap *map);
+
+/* One past the highest frame number that has a `struct frame`. */
+uint64_t frame_end(void);
+struct frame *frame_at(uint64_t number);
+uint64_t frame_number(const struct frame *frame);
+/* The handle that names a frame that the caller holds. */
+uint64_t frame_handle(const struct frame *frame);
+hal_paddr_t frame_address(const struct frame *frame);
+/* Frames that are Keel's to hand out, and how many of them are FREE now. */
+uint64_t frame_total(void);
+uint64_t frame_free_count(void);
+
+/* Allocates `count` contiguous frames of one type, the first a multiple of `alignment` (a power of two), zeroed (M9).
+ * UNTYPED: LIVE with one reference each and no handle; others PRIVATE. E_NO_MEMORY. */
+keel_status_t frame_alloc(enum frame_type type, uint64_t count, uint64_t alignment, struct frame **first);
+/* One UNTYPED frame for a client, with one reference, which the handle is. E_NO_MEMORY. */
+keel_status_t frame_create(uint64_t *handle);
+/* Gives back PRIVATE frames. Nothing may reach them any more (M1). */
+void frame_free_private(struct frame *first, uint64_t count);
+/* Drops one reference of an UNTYPED frame; frees it after the last. No lock held but a space's. */
+void frame_put(struct frame *frame);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What core asks of the layer above it: the injected policies and the client. api defines these; each answer has passed
+ * api's checks (range, alignment, handle), and core then tries to claim what was answered. Called with the subsystem's
+ * lock held and interrupts off.
+ */
+#ifndef CORE_POLICY_H
+#define CORE_POLICY_H
+
+#include "core/task.h"
+
+enum policy_answer {
+    POLICY_ABSENT, /* nothing is injected: core's fallback decides */
+    POLICY_NONE,   /* the policy says: none */
+    POLICY_WRONG,  /* the answer was refused and counted: core's fallback decides */
+    POLICY_CHOSE,
+};
+
+/* Frame allocator; under frame_choose_lock. */
+enum policy_answer policy_frame_choose(uint64_t count, uint64_t alignment, uint64_t *first);
+void policy_frame_wrong(void); /* what was chosen could not be claimed */
+void policy_frame_fallback(void);
+void policy_frame_freed(uint64_t first, uint64_t count);
+
+/* Scheduler; under sched_lock. policy_task_pick's task carries no reference: only the lock keeps it. */
+enum policy_answer policy_task_pick(unsigned cpu, struct task **task);
+void policy_task_wrong(void);
+void policy_task_fallback(struct task *task); /* the fallback took it: the policy forgets it */
+void policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason);
+bool policy_task_tick(struct task *task, unsigned cpu); /* true: preempt */
+
+/* Everything injected is forgotten. Boot CPU, once. */
+void policy_init(void);
+
+/* The first task's entry: runs the client's main and powers off. */
+void policy_client_main(uint64_t argument);
+
+#endif

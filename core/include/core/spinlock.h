@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The lock of core: a fair ticket lock that keeps interrupts off while it is held, so a holder is never preempted and
+ * an interrupt handler may take it.
+ *
+ * Lock order, outermost first; no lock is taken while a later one is held:
+ *
+ *   space -> kernel window -> frame allocator -> (allocator policy) -> console
+ *   wait queue, sleepers -> scheduler -> (scheduler policy) -> console
+ *
+ * Nobody waits for another CPU's flush (core/tlb.h) or switches context while holding any of them.
+ */
+#ifndef CORE_SPINLOCK_H
+#define CORE_SPINLOCK_H
+
+#include "hal/atomic.h"
+#include "hal/cpu.h"
+
+struct spinlock {
+    atomic_u32_t next_ticket;
+    atomic_u32_t serving;
+};
+
+static inline void spinlock_init(struct spinlock *lock)
+{
+    atomic_u32_init(&lock->next_ticket, 0);
+    atomic_u32_init(&lock->serving, 0);
+}
+
+/* Answers whether interrupts were on, for spinlock_release. */
+static inline bool spinlock_acquire(struct spinlock *lock)
+{
+    bool interrupts = hal_irq_disable();
+    uint32_t ticket = atomic_u32_fetch_add(&lock->next_ticket, 1);
+    while (atomic_u32_load_acquire(&lock->serving) != ticket) {
+        hal_cpu_relax();
+    }
+    return interrupts;
+}
+
+/* Releases the lock and leaves interrupts off. */
+static inline void spinlock_release_irq_off(struct spinlock *lock)
+{
+    uint32_t ticket = atomic_u32_peek(&lock->serving);
+    atomic_u32_store_release(&lock->serving, ticket + 1);
+}
+
+static inline void spinlock_release(struct spinlock *lock, bool interrupts)
+{
+    spinlock_release_irq_off(lock);
+    hal_irq_restore(interrupts);
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Tasks and their states.
+ *
+ *            spawn            pick                 block
+ *   NEW ----------> RUNNABLE ------> RUNNING|ON ----------> BLOCKED|ON
+ *                    ^  ^               |  |                 |      | tail
+ *        wake        |  |     tail      |  | exit       wake |      v
+ *   BLOCKED ---------+  +--RUNNABLE|ON<-+  v                 |   BLOCKED
+ *                            ^  yield,   DEAD|ON             |
+ *                            |  preempt    | tail            |
+ *                            |             v                 |
+ *                            |           DEAD                |
+ *                            +-------------------------------+
+ *
+ * ON means that a CPU still stands on the task's stack or has not saved its context yet. "tail" is the end of a context
+ * switch, run by the next task on the same CPU; it clears ON, and only then may anything else happen to
+ * the task: only a RUNNABLE task without ON can be picked (T1), only a DEAD one without ON is torn down (T4). Who
+ * makes a task RUNNABLE enqueues it if ON is clear; otherwise the tail does. So it is enqueued exactly once.
+ *
+ * All steps into and out of RUNNABLE happen under the scheduler's lock, so what the policy was told is exact. RUNNING and
+ * ON steps are made by the CPU that runs the task.
+ */
+#ifndef CORE_TASK_H
+#define CORE_TASK_H
+
+#include "core/object.h"
+#include "core/space.h"
+#include "core/wait.h"
+#include "hal/context.h"
+
+#define TASK_NAME_SIZE 16u
+
+enum task_state {
+    TASK_NEW = 1,
+    TASK_RUNNABLE = 2,
+    TASK_RUNNING = 3,
+    TASK_BLOCKED = 4,
+    TASK_DEAD = 5,
+};
+
+#define TASK_STATE_MASK UINT32_C(0x7f)
+#define TASK_ON         UINT32_C(0x80)
+
+struct task {
+    struct object object; /* first */
+    atomic_u32_t state;   /* enum task_state | TASK_ON */
+    uint32_t last_cpu;
+    struct hal_context context;
+    struct frame *stack;  /* HAL_STACK_PAGES frames */
+    struct frame *vector; /* one frame: the vector image while it is not on a CPU */
+    struct space *space;  /* active space, changed by the task itself only; holds a reference */
+    void (*entry)(uint64_t argument);
+    uint64_t argument;
+    char name[TASK_NAME_SIZE]; /* NUL-terminated */
+    uint32_t priority;
+    int32_t exit_status;
+    atomic_u64_t switches;
+    struct wait_queue joiners;
+    struct wait_entry wait; /* where it is queued while BLOCKED; under that queue's lock */
+};
+
+struct task_options {
+    void (*entry)(uint64_t argument);
+    uint64_t argument;
+    char name[TASK_NAME_SIZE];
+    uint32_t priority;
+    bool detached; /* nobody gets a reference: it lives until it exits */
+};
+
+/* Makes a task and hands it to the scheduler. E_NO_MEMORY, E_LIMIT. */
+keel_status_t task_spawn(const struct task_options *options, uint64_t *handle);
+void task_put(struct task *task);
+/* The task that runs on this CPU. Interrupts on or off; the caller is that task. */
+struct task *task_current(void);
+enum task_state task_state(const struct task *task);
+void *task_vector_image(const struct task *task);
+
+/* The calling task. */
+void task_activate(struct space *space);
+_Noreturn void task_exit(int32_t status);
+keel_status_t task_join(struct task *task, int32_t *status);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The kernel window: kernel stacks, each between unmapped guard pages. Slot i belongs to task slot i. A slot is
+ * twice as large as a stack: the lower half stays empty, so that even a large frame that jumps below the stack hits
+ * a guard (T3).
+ */
+#ifndef CORE_WINDOW_H
+#define CORE_WINDOW_H
+
+#include "core/frame.h"
+
+void window_init(void);
+
+/* Where stack `slot` lies. */
+uint64_t window_stack_base(uint32_t slot);
+/* The slot whose guard half contains `va`. False: none. */
+bool window_guard_slot(uint64_t va, uint32_t *slot);
+
+/* Maps HAL_STACK_PAGES frames as stack `slot`. E_NO_MEMORY. */
+keel_status_t window_map_stack(uint32_t slot, struct frame *first);
+/* Unmaps it everywhere (A2). */
+void window_unmap_stack(uint32_t slot);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Object pools, see core/object.h. A pool is an array in OBJECT frames, sized by the memory that the machine has.
+ */
+#include "core/object.h"
+
+#include "core/assert.h"
+#include "core/segment.h"
+#include "core/space.h"
+#include "core/task.h"
+
+struct pool {
+    char *slots;
+    uint32_t count, stride;
+    atomic_u32_t next; /* where the search for a free slot begins */
+};
+
+/* One slot for every `frames_per_slot` frames of RAM, within bounds. */
+struct pool_plan {
+    size_t size;
+    uint32_t frames_per_slot, slots_min, slots_max;
+};
+
+static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
+    [OBJECT_SEGMENT] = {sizeof(struct segment), 16, 16, 4096},
+    [OBJECT_SPACE] = {sizeof(struct space), 32, 8, 1024},
+    [OBJECT_TASK] = {sizeof(struct task), 64, 8, 1024},
+};
+
+static struct pool pools[OBJECT_KIND_COUNT];
+
+static uint32_t plan_slots(const struct pool_plan *plan)
+{
+    uint64_t slots = frame_total() / plan->frames_per_slot;
+    slots = slots > plan->slots_min ? slots : plan->slots_min;
+    return (uint32_t)(slots < plan->slots_max ? slots : plan->slots_max);
+}
+
+static bool pool_init(enum object_kind kind)
+{
+    struct pool *pool = &pools[kind];
+    pool->count = plan_slots(&plans[kind]);
+    pool->stride = (uint32_t)(plans[kind].size + 63) & ~63u;
+    atomic_u32_init(&pool->next, 0);
+    uint64_t frames = ((uint64_t)pool->count * pool->stride + HAL_PAGE_SIZE - 1) >> HAL_PAGE_SHIFT;
+    struct frame *first;
+    if (frame_alloc(FRAME_OBJECT, frames, 1, &first) != KEEL_OK) {
+        return false;
+    }
+    pool->slots = hal_phys_object(frame_address(first));
+    for (uint32_t i = 0; i < pool->count; i++) {
+        ref_init(&object_at(kind, i)->ref, REF_FREE);
+    }
+    return true;
+}
+
+bool object_init(void)
+{
+    return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK);
+}
+
+uint32_t object_slots(enum object_kind kind)
+{
+    return pools[kind].count;
+}
+
+struct object *object_at(enum object_kind kind, uint32_t index)
+{
+    CORE_ASSERT(index < pools[kind].count);
+    return (struct object *)(void *)(pools[kind].slots + (size_t)index * pools[kind].stride);
+}
+
+uint32_t object_index(enum object_kind kind, const struct object *object)
+{
+    return (uint32_t)((size_t)((const char *)object - pools[kind].slots) / pools[kind].stride);
+}
+
+uint64_t object_handle(enum object_kind kind, const struct object *object)
+{
+    return handle_make(kind, object_index(kind, object), ref_word_generation(atomic_u64_peek(&object->ref.word)));
+}
+
+struct object *object_claim(enum object_kind kind)
+{
+    struct pool *pool = &pools[kind];
+    uint32_t start = atomic_u32_load_relaxed(&pool->next);
+    for (uint32_t i = 0; i < pool->count; i++) {
+        uint32_t index = (start % pool->count + i) % pool->count;
+        struct object *object = object_at(kind, index);
+        if (ref_claim(&object->ref)) {
+            atomic_u32_store_relaxed(&pool->next, index + 1);
+            object->owner = 0;
+            return object;
+        }
+    }
+    return NULL;
+}
+
+keel_status_t object_get_by_handle(enum object_kind kind, uint64_t handle, struct object **object)
+{
+    struct pool *pool = &pools[kind];
+    if (handle_kind(handle) != (unsigned)kind || handle_slot(handle) >= pool->count) {
+        return KEEL_E_BAD_HANDLE;
+    }
+    struct object *candidate = object_at(kind, (uint32_t)handle_slot(handle));
+    keel_status_t status = ref_get_by_handle(&candidate->ref, handle_generation(handle));
+    if (status == KEEL_OK) {
+        *object = candidate;
+    }
+    return status;
+}

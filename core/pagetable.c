@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Page tables, see core/pagetable.h.
+ */
+#include "core/pagetable.h"
+
+#include "core/assert.h"
+
+#define TOP_LEVEL (HAL_PT_LEVELS - 1)
+/* Root entries below this index belong to the user half. */
+#define USER_ENTRIES (HAL_PT_ENTRIES / 2)
+
+bool pagetable_find(hal_paddr_t root, uint64_t va, struct hal_pte_slot *slot)
+{
+    *slot = (struct hal_pte_slot){.root = root, .table = root, .va = va, .level = TOP_LEVEL};
+    while (slot->level > 0) {
+        uint64_t entry = hal_pte_load(slot);
+        if (!hal_pte_present(entry)) {
+            return false;
+        }
+        CORE_ASSERT(!hal_pte_is_leaf(entry, slot->level));
+        slot->table = hal_pte_target(entry);
+        slot->level--;
+    }
+    return true;
+}
+
+uint64_t pagetable_set(const struct hal_pte_slot *slot, uint64_t entry)
+{
+    uint64_t old = hal_pte_exchange(slot, entry);
+    uint64_t number = hal_frame_number(slot->table);
+    /* The kernel root and the tables that the backend made are not counted: they are never freed. */
+    if (number < frame_end() && frame_at(number)->type == FRAME_TABLE) {
+        struct frame *table = frame_at(number);
+        table->entries = (uint16_t)(table->entries + (entry != 0) - (old != 0));
+    }
+    return old;
+}
+
+keel_status_t pagetable_prepare(hal_paddr_t root, uint64_t va, unsigned prot, struct hal_pte_slot *slot)
+{
+    if (pagetable_find(root, va, slot)) {
+        return KEEL_OK;
+    }
+    struct frame *tables[TOP_LEVEL];
+    unsigned missing = slot->level;
+    for (unsigned i = 0; i < missing; i++) {
+        keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &tables[i]);
+        if (status != KEEL_OK) {
+            while (i > 0) {
+                frame_free_private(tables[--i], 1);
+            }
+            return status;
+        }
+    }
+    for (unsigned i = 0; i < missing; i++) {
+        uint64_t old = pagetable_set(slot, hal_pte_table(frame_address(tables[i]), prot));
+        CORE_ASSERT(old == 0);
+        slot->table = frame_address(tables[i]);
+        slot->level--;
+    }
+    return KEEL_OK;
+}
+
+/* Frees the table and all below it. The recursion is as deep as the tables are. */
+static void destroy_table(hal_paddr_t table, unsigned level, void (*leaf)(struct frame *frame))
+{
+    unsigned end = level == TOP_LEVEL ? USER_ENTRIES : HAL_PT_ENTRIES;
+    for (unsigned i = hal_table_next(table, 0); i < end; i = hal_table_next(table, i + 1)) {
+        uint64_t entry = hal_table_peek(table, i);
+        struct frame *target = frame_at(hal_frame_number(hal_pte_target(entry)));
+        if (hal_pte_is_leaf(entry, level)) {
+            leaf(target);
+        } else {
+            destroy_table(hal_pte_target(entry), level - 1, leaf);
+            frame_free_private(target, 1);
+        }
+    }
+}
+
+void pagetable_destroy(hal_paddr_t root, void (*leaf)(struct frame *frame))
+{
+    destroy_table(root, TOP_LEVEL, leaf);
+}

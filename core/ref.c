@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Steps of the state machine in core/ref.h.
+ */
+#include "core/ref.h"
+
+#include "core/assert.h"
+
+static uint64_t word_make(uint32_t generation, enum ref_state state, uint32_t count)
+{
+    return (uint64_t)generation << 32 | (uint64_t)state << 24 | count;
+}
+
+/* The steps that only the owner of a cell makes: nobody else changes the word meanwhile. */
+static void owner_step(struct ref *ref, enum ref_state from, enum ref_state to, uint32_t count)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    CORE_ASSERT(ref_word_state(word) == from);
+    CORE_ASSERT(ref_word_count(word) == 0);
+    atomic_u64_store_release(&ref->word, word_make(ref_word_generation(word), to, count));
+}
+
+void ref_init(struct ref *ref, enum ref_state state)
+{
+    atomic_u64_init(&ref->word, word_make(1, state, 0));
+    atomic_u32_init(&ref->handles, 0);
+}
+
+bool ref_claim(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    if (ref_word_state(word) != REF_FREE) {
+        return false;
+    }
+    return atomic_u64_cas(&ref->word, &word, word_make(ref_word_generation(word), REF_BUSY, 0));
+}
+
+void ref_publish(struct ref *ref, uint32_t count, bool with_handle)
+{
+    atomic_u32_store_relaxed(&ref->handles, with_handle ? 1 : 0);
+    owner_step(ref, REF_BUSY, REF_LIVE, count);
+}
+
+void ref_make_private(struct ref *ref)
+{
+    owner_step(ref, REF_BUSY, REF_PRIVATE, 0);
+}
+
+void ref_take_private(struct ref *ref)
+{
+    owner_step(ref, REF_PRIVATE, REF_BUSY, 0);
+}
+
+bool ref_finish(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    uint32_t generation = ref_word_generation(word);
+    CORE_ASSERT(ref_word_state(word) == REF_BUSY);
+    CORE_ASSERT(ref_word_count(word) == 0);
+    bool used_up = generation == UINT32_MAX;
+    uint64_t next = used_up ? word_make(generation, REF_RETIRED, 0) : word_make(generation + 1, REF_FREE, 0);
+    atomic_u32_store_relaxed(&ref->handles, 0);
+    atomic_u64_store_release(&ref->word, next);
+    return !used_up;
+}
+
+void ref_unclaim(struct ref *ref)
+{
+    owner_step(ref, REF_BUSY, REF_FREE, 0);
+}
+
+keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    for (;;) {
+        if (ref_word_state(word) != REF_LIVE || ref_word_generation(word) != generation) {
+            return KEEL_E_BAD_HANDLE;
+        }
+        /* The generation is the same before this load and at the exchange below, so it belongs to that life. */
+        if (atomic_u32_load_acquire(&ref->handles) == 0) {
+            return KEEL_E_BAD_HANDLE;
+        }
+        if (ref_word_count(word) == REF_COUNT_MAX) {
+            return KEEL_E_LIMIT;
+        }
+        if (atomic_u64_cas(&ref->word, &word, word + 1)) {
+            return KEEL_OK;
+        }
+    }
+}
+
+keel_status_t ref_get(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    for (;;) {
+        CORE_ASSERT(ref_word_state(word) == REF_LIVE);
+        if (ref_word_count(word) == REF_COUNT_MAX) {
+            return KEEL_E_LIMIT;
+        }
+        if (atomic_u64_cas(&ref->word, &word, word + 1)) {
+            return KEEL_OK;
+        }
+    }
+}
+
+bool ref_put(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    for (;;) {
+        CORE_ASSERT(ref_word_state(word) == REF_LIVE);
+        CORE_ASSERT(ref_word_count(word) > 0);
+        bool last = ref_word_count(word) == 1;
+        uint64_t next = last ? word_make(ref_word_generation(word), REF_BUSY, 0) : word - 1;
+        if (atomic_u64_cas(&ref->word, &word, next)) {
+            return last;
+        }
+    }
+}
+
+keel_status_t ref_handle_add(struct ref *ref)
+{
+    uint32_t handles = atomic_u32_load_acquire(&ref->handles);
+    for (;;) {
+        if (handles >= REF_HANDLES_MAX) {
+            return KEEL_E_LIMIT;
+        }
+        if (atomic_u32_cas(&ref->handles, &handles, handles + 1)) {
+            return KEEL_OK;
+        }
+    }
+}
+
+keel_status_t ref_handle_drop(struct ref *ref)
+{
+    uint32_t handles = atomic_u32_load_acquire(&ref->handles);
+    for (;;) {
+        if (handles == 0) {
+            return KEEL_E_BAD_HANDLE;
+        }
+        if (atomic_u32_cas(&ref->handles, &handles, handles - 1)) {
+            return KEEL_OK;
+        }
+    }
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The life of a task, see core/task.h.
+ */
+#include "core/task.h"
+
+#include "core/assert.h"
+#include "core/cpu.h"
+#include "core/sched.h"
+#include "core/window.h"
+#include "hal/user.h"
+
+/* Where a new task begins: the second half of the switch that led here, then its own code. */
+static void task_begin(void *argument)
+{
+    struct task *task = argument;
+    sched_tail();
+    hal_irq_restore(true);
+    task->entry(task->argument);
+    task_exit(0);
+}
+
+static keel_status_t allocate_memory(struct task *task, uint32_t slot)
+{
+    keel_status_t status = frame_alloc(FRAME_STACK, HAL_STACK_PAGES, 1, &task->stack);
+    if (status != KEEL_OK) {
+        return status;
+    }
+    status = frame_alloc(FRAME_OBJECT, 1, 1, &task->vector);
+    if (status == KEEL_OK) {
+        status = window_map_stack(slot, task->stack);
+        if (status == KEEL_OK) {
+            return status;
+        }
+        frame_free_private(task->vector, 1);
+    }
+    frame_free_private(task->stack, HAL_STACK_PAGES);
+    return status;
+}
+
+static void fill(struct task *task, const struct task_options *options)
+{
+    task->space = NULL;
+    task->entry = options->entry;
+    task->argument = options->argument;
+    task->priority = options->priority;
+    task->exit_status = 0;
+    task->last_cpu = 0;
+    atomic_u64_init(&task->switches, 0);
+    for (unsigned i = 0; i < TASK_NAME_SIZE; i++) {
+        task->name[i] = i + 1 < TASK_NAME_SIZE ? options->name[i] : '\0';
+    }
+    wait_queue_init(&task->joiners);
+    task->wait.next = NULL;
+    task->wait.deadline = 0;
+}
+
+keel_status_t task_spawn(const struct task_options *options, uint64_t *handle)
+{
+    struct object *object = object_claim(OBJECT_TASK);
+    if (object == NULL) {
+        return KEEL_E_LIMIT;
+    }
+    struct task *created = (struct task *)object;
+    uint32_t slot = object_index(OBJECT_TASK, object);
+    atomic_u32_store_relaxed(&created->state, TASK_NEW);
+    keel_status_t status = allocate_memory(created, slot);
+    if (status != KEEL_OK) {
+        ref_unclaim(&object->ref);
+        return status;
+    }
+    fill(created, options);
+    hal_vector_init(task_vector_image(created));
+    hal_context_init(&created->context, window_stack_base(slot), task_begin, created);
+    *handle = object_handle(OBJECT_TASK, object);
+    /* To be running, or to wait for it, is a reference of its own; sched_tail drops it. */
+    ref_publish(&object->ref, options->detached ? 1 : 2, !options->detached);
+    sched_start(created);
+    return KEEL_OK;
+}
+
+void task_put(struct task *task)
+{
+    if (!ref_put(&task->object.ref)) {
+        return;
+    }
+    CORE_ASSERT(atomic_u32_load_acquire(&task->state) == TASK_DEAD);
+    window_unmap_stack(object_index(OBJECT_TASK, &task->object));
+    frame_free_private(task->stack, HAL_STACK_PAGES);
+    frame_free_private(task->vector, 1);
+    ref_finish(&task->object.ref);
+}
+
+struct task *task_current(void)
+{
+    bool interrupts = hal_irq_disable();
+    struct task *task = cpu_this()->current;
+    hal_irq_restore(interrupts);
+    CORE_ASSERT(task != NULL);
+    return task;
+}
+
+enum task_state task_state(const struct task *task)
+{
+    return (enum task_state)(atomic_u32_load_acquire(&task->state) & TASK_STATE_MASK);
+}
+
+void *task_vector_image(const struct task *task)
+{
+    return hal_phys_object(frame_address(task->vector));
+}
+
+void task_activate(struct space *space)
+{
+    bool interrupts = hal_irq_disable();
+    struct task *task = cpu_this()->current;
+    struct space *old = task->space;
+    task->space = space;
+    space_load(space);
+    hal_irq_restore(interrupts);
+    if (old != NULL) {
+        space_put(old);
+    }
+}
+
+_Noreturn void task_exit(int32_t status)
+{
+    task_activate(NULL);
+    bool interrupts = hal_irq_disable();
+    CORE_ASSERT(interrupts);
+    struct cpu *cpu = cpu_this();
+    struct task *task = cpu->current;
+    cpu->vector_owner = NULL; /* nobody will look at its registers again */
+    task->exit_status = status;
+    bool irq_off = spinlock_acquire(&task->joiners.lock);
+    atomic_u32_store_release(&task->state, TASK_DEAD | TASK_ON);
+    spinlock_release(&task->joiners.lock, irq_off);
+    wait_queue_wake_all(&task->joiners);
+    sched_exit();
+}
+
+keel_status_t task_join(struct task *task, int32_t *status)
+{
+    if (task == task_current()) {
+        return KEEL_E_BUSY;
+    }
+    for (;;) {
+        bool interrupts = spinlock_acquire(&task->joiners.lock);
+        if (task_state(task) == TASK_DEAD) {
+            *status = task->exit_status;
+            spinlock_release(&task->joiners.lock, interrupts);
+            return KEEL_OK;
+        }
+        wait_queue_block(&task->joiners, interrupts);
+    }
+}

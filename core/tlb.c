@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Shootdown, see core/tlb.h.
+ */
+#include "core/tlb.h"
+
+#include "core/assert.h"
+#include "hal/atomic.h"
+#include "hal/cpu.h"
+
+struct request {
+    hal_paddr_t root;
+    uint64_t va, page_count;
+};
+
+/* inbox[target][initiator]: the address of the initiator's request, 0 when served. */
+static atomic_u64_t inbox[HAL_CPU_MAX][HAL_CPU_MAX];
+
+void tlb_init(void)
+{
+    for (unsigned target = 0; target < hal_cpu_count(); target++) {
+        for (unsigned initiator = 0; initiator < hal_cpu_count(); initiator++) {
+            atomic_u64_init(&inbox[target][initiator], 0);
+        }
+    }
+}
+
+void tlb_serve(void)
+{
+    CORE_ASSERT(!hal_irq_enabled());
+    unsigned self = hal_cpu_id();
+    for (unsigned initiator = 0; initiator < hal_cpu_count(); initiator++) {
+        uint64_t address = atomic_u64_load_acquire(&inbox[self][initiator]);
+        if (address != 0) {
+            const struct request *request = (const struct request *)(uintptr_t)address;
+            hal_tlb_flush_range(request->root, request->va, request->page_count);
+            atomic_u64_store_release(&inbox[self][initiator], 0);
+        }
+    }
+}
+
+static void send(unsigned target, unsigned self, const struct request *request)
+{
+    atomic_u64_store_release(&inbox[target][self], (uint64_t)(uintptr_t)request);
+    hal_ipi_send(target);
+}
+
+void tlb_shootdown(uint64_t cpus, hal_paddr_t root, uint64_t va, uint64_t page_count)
+{
+    bool interrupts = hal_irq_disable();
+    unsigned self = hal_cpu_id();
+    struct request request = {.root = root, .va = va, .page_count = page_count};
+    uint64_t others = cpus & ~(UINT64_C(1) << self);
+    for (unsigned target = 0; target < hal_cpu_count(); target++) {
+        if (others >> target & 1) {
+            send(target, self, &request);
+        }
+    }
+    if (cpus >> self & 1) {
+        hal_tlb_flush_range(root, va, page_count);
+    }
+    for (unsigned target = 0; target < hal_cpu_count(); target++) {
+        while ((others >> target & 1) && atomic_u64_load_acquire(&inbox[target][self]) != 0) {
+            tlb_serve();
+            hal_cpu_relax();
+        }
+    }
+    hal_irq_restore(interrupts);
+}
+
+void hal_upcall_ipi(void)
+{
+    tlb_serve();
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * User mode, see core/user.h. Between the check of the registers and the entry interrupts stay off, so nobody changes
+ * them in between.
+ */
+#include "core/user.h"
+
+#include "core/assert.h"
+#include "core/sched.h"
+
+static void vector_attach(struct cpu *cpu, struct task *task)
+{
+    if (cpu->vector_owner == task) {
+        return;
+    }
+    CORE_ASSERT(cpu->vector_owner == NULL);
+    hal_vector_load(task_vector_image(task));
+    cpu->vector_owner = task;
+}
+
+void user_vector_detach(void)
+{
+    struct cpu *cpu = cpu_this();
+    if (cpu->vector_owner != NULL) {
+        hal_vector_save(task_vector_image(cpu->vector_owner));
+        cpu->vector_owner = NULL;
+    }
+}
+
+void user_run(struct keel_user_regs *regs, struct keel_user_event *event)
+{
+    bool interrupts = hal_irq_disable();
+    sched_preempt();
+    *event = (struct keel_user_event){.reason = 0};
+    if (hal_user_sanitise(regs, event)) {
+        struct cpu *cpu = cpu_this();
+        vector_attach(cpu, cpu->current);
+        hal_user_run(regs, event);
+        if (event->reason == KEEL_USER_INTERRUPT) {
+            sched_preempt();
+        }
+    }
+    hal_irq_restore(interrupts);
+}
+
+void user_vector_read(uint64_t offset, void *buffer, size_t size)
+{
+    bool interrupts = hal_irq_disable();
+    user_vector_detach();
+    const unsigned char *image = task_vector_image(cpu_this()->current);
+    for (size_t i = 0; i < size; i++) {
+        ((unsigned char *)buffer)[i] = image[offset + i];
+    }
+    hal_irq_restore(interrupts);
+}
+
+void user_vector_write(uint64_t offset, const void *buffer, size_t size)
+{
+    bool interrupts = hal_irq_disable();
+    user_vector_detach();
+    unsigned char *image = task_vector_image(cpu_this()->current);
+    for (size_t i = 0; i < size; i++) {
+        image[offset + i] = ((const unsigned char *)buffer)[i];
+    }
+    hal_vector_sanitise(image);
+    hal_irq_restore(interrupts);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Page-table entries of x86-64 with 4-level paging (Intel SDM vol. 3A, 4.5, table 4-15 to 4-20). Pure functions.
+ */
+#ifndef HAL_PTE_H
+#define HAL_PTE_H
+
+#include "hal/types.h"
+
+#define HAL_PT_LEVELS  4u
+#define HAL_PT_ENTRIES 512u
+
+/* The upper half of the address space, see hal/mmu.h. */
+#define HAL_LINEAR_BASE UINT64_C(0xffff800000000000)
+#define HAL_WINDOW_BASE UINT64_C(0xffffc90000000000)
+#define HAL_WINDOW_SIZE (UINT64_C(1) << 39)
+
+/* What a mapping allows. */
+enum {
+    HAL_PROT_READ = 1u << 0, /* always granted: x86 has no mapping without it */
+    HAL_PROT_WRITE = 1u << 1,
+    HAL_PROT_EXEC = 1u << 2,
+    HAL_PROT_USER = 1u << 3,
+};
+
+#define HAL_PTE_PRESENT  (UINT64_C(1) << 0)
+#define HAL_PTE_WRITE    (UINT64_C(1) << 1)
+#define HAL_PTE_USER     (UINT64_C(1) << 2)
+#define HAL_PTE_ACCESSED (UINT64_C(1) << 5)
+#define HAL_PTE_DIRTY    (UINT64_C(1) << 6)
+#define HAL_PTE_HUGE     (UINT64_C(1) << 7)
+#define HAL_PTE_NX       (UINT64_C(1) << 63)
+#define HAL_PTE_ADDRESS  UINT64_C(0x000ffffffffff000)
+
+/* Bytes that one entry of a table at `level` translates. */
+static inline uint64_t hal_pt_span(unsigned level)
+{
+    return HAL_PAGE_SIZE << (9 * level);
+}
+
+static inline unsigned hal_pt_index(uint64_t va, unsigned level)
+{
+    return (unsigned)(va >> (HAL_PAGE_SHIFT + 9 * level)) & (HAL_PT_ENTRIES - 1);
+}
+
+static inline uint64_t hal_pte_leaf(hal_paddr_t frame, unsigned prot)
+{
+    uint64_t entry = (frame.value & HAL_PTE_ADDRESS) | HAL_PTE_PRESENT;
+    entry |= (prot & HAL_PROT_WRITE) ? HAL_PTE_WRITE : 0;
+    entry |= (prot & HAL_PROT_USER) ? HAL_PTE_USER : 0;
+    entry |= (prot & HAL_PROT_EXEC) ? 0 : HAL_PTE_NX;
+    return entry;
+}
+
+/* An entry that leads to a lower table: all rights, the leaf decides. `prot` says user half or kernel half. */
+static inline uint64_t hal_pte_table(hal_paddr_t table, unsigned prot)
+{
+    return (table.value & HAL_PTE_ADDRESS) | HAL_PTE_PRESENT | HAL_PTE_WRITE |
+           ((prot & HAL_PROT_USER) ? HAL_PTE_USER : 0);
+}
+
+static inline bool hal_pte_present(uint64_t entry)
+{
+    return (entry & HAL_PTE_PRESENT) != 0;
+}
+
+static inline bool hal_pte_is_leaf(uint64_t entry, unsigned level)
+{
+    return level == 0 || (entry & HAL_PTE_HUGE) != 0;
+}
+
+static inline hal_paddr_t hal_pte_target(uint64_t entry)
+{
+    return hal_paddr(entry & HAL_PTE_ADDRESS);
+}
+
+static inline unsigned hal_pte_prot(uint64_t entry)
+{
+    unsigned prot = HAL_PROT_READ;
+    prot |= (entry & HAL_PTE_WRITE) ? HAL_PROT_WRITE : 0u;
+    prot |= (entry & HAL_PTE_USER) ? HAL_PROT_USER : 0u;
+    prot |= (entry & HAL_PTE_NX) ? 0u : HAL_PROT_EXEC;
+    return prot;
+}
+
+static inline bool hal_pte_accessed(uint64_t entry)
+{
+    return (entry & HAL_PTE_ACCESSED) != 0;
+}
+
+static inline bool hal_pte_dirty(uint64_t entry)
+{
+    return (entry & HAL_PTE_DIRTY) != 0;
+}
+
+#endif
