@@ -67,7 +67,7 @@ keel_status_t call_task_info(struct task *task, struct keel_task_info *info)
 keel_status_t call_task_yield(void)
 {
     bool interrupts = hal_irq_disable();
-    sched_yield();
+    sched_give_way();
     hal_irq_restore(interrupts);
     return KEEL_OK;
 }

@@ -66,6 +66,16 @@ static void start_client(void)
     }
 }
 
+/* Every CPU answers shootdowns before there is anything to shoot down. */
+static void start_cpus(void)
+{
+    uint64_t all = UINT64_MAX >> (64 - hal_cpu_count());
+    hal_cpus_start();
+    while (cpu_online_mask() != all) {
+        hal_cpu_relax();
+    }
+}
+
 static void come_online(void)
 {
     struct cpu *cpu = cpu_this();
@@ -76,23 +86,22 @@ static void come_online(void)
 _Noreturn void hal_upcall_boot(const struct hal_boot *given)
 {
     boot = given;
+    cpu_init(); /* first: from here on a call knows that it comes too early (H4) */
+    policy_init();
     log_init();
     log_string(LOG_INFO, "keel: starting");
     memmap_normalise(boot->regions, boot->region_count, &memmap);
-    policy_init();
-    cpu_init();
     tlb_init();
-    window_init();
     wait_init();
     sched_init();
-    if (!frame_init(&memmap) || !object_init()) {
+    if (!frame_init(&memmap) || !object_init() || !window_init()) {
         log_string(LOG_ERROR, "boot: not enough usable memory");
         hal_power_off(1);
     }
     report_memory();
     report_cpus();
     come_online();
-    hal_cpus_start();
+    start_cpus();
     start_client();
     sched_idle();
 }

@@ -201,7 +201,10 @@ static void free_busy(struct frame *first, uint64_t count)
         first[i].type = FRAME_NONE;
     }
     hal_frame_use(frame_address(first), count, HAL_FRAME_UNUSED);
-    atomic_u64_fetch_add(&frames_free, frame_choose_release(frame_number(first), count));
+    /* Counted before anybody can claim them, so that the count never goes below zero (M6). */
+    atomic_u64_fetch_add(&frames_free, count);
+    uint64_t freed = frame_choose_release(frame_number(first), count);
+    atomic_u64_fetch_sub(&frames_free, count - freed);
 }
 
 void frame_free_private(struct frame *first, uint64_t count)

@@ -173,11 +173,15 @@ void sched_tail(void)
     }
     bool interrupts = spinlock_acquire(&lock);
     uint32_t state = atomic_u32_load_acquire(&previous->state) & ~TASK_ON;
+    uint32_t last_cpu = previous->last_cpu;
     atomic_u32_store_release(&previous->state, state);
     if (state == TASK_RUNNABLE) {
         enqueue(previous, cpu->previous_reason);
     }
     spinlock_release(&lock, interrupts);
+    if (state == TASK_RUNNABLE) {
+        kick_idle(last_cpu);
+    }
 }
 
 static void yield_for(uint32_t reason)
@@ -197,7 +201,7 @@ static void yield_for(uint32_t reason)
     }
 }
 
-void sched_yield(void)
+void sched_give_way(void)
 {
     yield_for(KEEL_ENQUEUE_YIELDED);
 }

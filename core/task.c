@@ -20,21 +20,16 @@ static void task_begin(void *argument)
     task_exit(0);
 }
 
-static keel_status_t allocate_memory(struct task *task, uint32_t slot)
+static keel_status_t allocate_memory(struct task *task)
 {
     keel_status_t status = frame_alloc(FRAME_STACK, HAL_STACK_PAGES, 1, &task->stack);
     if (status != KEEL_OK) {
         return status;
     }
     status = frame_alloc(FRAME_OBJECT, 1, 1, &task->vector);
-    if (status == KEEL_OK) {
-        status = window_map_stack(slot, task->stack);
-        if (status == KEEL_OK) {
-            return status;
-        }
-        frame_free_private(task->vector, 1);
+    if (status != KEEL_OK) {
+        frame_free_private(task->stack, HAL_STACK_PAGES);
     }
-    frame_free_private(task->stack, HAL_STACK_PAGES);
     return status;
 }
 
@@ -64,12 +59,13 @@ keel_status_t task_spawn(const struct task_options *options, uint64_t *handle)
     struct task *created = (struct task *)object;
     uint32_t slot = object_index(OBJECT_TASK, object);
     atomic_u32_store_relaxed(&created->state, TASK_NEW);
-    keel_status_t status = allocate_memory(created, slot);
+    keel_status_t status = allocate_memory(created);
     if (status != KEEL_OK) {
         ref_unclaim(&object->ref);
         return status;
     }
     fill(created, options);
+    window_map_stack(slot, created->stack);
     hal_vector_init(task_vector_image(created));
     hal_context_init(&created->context, window_stack_base(slot), task_begin, created);
     *handle = object_handle(OBJECT_TASK, object);

@@ -16,9 +16,17 @@
 
 static struct spinlock lock;
 
-void window_init(void)
+bool window_init(void)
 {
     spinlock_init(&lock);
+    uint64_t end = HAL_WINDOW_BASE + object_slots(OBJECT_TASK) * SLOT_BYTES;
+    for (uint64_t va = HAL_WINDOW_BASE; va < end; va += hal_pt_span(1)) {
+        struct hal_pte_slot slot;
+        if (pagetable_prepare(hal_kernel_root(), va, 0, &slot) != KEEL_OK) {
+            return false;
+        }
+    }
+    return true;
 }
 
 uint64_t window_stack_base(uint32_t slot)
@@ -35,46 +43,34 @@ bool window_guard_slot(uint64_t va, uint32_t *slot)
     return (va - HAL_WINDOW_BASE) % SLOT_BYTES < STACK_BYTES;
 }
 
-/* Takes the entries of the first `pages` pages of the stack out again. The lock is held. */
-static void clear_entries(uint64_t base, uint64_t pages)
+/* Sets the entry of page `page` of the stack at `base`. The lock is held. */
+static void set_entry(uint64_t base, uint64_t page, uint64_t entry)
 {
-    for (uint64_t i = 0; i < pages; i++) {
-        struct hal_pte_slot slot;
-        bool found = pagetable_find(hal_kernel_root(), base + i * HAL_PAGE_SIZE, &slot);
-        CORE_ASSERT(found);
-        pagetable_set(&slot, 0);
-    }
+    struct hal_pte_slot slot;
+    bool found = pagetable_find(hal_kernel_root(), base + page * HAL_PAGE_SIZE, &slot);
+    CORE_ASSERT(found);
+    uint64_t old = pagetable_set(&slot, entry);
+    CORE_ASSERT((old == 0) != (entry == 0));
 }
 
-keel_status_t window_map_stack(uint32_t slot_index, struct frame *first)
+void window_map_stack(uint32_t slot, struct frame *first)
 {
-    uint64_t base = window_stack_base(slot_index);
-    const unsigned prot = HAL_PROT_READ | HAL_PROT_WRITE;
-    keel_status_t status = KEEL_OK;
+    uint64_t base = window_stack_base(slot);
     bool interrupts = spinlock_acquire(&lock);
-    for (uint64_t i = 0; i < HAL_STACK_PAGES && status == KEEL_OK; i++) {
-        struct hal_pte_slot slot;
-        status = pagetable_prepare(hal_kernel_root(), base + i * HAL_PAGE_SIZE, prot, &slot);
-        if (status == KEEL_OK) {
-            pagetable_set(&slot, hal_pte_leaf(frame_address(first + i), prot));
-        } else {
-            clear_entries(base, i); /* never used, so never cached by use; the flush below covers speculation */
-        }
+    for (uint64_t page = 0; page < HAL_STACK_PAGES; page++) {
+        set_entry(base, page, hal_pte_leaf(frame_address(first + page), HAL_PROT_READ | HAL_PROT_WRITE));
     }
     spinlock_release(&lock, interrupts);
-    if (status == KEEL_OK) {
-        hal_window_sync(base, HAL_STACK_PAGES);
-    } else {
-        tlb_shootdown(cpu_online_mask(), hal_kernel_root(), base, HAL_STACK_PAGES);
-    }
-    return status;
+    hal_window_sync(base, HAL_STACK_PAGES);
 }
 
-void window_unmap_stack(uint32_t slot_index)
+void window_unmap_stack(uint32_t slot)
 {
-    uint64_t base = window_stack_base(slot_index);
+    uint64_t base = window_stack_base(slot);
     bool interrupts = spinlock_acquire(&lock);
-    clear_entries(base, HAL_STACK_PAGES);
+    for (uint64_t page = 0; page < HAL_STACK_PAGES; page++) {
+        set_entry(base, page, 0);
+    }
     spinlock_release(&lock, interrupts);
     tlb_shootdown(cpu_online_mask(), hal_kernel_root(), base, HAL_STACK_PAGES);
     hal_window_sync(base, HAL_STACK_PAGES);

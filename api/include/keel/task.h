@@ -2,7 +2,7 @@
  *
  * Tasks: threads of client code in kernel mode, preempted by the timer. Each may run user programs (keel/user.h).
  *
- * Context of all calls: task. keel_task_info: also policy.
+ * Context of all calls: task.
  */
 #ifndef KEEL_TASK_H
 #define KEEL_TASK_H

@@ -21,7 +21,7 @@ void sched_start(struct task *task);
 bool sched_wake(struct task *task);
 
 /* The calling task, interrupts off, no lock held. */
-void sched_yield(void);   /* runs others first */
+void sched_give_way(void); /* runs others first; not "yield": the hosted machine links the C library, which has one */
 void sched_block(void);   /* its state is BLOCKED|ON already, unless a wake came in between */
 _Noreturn void sched_exit(void); /* its state is DEAD|ON already */
 

@@ -9,15 +9,16 @@
 
 #include "core/frame.h"
 
-void window_init(void);
+/* Makes the tables for every stack slot, so that mapping a stack later cannot fail. Boot CPU, once. False: no memory. */
+bool window_init(void);
 
 /* Where stack `slot` lies. */
 uint64_t window_stack_base(uint32_t slot);
 /* The slot whose guard half contains `va`. False: none. */
 bool window_guard_slot(uint64_t va, uint32_t *slot);
 
-/* Maps HAL_STACK_PAGES frames as stack `slot`. E_NO_MEMORY. */
-keel_status_t window_map_stack(uint32_t slot, struct frame *first);
+/* Maps HAL_STACK_PAGES frames as stack `slot`. */
+void window_map_stack(uint32_t slot, struct frame *first);
 /* Unmaps it everywhere (A2). */
 void window_unmap_stack(uint32_t slot);
 

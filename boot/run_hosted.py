@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs a kernel on the hosted machine and judges the run. ./keel run and the tests both use it.
+
+Exit status: 0 the kernel said that all is well, 1 it did not, 2 the run could not be started.
+"""
+
+import argparse
+import signal
+import sys
+
+import console
+
+
+def parse(argument_list):
+    parser = argparse.ArgumentParser(prog="run_hosted.py", description=__doc__.split("\n")[0])
+    parser.add_argument("--kernel", required=True, help="the kernel as a hosted executable")
+    console.add_common_options(parser)
+    parser.add_argument("--seed", type=int, help="chooses the interleaving")
+    parser.add_argument("--cpus", type=int, help="simulated CPUs")
+    parser.add_argument("--memory", help="RAM, like 64M")
+    parser.add_argument("--timeout", type=float, help="seconds after which the run counts as hung (it fails)")
+    return parser.parse_args(argument_list)
+
+
+def machine_command(arguments):
+    command = [arguments.kernel, "--initrd", arguments.initrd]
+    for option in ("seed", "cpus", "memory"):
+        value = getattr(arguments, option)
+        if value is not None:
+            command += [f"--{option}", str(value)]
+    if arguments.command_line:
+        command += ["--command-line", arguments.command_line]
+    return command
+
+
+def main(argument_list):
+    arguments = parse(argument_list)
+    problem = console.readable(arguments.kernel, arguments.initrd)
+    if problem is not None:
+        print(f"FAILED: {problem}", file=sys.stderr)
+        return 2
+    machine = console.Console(machine_command(arguments), arguments.timeout)
+    try:
+        machine.run()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    failure = None
+    if machine.timed_out:
+        failure = f"The machine hangs: it did not end within {machine.timeout:g} s."
+    elif machine.status != 0:
+        failure = f"The machine ended with status {machine.status}."
+    return console.finish(machine, failure, arguments)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main(sys.argv[1:]))

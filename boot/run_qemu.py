@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Boots a kernel under OVMF in QEMU and judges the run. ./keel boot and the boot tests both use it.
+
+Exit status: 0 the guest said that all is well, 1 it did not, 2 the run could not be started.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+
+import console
+import qemu_machine
+
+# isa-debug-exit ends QEMU with (value << 1) | 1; the kernel writes these values.
+EXIT_WELL, EXIT_STATUS, EXIT_PANIC = 0x10 << 1 | 1, 0x11 << 1 | 1, 0x12 << 1 | 1
+# The loader speaks only when it gives up; the firmware would then wait for a key for ever.
+LOADER = re.compile(r"^keel loader: (.*)")
+POWER_OFF = re.compile(r"^keel: (power off|restart), status (-?\d+)$")
+
+
+def parse(arguments):
+    own, extra = arguments, []
+    if "--" in arguments:
+        split = arguments.index("--")
+        own, extra = arguments[:split], arguments[split + 1 :]
+    parser = argparse.ArgumentParser(prog="run_qemu.py", description=__doc__.split("\n")[0])
+    parser.add_argument("--kernel", required=True, help="the kernel ELF file; a missing one is left out of the ESP")
+    parser.add_argument("--loader", required=True, help="BOOTX64.EFI")
+    console.add_common_options(parser)
+    parser.add_argument("--timeout", type=float, help="seconds after which the guest counts as hung (it fails)")
+    parser.add_argument("--debug", action="store_true", help="wait for gdb")
+    parser.add_argument("--no-kernel", action="store_true", help="leave the kernel off the ESP")
+    parser.add_argument(
+        "--refusal", metavar="REGEX", help="the loader must refuse with a console line that matches"
+    )
+    result = parser.parse_args(own)
+    result.extra = extra
+    return result
+
+
+def make_esp(folder, arguments):
+    """The EFI system partition as a folder; QEMU shows it to the guest as a FAT disk."""
+    esp = os.path.join(folder, "esp")
+    os.makedirs(os.path.join(esp, "EFI", "BOOT"))
+    os.makedirs(os.path.join(esp, "keel"))
+    shutil.copyfile(arguments.loader, os.path.join(esp, "EFI", "BOOT", "BOOTX64.EFI"))
+    if not arguments.no_kernel:
+        shutil.copyfile(arguments.kernel, os.path.join(esp, "keel", "kernel.elf"))
+    shutil.copyfile(arguments.initrd, os.path.join(esp, "keel", "initrd.cpio"))
+    with open(os.path.join(esp, "keel", "cmdline.txt"), "w", encoding="utf-8") as file:
+        file.write(f"keel.exit=isa-debug {arguments.command_line}".rstrip() + "\n")
+    return esp
+
+
+def judge(guest, refusal):
+    """Why the run failed, or None."""
+    if guest.timed_out:
+        return f"The guest hangs: it did not end within {guest.timeout:g} s."
+    if refusal:
+        return None if guest.last_matching(re.compile(refusal)) else f"No line of the console matches: {refusal}"
+    if guest.matched:
+        return f"The loader gave up: {guest.last_matching(LOADER).group(1)}."
+    if guest.status == EXIT_WELL:
+        return None
+    said = guest.last_matching(POWER_OFF)
+    if guest.status == EXIT_STATUS:
+        return f"The kernel ended with {said.group(0)[6:] if said else 'a status that is not 0'}."
+    if guest.status == EXIT_PANIC:
+        return "The kernel panicked."
+    if guest.status == 0:
+        if said and said.group(1) == "power off" and int(said.group(2)) == 0:
+            return None
+        return f"The kernel ended with {said.group(0)[6:]}." if said else "The machine reset without a word."
+    return f"QEMU ended with status {guest.status}; its message is above."
+
+
+def print_debug_help(kernel):
+    print("QEMU waits for gdb. In another terminal:")
+    print(f"  gdb -ex 'file {os.path.abspath(kernel)}' -ex 'target remote :1234'", flush=True)
+
+
+def boot(arguments, folder):
+    code, variables = qemu_machine.find_firmware()
+    own_variables = os.path.join(folder, "variables.fd")
+    shutil.copyfile(variables, own_variables)
+    esp = make_esp(folder, arguments)
+    command = qemu_machine.qemu_command(code, own_variables, esp, arguments.debug, arguments.extra)
+    if arguments.debug:
+        print_debug_help(arguments.kernel)
+    guest = console.Console(command, arguments.timeout, until=LOADER)
+    guest.run()
+    return console.finish(guest, judge(guest, arguments.refusal), arguments)
+
+
+def main(argument_list):
+    arguments = parse(argument_list)
+    problem = console.readable(arguments.loader, arguments.kernel, arguments.initrd)
+    if problem is None and shutil.which("qemu-system-x86_64") is None:
+        problem = "qemu-system-x86_64 was not found. Install it (Debian: apt-get install qemu-system-x86)."
+    if problem is None:
+        # Not in the build tree: QEMU's option syntax cannot carry every character that a path may have.
+        with tempfile.TemporaryDirectory(prefix="keel-boot-", dir="/tmp") as folder:
+            try:
+                return boot(arguments, folder)
+            except qemu_machine.MachineError as error:
+                problem = str(error)
+            except KeyboardInterrupt:
+                print("interrupted", file=sys.stderr)
+                return 130
+    print(f"FAILED: {problem}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main(sys.argv[1:]))

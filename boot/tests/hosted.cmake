@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The hosted machine runs the programs of the boot tests: several interleavings, the same transcript.
+
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/boot/tests)
+
+# keel_add_run_test(NAME [INITRD FILE] RUNNER options of run_hosted.py...)
+function(keel_add_run_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "INITRD" "RUNNER")
+    if(NOT test_INITRD)
+        set(test_INITRD ${CMAKE_BINARY_DIR}/hello.initrd)
+    endif()
+    add_test(
+        NAME run_${name}
+        COMMAND
+            ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/boot/run_hosted.py --kernel $<TARGET_FILE:hello> --initrd
+            ${test_INITRD} --timeout 200 --transcript ${CMAKE_BINARY_DIR}/boot/tests/${name}.transcript
+            ${test_RUNNER}
+    )
+    set_tests_properties(
+        run_${name} PROPERTIES LABELS boot TIMEOUT 230 ENVIRONMENT "${KEEL_TEST_ENVIRONMENT}"
+    )
+endfunction()
+
+keel_add_run_test(default RUNNER --expect ${KEEL_TRANSCRIPTS}/hello.transcript)
+keel_add_run_test(one-cpu RUNNER --cpus 1 --seed 2 --expect ${KEEL_TRANSCRIPTS}/hello.transcript)
+keel_add_run_test(four-cpus RUNNER --cpus 4 --seed 3 --expect ${KEEL_TRANSCRIPTS}/hello.transcript)
+keel_add_run_test(
+    broken INITRD ${CMAKE_BINARY_DIR}/hello-broken.initrd RUNNER --expect ${KEEL_TRANSCRIPTS}/hello-broken.transcript
+)
+# The harness must see a failure: this run is compared with a transcript that it cannot have.
+keel_add_run_test(canary RUNNER --expect /dev/null)
+set_tests_properties(run_canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The transcript is not the one in /dev/null")

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tests of the initrd maker, the transcript, the firmware search and the judgement of a run."""
+
+import contextlib
+import io
+import os
+import re
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import console
+import make_initrd
+import qemu_machine
+import run_qemu
+import transcript
+
+
+def guest(status, lines=(), timed_out=False, matched=False):
+    """A run that has ended, without having run."""
+    result = console.Console(["none"], timeout=5)
+    result.status, result.lines = status, list(lines)
+    result.timed_out, result.matched = timed_out, matched
+    return result
+
+
+class Transcript(unittest.TestCase):
+    def test_cleans_lines(self):
+        self.assertEqual(transcript.clean_line(b"\x1b[2J\x1b[01;01Hhello| Hi\r"), "hello| Hi")
+        self.assertEqual(transcript.clean_line(b"\x1b[=3hBdsDxe: \x00load\xff"), "BdsDxe: load\ufffd")
+
+    def test_groups_by_name_and_keeps_order(self):
+        lines = ["b| 1", "[0.1 0 info] log", "a| 2", "b| 0", "a| 1", "no bar", " c| no", "d|x"]
+        self.assertEqual(transcript.transcript(lines), ["a| 2", "a| 1", "b| 1", "b| 0"])
+
+    def test_same_for_every_interleaving_of_programs(self):
+        first = ["a| 1", "b| 1", "a| 2", "b| 2"]
+        second = ["b| 1", "b| 2", "a| 1", "a| 2"]
+        self.assertEqual(transcript.transcript(first), transcript.transcript(second))
+
+    def test_difference(self):
+        self.assertEqual(transcript.difference(["a| 1"], ["a| 1"], "x", "y"), "")
+        self.assertIn("-a| 1", transcript.difference(["a| 1"], [], "x", "y"))
+
+
+class Initrd(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def file(self, name, data):
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def test_format(self):
+        archive = make_initrd.make_initrd([self.file("abc", b"12345")])
+        self.assertEqual(archive[:14], b"07070100000001")
+        self.assertEqual(int(archive[54:62], 16), 5)  # file size
+        self.assertEqual(int(archive[94:102], 16), 4)  # name size with its terminator
+        self.assertEqual(archive[110:116], b"abc\0\0\0")  # padded: 110 + 4 is no multiple of 4
+        self.assertEqual(archive[116:124], b"12345\0\0\0")
+        self.assertEqual(archive[124:130], b"070701")
+        self.assertIn(b"TRAILER!!!\0", archive)
+        self.assertEqual(len(archive) % 4, 0)
+
+    def test_same_bytes_whatever_the_file_times(self):
+        path = self.file("abc", b"x")
+        first = make_initrd.make_initrd([path])
+        os.utime(path, (1, 1))
+        self.assertEqual(make_initrd.make_initrd([path]), first)
+
+    def test_refuses_equal_names_and_missing_files(self):
+        one, two = self.file("a/x", b""), self.file("b/x", b"")
+        with self.assertRaisesRegex(ValueError, "called x"):
+            make_initrd.make_initrd([one, two])
+        with self.assertRaisesRegex(ValueError, "Cannot read the program .*none"):
+            make_initrd.make_initrd([os.path.join(self.folder, "none")])
+
+
+class Machine(unittest.TestCase):
+    def test_missing_firmware_names_package_and_places(self):
+        with self.assertRaisesRegex(qemu_machine.MachineError, "install ovmf.*Searched: /nowhere"):
+            qemu_machine.find_firmware({}, [("/nowhere/code.fd", "/nowhere/vars.fd")])
+
+    def test_own_firmware_needs_both_files(self):
+        with self.assertRaisesRegex(qemu_machine.MachineError, "must both name"):
+            qemu_machine.find_firmware({"KEEL_OVMF_CODE": "/bin/sh"})
+        pair = {"KEEL_OVMF_CODE": "/bin/sh", "KEEL_OVMF_VARS": "/bin/ls"}
+        self.assertEqual(qemu_machine.find_firmware(pair), ("/bin/sh", "/bin/ls"))
+
+    def test_user_options_come_last(self):
+        command = qemu_machine.qemu_command("c", "v", "e", extra=["-m", "4G"])
+        self.assertEqual(command[-2:], ["-m", "4G"])
+        self.assertLess(command.index("512M"), len(command) - 2)
+
+
+class Judgement(unittest.TestCase):
+    def judge(self, *arguments, refusal=None, **named):
+        return run_qemu.judge(guest(*arguments, **named), refusal)
+
+    def test_success_only_when_the_guest_says_so(self):
+        self.assertIsNone(self.judge(run_qemu.EXIT_WELL))
+        self.assertIsNone(self.judge(0, ["keel: power off, status 0"]))
+
+    def test_failures(self):
+        self.assertIn("status 7", self.judge(run_qemu.EXIT_STATUS, ["keel: power off, status 7"]))
+        self.assertIn("panicked", self.judge(run_qemu.EXIT_PANIC))
+        self.assertIn("status 3", self.judge(0, ["keel: power off, status 3"]))
+        self.assertIn("restart", self.judge(0, ["keel: restart, status 0"]))
+        self.assertIn("reset", self.judge(0, ["x| keel: power off, status 0"]))
+        self.assertIn("QEMU ended with status 1", self.judge(1))
+        self.assertIn("hangs", self.judge(None, timed_out=True))
+
+    def test_the_loader_giving_up_is_a_failure(self):
+        self.assertIn("no kernel", self.judge(None, ["keel loader: no kernel"], matched=True))
+
+    def test_refusal_must_be_seen(self):
+        said = ["keel loader: no kernel"]
+        self.assertIsNone(self.judge(None, said, matched=True, refusal="no kernel"))
+        self.assertIn("No line", self.judge(None, said, matched=True, refusal="truncated"))
+        self.assertIn("No line", self.judge(run_qemu.EXIT_WELL, refusal="no kernel"))
+
+
+class FollowConsole(unittest.TestCase):
+    def follow(self, script, **named):
+        result = console.Console([sys.executable, "-c", script], **named)
+        with contextlib.redirect_stdout(io.StringIO()):
+            result.run()
+        return result
+
+    def test_lines_and_status(self):
+        result = self.follow("print('a\\r\\nb'); raise SystemExit(33)")
+        self.assertEqual((result.lines, result.status), (["a", "b"], 33))
+
+    def test_hang_is_a_failure(self):
+        result = self.follow("import time; print('x', flush=True); time.sleep(60)", timeout=0.5)
+        self.assertTrue(result.timed_out)
+        self.assertIsNone(result.status)
+
+    def test_stops_at_the_expected_line(self):
+        script = "import time; print('go\\nno kernel', flush=True); time.sleep(60)"
+        result = self.follow(script, timeout=30, until=re.compile("no kernel"))
+        self.assertTrue(result.matched)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Boot tests: QEMU under OVMF, judged by the exit status and the transcript. The time-out is a hang detector: a run
+# that reaches it fails. A boot takes some 7 s on an idle machine.
+
+set(KEEL_BOOT_TIMEOUT 150)
+set(KEEL_LOADER ${CMAKE_BINARY_DIR}/boot/loader/BOOTX64.EFI)
+set(KEEL_BOOT_TEST_DIR ${CMAKE_BINARY_DIR}/boot/tests)
+file(MAKE_DIRECTORY ${KEEL_BOOT_TEST_DIR})
+
+# keel_add_boot_test(NAME [KERNEL FILE] [INITRD FILE] [QEMU OPTIONS...] [RUNNER options of run_qemu.py...])
+function(keel_add_boot_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "KERNEL;INITRD" "QEMU;RUNNER")
+    if(NOT test_KERNEL)
+        set(test_KERNEL $<TARGET_FILE:hello>)
+    endif()
+    if(NOT test_INITRD)
+        set(test_INITRD ${CMAKE_BINARY_DIR}/hello.initrd)
+    endif()
+    math(EXPR hung "${KEEL_BOOT_TIMEOUT} + 30")
+    add_test(
+        NAME boot_${name}
+        COMMAND
+            ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/boot/run_qemu.py --kernel ${test_KERNEL} --loader
+            ${KEEL_LOADER} --initrd ${test_INITRD} --timeout ${KEEL_BOOT_TIMEOUT} --transcript
+            ${KEEL_BOOT_TEST_DIR}/${name}.transcript ${test_RUNNER} -- ${test_QEMU}
+    )
+    set_tests_properties(boot_${name} PROPERTIES LABELS boot TIMEOUT ${hung})
+endfunction()
+
+file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/machines.tbl rows REGEX "^[a-z]")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/machines.tbl)
+foreach(row IN LISTS rows)
+    if(NOT row MATCHES "^([a-z0-9-]+) *\\|([^|]*)\\| *[^ ]")
+        message(FATAL_ERROR "boot/tests/machines.tbl: a row is \"name | options | reason\", this one is not: ${row}")
+    endif()
+    separate_arguments(options UNIX_COMMAND "${CMAKE_MATCH_2}")
+    keel_add_boot_test(
+        ${CMAKE_MATCH_1} QEMU ${options} RUNNER --expect ${KEEL_TRANSCRIPTS}/hello.transcript
+    )
+endforeach()
+
+# The harness must see a failure: this run is compared with a transcript that it cannot have.
+keel_add_boot_test(canary RUNNER --expect /dev/null)
+set_tests_properties(boot_canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The transcript is not the one in /dev/null")
+
+# ELF files that the kernel must refuse, each with its reason: the same on the hosted machine.
+keel_add_boot_test(
+    broken INITRD ${CMAKE_BINARY_DIR}/hello-broken.initrd
+    RUNNER --expect ${KEEL_TRANSCRIPTS}/hello-broken.transcript
+)
+# Attempts that only a CPU can judge (hal/hosted/README.md), with all of its features and with few.
+keel_add_boot_test(
+    real INITRD ${CMAKE_BINARY_DIR}/hello-real.initrd RUNNER --expect ${KEEL_TRANSCRIPTS}/hello-real.transcript
+)
+keel_add_boot_test(
+    real-plain-cpu INITRD ${CMAKE_BINARY_DIR}/hello-real.initrd QEMU -cpu qemu64
+    RUNNER --expect ${KEEL_TRANSCRIPTS}/hello-real.transcript
+)
+
+# Kernel files with a planted fault: the loader names it.
+execute_process(
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_loader.py --list
+    OUTPUT_VARIABLE faults
+    OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY
+)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/test_loader.py)
+string(REPLACE "\n" ";" faults "${faults}")
+foreach(fault IN LISTS faults)
+    add_test(
+        NAME loader_${fault}
+        COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_loader.py ${fault} --kernel
+                $<TARGET_FILE:hello> --loader ${KEEL_LOADER} --initrd ${CMAKE_BINARY_DIR}/hello.initrd --timeout
+                ${KEEL_BOOT_TIMEOUT}
+    )
+    set_tests_properties(loader_${fault} PROPERTIES LABELS boot TIMEOUT 180)
+endforeach()

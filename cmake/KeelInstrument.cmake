@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Sanitizers, fuzzer feedback and coverage counters: compiled into everything of a build tree or into nothing.
+
+if(KEEL_SANITIZE)
+    add_compile_options(-fsanitize=${KEEL_SANITIZE} -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${KEEL_SANITIZE})
+endif()
+
+if(KEEL_FUZZ STREQUAL libfuzzer)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+elseif(NOT KEEL_FUZZ MATCHES "^(off|afl)$")
+    message(FATAL_ERROR "KEEL_FUZZ is \"${KEEL_FUZZ}\"; it must be off, libfuzzer or afl")
+endif()
+
+if(KEEL_COVERAGE)
+    add_compile_options(--coverage -fprofile-abs-path)
+    add_link_options(--coverage)
+endif()

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# keel_add_kernel(NAME SOURCES...) builds a whole kernel from client code, which sees include/keel and the services
+# only. Hosted: an executable with the hosted machine inside, kernels/NAME. x86_64: an ELF file for the loader,
+# kernels/NAME.elf. `./keel boot` and `./keel run` start it with the default initrd, NAME.initrd.
+
+set(KEEL_KERNEL_DIR ${CMAKE_BINARY_DIR}/kernels)
+
+function(keel_add_kernel name)
+    # The client's objects apart from the executable, so that the libraries' own include paths do not reach them.
+    add_library(${name}_client OBJECT ${ARGN})
+    target_link_libraries(${name}_client PRIVATE keel_strict keel_portable keel_public keel_services)
+
+    add_executable(${name} $<TARGET_OBJECTS:${name}_client>)
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C RUNTIME_OUTPUT_DIRECTORY ${KEEL_KERNEL_DIR})
+    if(KEEL_BACKEND STREQUAL x86_64)
+        set(script ${PROJECT_SOURCE_DIR}/boot/kernel.ld)
+        set_target_properties(${name} PROPERTIES SUFFIX .elf LINK_DEPENDS ${script})
+        # The toolchain file calls the linker itself: these are its own options.
+        target_link_options(${name} PRIVATE -T ${script})
+        target_link_libraries(${name} PRIVATE keel_system)
+    else()
+        target_link_libraries(${name} PRIVATE keel_hosted_main keel_system)
+    endif()
+endfunction()

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Tests of the source tree itself: borders, style, and the developer tools.
+
+file(GLOB_RECURSE hidden CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/include/*.h ${PROJECT_SOURCE_DIR}/hal/include/*.h
+     ${PROJECT_SOURCE_DIR}/hal/x86_common/include/*.h ${PROJECT_SOURCE_DIR}/hal/${KEEL_BACKEND}/include/*.h
+)
+# The paths that the compiler is really given for each kind of client.
+foreach(client IN ITEMS keel_services hello_client)
+    if(TARGET ${client})
+        string(REPLACE "keel_" "" name ${client})
+        add_test(
+            NAME border_negative_${name}
+            COMMAND
+                ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/check_border.py --compiler ${CMAKE_C_COMPILER}
+                --include "$<TARGET_PROPERTY:${client},INCLUDE_DIRECTORIES>" ${hidden}
+        )
+        set_tests_properties(border_negative_${name} PROPERTIES LABELS lint TIMEOUT 120)
+    endif()
+endforeach()
+
+add_test(NAME lint_style COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/check_style.py)
+set_tests_properties(lint_style PROPERTIES LABELS lint TIMEOUT 120)
+
+foreach(suite IN ITEMS boot/tests/test_runner.py coverage/test_report.py cmake/tests/test_checks.py)
+    cmake_path(GET suite STEM name)
+    add_test(NAME tools_${name} COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/${suite})
+    set_tests_properties(tools_${name} PROPERTIES LABELS lint TIMEOUT 60)
+endforeach()
+add_test(NAME tools_test_keel COMMAND ${PROJECT_SOURCE_DIR}/cmake/tests/test_keel.sh)
+set_tests_properties(tools_test_keel PROPERTIES LABELS lint TIMEOUT 60)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# keel_add_unit_test(NAME SOURCES... [LABEL unit|interleaving] [TIMEOUT SECONDS])
+#
+# A CMocka test program that contains the whole system on the hosted machine and may look at every layer. The
+# time-out only detects hangs: no test's result depends on it.
+
+set(KEEL_TEST_ENVIRONMENT
+    "ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:strict_string_checks=1"
+    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1"
+)
+
+function(keel_add_unit_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "LABEL;TIMEOUT" "")
+    if(NOT test_LABEL)
+        set(test_LABEL unit)
+    endif()
+    if(NOT test_TIMEOUT)
+        set(test_TIMEOUT 120)
+    endif()
+    find_library(KEEL_CMOCKA cmocka REQUIRED)
+    add_executable(${name} ${test_UNPARSED_ARGUMENTS})
+    target_include_directories(
+        ${name} PRIVATE ${PROJECT_SOURCE_DIR}/core/include ${PROJECT_SOURCE_DIR}/services/include
+                        ${PROJECT_SOURCE_DIR}/hal/hosted/include ${PROJECT_SOURCE_DIR}/unit
+    )
+    target_link_libraries(
+        ${name} PRIVATE keel_strict keel_public keel_hal_contract keel_system ${KEEL_CMOCKA}
+    )
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(
+        ${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_TIMEOUT} ENVIRONMENT "${KEEL_TEST_ENVIRONMENT}"
+    )
+endfunction()
+
+# keel_add_canaries(): planted faults that this build tree must report, each in its sanitizer's words.
+function(keel_add_canaries)
+    find_library(KEEL_CMOCKA cmocka REQUIRED)
+    find_package(Threads REQUIRED)
+    add_executable(canary ${PROJECT_SOURCE_DIR}/cmake/tests/canary.c)
+    target_link_libraries(canary PRIVATE keel_strict Threads::Threads ${KEEL_CMOCKA})
+    set(assert_report "1 FAILED TEST")
+    set(address_report "AddressSanitizer: heap-buffer-overflow")
+    set(undefined_report "runtime error: signed integer overflow")
+    set(thread_report "ThreadSanitizer: data race")
+    string(REPLACE "," ";" sanitizers "${KEEL_SANITIZE}")
+    foreach(fault IN ITEMS assert ${sanitizers})
+        add_test(NAME canary_${fault} COMMAND canary ${fault})
+        set_tests_properties(
+            canary_${fault} PROPERTIES LABELS unit TIMEOUT 60 ENVIRONMENT "${KEEL_TEST_ENVIRONMENT}"
+                                       PASS_REGULAR_EXPRESSION "${${fault}_report}"
+        )
+    endforeach()
+endfunction()

@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The developer command answers every mistake with one sentence that says what to do, and status 2, before it
+# builds anything; and it works from any folder without standard input.
+
+set -u
+keel=$(cd "$(dirname "$0")/../.." && pwd)/keel
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+mkdir folder bin
+touch program
+tests=0 failures=0
+
+report() {
+    tests=$((tests + 1))
+    [ "$1" = ok ] || { failures=$((failures + 1)) && printf 'FAILED: %s\n' "$2"; }
+}
+
+# refuses TEXT ARGUMENT...: one line with TEXT on stderr, nothing on stdout, status 2.
+refuses() {
+    local text=$1 status
+    shift
+    "$keel" "$@" >out 2>err <&-
+    status=$?
+    if [ $status = 2 ] && [ ! -s out ] && [ "$(wc -l <err)" = 1 ] && grep -qF -- "$text" err; then
+        report ok
+    else
+        report failed "keel $* (status $status): wanted \"$text\", got: $(head -c 300 err)"
+    fi
+}
+
+# prints TEXT ARGUMENT...: TEXT on stdout, status 0.
+prints() {
+    local text=$1
+    shift
+    if "$keel" "$@" >out 2>err <&- && grep -qF -- "$text" out && [ ! -s err ]; then
+        report ok
+    else
+        report failed "keel $*: did not print \"$text\""
+    fi
+}
+
+prints 'usage: ./keel COMMAND'
+prints 'usage: ./keel COMMAND' help
+prints 'usage: ./keel COMMAND' --help
+for command in boot run test setup fuzz replay coverage; do
+    prints "usage: ./keel $command" "$command" --help
+    prints "usage: ./keel $command" help "$command"
+    refuses "$command has no option --wrong; see ./keel $command --help." "$command" --wrong
+done
+for command in boot run setup coverage; do
+    refuses "$command does not take the argument \"more\"" "$command" more
+done
+refuses 'There is no command "bot"; see ./keel help.' bot
+refuses 'There is no command "bot"' help bot
+
+for command in boot run; do
+    for option in --kernel --program --transcript --timeout; do
+        refuses "$option needs a value" "$command" "$option"
+    done
+    refuses 'There is no example kernel "none"; there are:' "$command" --kernel none
+    refuses 'There is no example kernel "../examples/hello"' "$command" --kernel ../examples/hello
+    refuses "The program $work/none does not exist." "$command" --program none
+    refuses "The program $work/folder is not a readable file." "$command" --program folder
+    refuses "The folder $work/none for the transcript does not exist." "$command" --transcript none/file
+    refuses "The transcript $work/folder is a folder" "$command" --transcript folder
+    refuses '--timeout needs a whole number, not "1s".' "$command" --timeout 1s
+done
+refuses '--seed needs a whole number, not "-1".' run --seed -1
+refuses '--cpus needs a value' run --cpus
+refuses '--memory needs a size like 64M or 1G, not "64".' run --memory 64
+refuses 'There is no preset "none" with tests' test none
+refuses '--time needs a whole number' fuzz --time soon
+refuses 'There is no fuzz target "none"' fuzz none
+refuses 'replay needs the file' replay
+refuses "The input $work/none does not exist" replay none
+refuses 'No folder of' replay program
+refuses 'There is no fuzz target "none"' replay program --target none
+
+# A system without ovmf, without and with root.
+cat >bin/dpkg-query <<'END'
+#!/bin/sh
+for package; do
+    case $package in -* | ovmf) ;; *) echo "$package installed" ;; esac
+done
+END
+printf '#!/bin/sh\necho 1000\n' >bin/id
+printf '#!/bin/sh\necho "E: no network"\nexit 100\n' >bin/apt-get
+chmod +x bin/*
+if [ -f "$(dirname "$keel")/examples/hello/CMakeLists.txt" ]; then
+    PATH=$work/bin:$PATH refuses 'Install them with: sudo apt-get install -y ovmf' boot
+fi
+PATH=$work/bin:$PATH refuses 'Install them with: sudo apt-get install -y ovmf' setup
+rm bin/id
+if PATH=$work/bin:$PATH "$keel" setup >out 2>err <&-; then
+    report failed 'a failing apt-get is not noticed'
+elif [ "$(id -u)" = 0 ]; then
+    if grep -q 'no network' err && grep -q 'The installation failed' err; then
+        report ok
+    else
+        report failed 'a failing apt-get is not explained'
+    fi
+fi
+
+printf '%d checks, %d failed\n' "$tests" "$failures"
+[ "$failures" = 0 ]

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * System calls: Linux's numbers and meanings, plus two of this kernel's own. Everything in the registers is
+ * the program's word and nothing more: each value is checked or handed to a call of Keel's that checks it.
+ */
+#include "linux.h"
+#include "program.h"
+
+/* One write call takes at most this many bytes; more is a short write, as programs must expect. */
+#define WRITE_MAX  65536u
+#define CHUNK_SIZE 256u
+
+/* 0x4b00 (resume, quiet): a one-shot fault handler, as a signal handler would be. The program's next
+ * exception does not end it. It is reported (unless quiet is 1), and the program goes on at `resume` with the
+ * stack pointer that it has now, default flags, the vector in rax and the error code in rdx. 0x4b01: forget
+ * the handler. */
+#define HELLO_EXPECT_FAULT 0x4b00u
+#define HELLO_FORGET_FAULT 0x4b01u
+
+static void put_output(struct program *program, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != '\n') {
+            line_add_char(&program->output, bytes[i]);
+        }
+        if (bytes[i] == '\n' || program->output.length == LINE_LENGTH_MAX) {
+            line_print(&program->output, program->name);
+        }
+    }
+}
+
+/* Never copies over a page border at once, so what comes before an unmapped page is written. */
+static int64_t serve_write(struct program *program, uint64_t fd, uint64_t va, uint64_t size)
+{
+    char chunk[CHUNK_SIZE];
+    uint64_t done = 0;
+    if (fd != 1 && fd != 2) {
+        return -LINUX_EBADF;
+    }
+    if (size > WRITE_MAX) {
+        size = WRITE_MAX;
+    }
+    while (done < size) {
+        uint64_t part = CHUNK_SIZE - (va + done) % CHUNK_SIZE;
+        part = part < size - done ? part : size - done;
+        if (keel_user_read(va + done, chunk, (size_t)part) != KEEL_OK) {
+            return done != 0 ? (int64_t)done : -LINUX_EFAULT;
+        }
+        put_output(program, chunk, (size_t)part);
+        done += part;
+    }
+    return (int64_t)done;
+}
+
+static int64_t serve_exit(struct program *program, uint64_t status)
+{
+    struct line line = {.length = 0};
+    if (program->output.length != 0) {
+        line_print(&program->output, program->name);
+    }
+    line_add(&line, "[exited with status ");
+    line_add_decimal(&line, status & 0xff); /* what wait(2) would show of it */
+    line_add(&line, "]");
+    line_print(&line, program->name);
+    program->ended = true;
+    return 0;
+}
+
+static int64_t serve_expect_fault(struct program *program, const struct keel_user_regs *regs)
+{
+    program->handler = (struct fault_handler){true, regs->rsi == 1, regs->rdi, regs->rsp};
+    return 0;
+}
+
+static int64_t serve_forget_fault(struct program *program)
+{
+    program->handler.armed = false;
+    return 0;
+}
+
+static int64_t serve(struct program *program, const struct keel_user_regs *regs)
+{
+    switch (regs->rax) {
+    case LINUX_WRITE:
+        return serve_write(program, regs->rdi, regs->rsi, regs->rdx);
+    case LINUX_MMAP:
+        return program_mmap(program, regs);
+    case LINUX_MUNMAP:
+        return program_munmap(program, regs->rdi, regs->rsi);
+    case LINUX_SCHED_YIELD:
+        return keel_task_yield() == KEEL_OK ? 0 : -LINUX_EINVAL;
+    case LINUX_GETPID:
+        return program->pid;
+    case LINUX_EXIT:
+    case LINUX_EXIT_GROUP:
+        return serve_exit(program, regs->rdi);
+    case HELLO_EXPECT_FAULT:
+        return serve_expect_fault(program, regs);
+    case HELLO_FORGET_FAULT:
+        return serve_forget_fault(program);
+    default:
+        return -LINUX_ENOSYS;
+    }
+}
+
+void program_syscall(struct program *program, struct keel_user_regs *regs)
+{
+    regs->rax = (uint64_t)serve(program, regs);
+    /* The instruction itself overwrites these two (Intel SDM vol. 2B, SYSCALL): let programs see the same
+     * values however the machine returns to them. */
+    regs->rcx = regs->rip;
+    regs->r11 = regs->rflags;
+}

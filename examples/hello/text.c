@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Lines of text for the console.
+ */
+#include "text.h"
+
+#include "keel/machine.h"
+
+void line_add_char(struct line *line, char c)
+{
+    if (line->length == LINE_LENGTH_MAX) {
+        return;
+    }
+    line->bytes[line->length] = (c >= ' ' && c <= '~') ? c : '?';
+    line->length++;
+}
+
+void line_add(struct line *line, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        line_add_char(line, *text);
+    }
+}
+
+static void add_number(struct line *line, uint64_t value, uint32_t base)
+{
+    char digits[20]; /* 2^64 - 1 in decimal */
+    uint32_t count = 0;
+    do {
+        digits[count] = "0123456789abcdef"[value % base];
+        count++;
+        value /= base;
+    } while (value != 0);
+    for (; count != 0; count--) {
+        line_add_char(line, digits[count - 1]);
+    }
+}
+
+void line_add_decimal(struct line *line, uint64_t value)
+{
+    add_number(line, value, 10);
+}
+
+void line_add_hex(struct line *line, uint64_t value)
+{
+    line_add(line, "0x");
+    add_number(line, value, 16);
+}
+
+void line_print(struct line *line, const char *name)
+{
+    char bytes[2 * LINE_LENGTH_MAX];
+    uint32_t size = 0;
+    for (; *name != '\0' && size < LINE_LENGTH_MAX - 3; name++, size++) {
+        bytes[size] = *name;
+    }
+    bytes[size] = '|';
+    bytes[size + 1] = ' ';
+    size += 2;
+    for (uint32_t i = 0; i < line->length; i++, size++) {
+        bytes[size] = line->bytes[i];
+    }
+    bytes[size] = '\n';
+    (void)keel_console_write(bytes, size + 1); /* a console that fails leaves nobody to tell */
+    line->length = 0;
+}
+
+static bool is_name_char(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
+}
+
+void name_sanitise(char *to, uint32_t size, const char *from)
+{
+    uint32_t length = 0;
+    for (; from[length] != '\0' && length < size - 1; length++) {
+        to[length] = is_name_char(from[length]) ? from[length] : '_';
+    }
+    to[length] = '\0';
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * From an operation to a call: the table says which arguments there are, the operation's bytes say which values.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "calls_world.h"
+
+/* Memory that arguments point to. Each operation in flight has its own, since calls sleep and interleave. */
+union scratch {
+    uint64_t align;
+    unsigned char bytes[4096];
+    struct keel_task_options options;
+    struct keel_user_regs regs;
+    struct keel_frame_allocator allocator;
+    struct keel_scheduler scheduler;
+};
+
+uint64_t calls_handle(enum object_kind kind, uint8_t byte)
+{
+    uint64_t handle = calls_world.slots[kind][byte % CALLS_SLOTS];
+    if (byte < 0xc0) {
+        return handle;
+    }
+    switch (byte >> 4) {
+    case 0xc: /* of another kind */
+        return calls_world.slots[kind % (OBJECT_KIND_COUNT - 1) + 1][byte % CALLS_SLOTS];
+    case 0xd: /* of another life */
+        return handle + (byte & 1 ? 1 : UINT64_MAX);
+    case 0xe: /* guessed */
+        return handle_make(kind, byte & 0xf, 1);
+    default:
+        return byte & 1 ? 0 : UINT64_MAX - byte;
+    }
+}
+
+static void short_task(uint64_t argument)
+{
+    keel_task_yield();
+    if (argument % 2 == 0) {
+        keel_task_exit((int32_t)argument);
+    }
+}
+
+static void fill_options(const struct calls_op *op, struct keel_task_options *options)
+{
+    *options = (struct keel_task_options){.argument = op->numbers[1],
+                                          .priority = op->numbers[1],
+                                          .flags = op->numbers[2] < 0xf0 ? 0 : op->numbers[2]};
+    memset(options->name, 'a' + op->numbers[1] % 26, sizeof(options->name));
+    switch (op->numbers[0] & 7) {
+    case 0:
+        options->entry = NULL;
+        break;
+    case 1:
+    case 2:
+    case 3:
+        options->entry = calls_worker;
+        break;
+    default:
+        options->entry = short_task;
+        break;
+    }
+}
+
+/* Fills a structure that is passed in. */
+static void fill_struct(const struct calls_op *op, const struct call_argument *argument, union scratch *scratch)
+{
+    if (strcmp(argument->name, "options") == 0) {
+        fill_options(op, &scratch->options);
+    } else if (strcmp(argument->name, "regs") == 0) {
+        calls_user_regs(op->numbers[0], &scratch->regs);
+    } else if (strcmp(argument->name, "allocator") == 0) {
+        scratch->allocator = calls_allocator();
+        scratch->allocator.free = op->numbers[0] == 0 ? NULL : scratch->allocator.free;
+    } else if (strcmp(argument->name, "scheduler") == 0) {
+        scratch->scheduler = calls_scheduler();
+        scratch->scheduler.pick = op->numbers[0] == 0 ? NULL : scratch->scheduler.pick;
+    }
+}
+
+/* Which byte of the operation the next argument of a kind takes. */
+struct cursor {
+    unsigned handles, numbers;
+};
+
+static void fill_value(const struct calls_op *op, const struct call_argument *argument, struct cursor *cursor,
+                       struct call_value *value, union scratch *scratch)
+{
+    switch (argument->kind) {
+    case CALL_HANDLE:
+    case CALL_HANDLE_OPTIONAL:
+        value->number = calls_handle(argument->object, op->handles[cursor->handles++ % 2]);
+        break;
+    case CALL_NUMBER:
+        value->number = calls_number(argument->name, op->numbers[cursor->numbers++ % 3]);
+        break;
+    case CALL_OUT_NUMBER:
+    case CALL_NEW_HANDLE:
+    case CALL_STRUCT_OUT:
+        value->memory = op->slot == 0xff ? NULL : scratch;
+        break;
+    case CALL_STRUCT_IN:
+    case CALL_STRUCT_INOUT:
+        fill_struct(op, argument, scratch);
+        value->memory = op->slot == 0xfe ? NULL : scratch;
+        break;
+    case CALL_BYTES_IN:
+    case CALL_BYTES_OUT:
+        value->memory = op->buffer == 0xff ? NULL : scratch;
+        value->size = op->buffer < 0xf0 ? op->buffer : sizeof(scratch->bytes);
+        memset(scratch->bytes, op->numbers[2], value->size);
+        break;
+    }
+}
+
+/* Calls that end the whole run are made only by a rare operation, or few inputs would get anywhere. */
+static bool skipped(enum call_id id, const struct calls_op *op)
+{
+    return (id == CALL_ID_POWER_OFF || id == CALL_ID_RESTART) && op->numbers[0] != 0;
+}
+
+static void remember(enum object_kind kind, uint64_t handle, uint8_t slot)
+{
+    calls_world.slots[kind][slot % CALLS_SLOTS] = handle;
+    if (calls_world.made_count < CALLS_HANDLES_MAX) {
+        calls_world.made[calls_world.made_count].kind = kind;
+        calls_world.made[calls_world.made_count].handle = handle;
+        calls_world.made_count++;
+    }
+}
+
+void calls_execute(const struct calls_op *op)
+{
+    enum call_id id = (enum call_id)(op->call % CALL_COUNT);
+    const struct call_descriptor *call = &call_descriptors[id];
+    if (skipped(id, op)) {
+        return;
+    }
+    /* Two arguments of one call may point to memory: a structure each. */
+    static union scratch scratch[CALLS_OPS_MAX][2];
+    union scratch *mine = scratch[calls_world.next_op % CALLS_OPS_MAX];
+    struct call_value values[CALL_ARGUMENTS_MAX] = {{0}};
+    struct cursor cursor = {0, 0};
+    for (unsigned i = 0; i < call->argument_count; i++) {
+        fill_value(op, &call->arguments[i], &cursor, &values[i], &mine[i % 2]);
+    }
+    keel_status_t status = call_invoke(id, values);
+    if (calls_world.print) {
+        fprintf(stderr, "    -> %s: %s\n", call->name, keel_status_text(status));
+    }
+    for (unsigned i = 0; i < call->argument_count && status == KEEL_OK; i++) {
+        if (call->arguments[i].kind == CALL_NEW_HANDLE) {
+            remember(call->arguments[i].object, values[i].number, op->slot);
+        }
+    }
+}
+
+void calls_print(const struct calls_op *op)
+{
+    const struct call_descriptor *call = &call_descriptors[op->call % CALL_COUNT];
+    struct cursor cursor = {0, 0};
+    fprintf(stderr, "%s(", call->name);
+    for (unsigned i = 0; i < call->argument_count; i++) {
+        const struct call_argument *argument = &call->arguments[i];
+        union scratch scratch;
+        struct call_value value = {0};
+        fill_value(op, argument, &cursor, &value, &scratch);
+        fprintf(stderr, "%s%s=", i > 0 ? ", " : "", argument->name);
+        switch (argument->kind) {
+        case CALL_HANDLE:
+        case CALL_HANDLE_OPTIONAL:
+        case CALL_NUMBER:
+            fprintf(stderr, "0x%llx", (unsigned long long)value.number);
+            break;
+        case CALL_NEW_HANDLE:
+            fprintf(stderr, "new #%u", op->slot % CALLS_SLOTS);
+            break;
+        case CALL_BYTES_IN:
+        case CALL_BYTES_OUT:
+            fprintf(stderr, "%s[%zu]", value.memory == NULL ? "NULL" : "", value.size);
+            break;
+        default:
+            fprintf(stderr, "%s", value.memory == NULL ? "NULL" : "..");
+            break;
+        }
+    }
+    fprintf(stderr, ")\n");
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Decoding the input of fuzz_calls, see calls_input.h.
+ */
+#include "calls_input.h"
+
+#include <string.h>
+
+#include "keel/user_regs.h"
+
+bool calls_input_parse(const uint8_t *data, size_t size, struct calls_input *input)
+{
+    if (size < CALLS_HEADER_SIZE + CALLS_OP_SIZE) {
+        return false;
+    }
+    size_t count = (size - CALLS_HEADER_SIZE) / CALLS_OP_SIZE;
+    *input = (struct calls_input){
+        .flags = data[0],
+        .switch_period = data[1],
+        .seed = (uint16_t)(data[2] | data[3] << 8),
+        .allocator_lies = data[4],
+        .scheduler_lies = data[5],
+        .workers = data[6],
+        .ops = data + CALLS_HEADER_SIZE,
+        .ops_size = size - CALLS_HEADER_SIZE,
+        .op_count = count < CALLS_OPS_MAX ? count : CALLS_OPS_MAX,
+    };
+    return true;
+}
+
+struct calls_op calls_input_op(const struct calls_input *input, size_t index)
+{
+    const uint8_t *bytes = input->ops + index * CALLS_OP_SIZE;
+    return (struct calls_op){.call = bytes[0],
+                             .handles = {bytes[1], bytes[2]},
+                             .numbers = {bytes[3], bytes[4], bytes[5]},
+                             .buffer = bytes[6],
+                             .slot = bytes[7]};
+}
+
+uint64_t calls_random(uint64_t *state)
+{
+    uint64_t value = *state += UINT64_C(0x9e3779b97f4a7c15);
+    value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+    return value ^ value >> 31;
+}
+
+static uint64_t extreme(uint8_t byte)
+{
+    static const uint64_t values[] = {
+        0,
+        1,
+        KEEL_PAGE_SIZE - 1,
+        KEEL_PAGE_SIZE,
+        KEEL_PAGE_SIZE + 1,
+        KEEL_USER_START - 1,
+        KEEL_USER_END - KEEL_PAGE_SIZE,
+        KEEL_USER_END - 1,
+        KEEL_USER_END,
+        UINT64_C(0x00007fffffffffff),
+        UINT64_C(0x0000800000000000),
+        UINT64_C(0xffff7fffffffffff),
+        UINT64_C(0xffff800000000000),
+        UINT64_C(0xffffffff80000000),
+        UINT64_C(0x8000000000000000),
+        UINT64_MAX,
+    };
+    return values[byte % (sizeof(values) / sizeof(values[0]))];
+}
+
+/* Common small values for bytes below 0xf0, extreme ones above. */
+uint64_t calls_number(const char *name, uint8_t byte)
+{
+    if (byte >= 0xf0) {
+        return extreme(byte);
+    }
+    if (strcmp(name, "va") == 0) {
+        /* Two neighbourhoods in different tables, a few pages each, and offsets inside a page. */
+        uint64_t base = (byte & 0x20) != 0 ? UINT64_C(0x7fffffe00000) : KEEL_USER_START;
+        return base + (byte & 0x0fu) * KEEL_PAGE_SIZE + ((byte & 0x40) != 0 ? 0xffc : 0);
+    }
+    if (strcmp(name, "offset") == 0) {
+        return byte * UINT64_C(20);
+    }
+    if (strcmp(name, "page_count") == 0 || strcmp(name, "frame_count") == 0) {
+        return 1 + byte % 6;
+    }
+    if (strcmp(name, "alignment") == 0) {
+        return UINT64_C(1) << byte % 5;
+    }
+    if (strcmp(name, "rights") == 0) {
+        return byte % 9;
+    }
+    if (strcmp(name, "nanoseconds") == 0) {
+        return byte * UINT64_C(5000);
+    }
+    return byte % 20;
+}

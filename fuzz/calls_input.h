@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The input of fuzz_calls: an 8-byte header, then operations of 8 bytes each, so that a mutation of one byte changes one
+ * thing and an operation inserted or removed leaves the others as they were.
+ *
+ *   header  0 flags   1 switch period  2,3 seed   4 lies of the allocator  5 lies of the scheduler  6 workers  7 spare
+ *   op      0 call    1,2 handles      3,4,5 numbers   6 buffer   7 slot for a new handle
+ *
+ * What a byte means for an argument depends on the argument's kind and name in the table of calls: objects are
+ * named by small indexes into what earlier operations made, so that mutations keep hitting live ones, and some values
+ * of each byte stand for raw, stale, foreign or extreme ones.
+ */
+#ifndef FUZZ_CALLS_INPUT_H
+#define FUZZ_CALLS_INPUT_H
+
+#include "calls.h"
+
+#define CALLS_HEADER_SIZE 8u
+#define CALLS_OP_SIZE     8u
+#define CALLS_OPS_MAX     256u
+#define CALLS_SLOTS       16u
+
+enum calls_flags {
+    CALLS_INJECT_ALLOCATOR = 1u << 0,
+    CALLS_INJECT_SCHEDULER = 1u << 1,
+    CALLS_CHOICES_FROM_INPUT = 1u << 2, /* interleaving by the input's bytes instead of by seed */
+};
+
+struct calls_op {
+    uint8_t call, handles[2], numbers[3], buffer, slot;
+};
+
+struct calls_input {
+    uint8_t flags, switch_period, allocator_lies, scheduler_lies, workers;
+    uint16_t seed;
+    const uint8_t *ops;
+    size_t ops_size, op_count;
+};
+
+/* False: too short to mean anything. */
+bool calls_input_parse(const uint8_t *data, size_t size, struct calls_input *input);
+struct calls_op calls_input_op(const struct calls_input *input, size_t index);
+
+/* A number for the argument called `name`. */
+uint64_t calls_number(const char *name, uint8_t byte);
+
+/* A pseudo-random sequence (splitmix64). */
+uint64_t calls_random(uint64_t *state);
+
+#endif

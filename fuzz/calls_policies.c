@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Hostile policies: they keep honest books, and lie as often as the input says. A lie is any answer at all: something used,
+ * misaligned, far outside, the same again, a return value that means nothing. They also call the API back.
+ */
+#include "calls_world.h"
+
+#define FRAMES_KNOWN 4096u
+#define TASKS_KNOWN  64u
+
+static struct {
+    bool is_free[FRAMES_KNOWN];
+    uint64_t last; /* what was answered last */
+} frames;
+
+static struct {
+    uint64_t queue[TASKS_KNOWN];
+    unsigned count;
+    uint64_t last;
+} tasks;
+
+void calls_policies_reset(void)
+{
+    for (unsigned i = 0; i < FRAMES_KNOWN; i++) {
+        frames.is_free[i] = false;
+    }
+    frames.last = 0;
+    tasks.count = 0;
+    tasks.last = 0;
+}
+
+/* What a policy must never get through with. */
+static void call_back(void)
+{
+    keel_frame_t frame;
+    keel_task_t task;
+    uint64_t now;
+    if (keel_frame_alloc(&frame) != KEEL_E_CONTEXT || keel_task_self(&task) != KEEL_E_CONTEXT ||
+        keel_task_yield() != KEEL_E_CONTEXT || keel_time_now(&now) != KEEL_OK) {
+        __builtin_trap();
+    }
+}
+
+static void note(uint64_t first, uint64_t count, bool is_free)
+{
+    for (uint64_t i = first; i < first + count && i < FRAMES_KNOWN; i++) {
+        frames.is_free[i] = is_free;
+    }
+}
+
+static void add(void *context, uint64_t first, uint64_t count)
+{
+    (void)context;
+    note(first, count, true);
+}
+
+static void free_frames(void *context, uint64_t first, uint64_t count)
+{
+    (void)context;
+    note(first, count, true);
+}
+
+static uint32_t alloc_lie(uint64_t *first)
+{
+    uint64_t random = calls_random(&calls_world.random);
+    switch (random % 6) {
+    case 0:
+        *first = frames.last;
+        return 1;
+    case 1:
+        *first = (random >> 8) % 512;
+        return 1;
+    case 2:
+        *first = random;
+        return 1;
+    case 3:
+        *first = UINT64_MAX - (random >> 32) % 4;
+        return 1;
+    case 4:
+        return (uint32_t)random;
+    default:
+        call_back();
+        return 0;
+    }
+}
+
+static uint32_t alloc(void *context, uint64_t count, uint64_t alignment, uint64_t *first)
+{
+    (void)context;
+    if (calls_lies(calls_world.input.allocator_lies)) {
+        return alloc_lie(first);
+    }
+    for (uint64_t at = 0; at + count <= FRAMES_KNOWN; at += alignment) {
+        uint64_t run = 0;
+        while (run < count && frames.is_free[at + run]) {
+            run++;
+        }
+        if (run == count) {
+            note(at, count, false);
+            frames.last = at;
+            *first = at;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+struct keel_frame_allocator calls_allocator(void)
+{
+    return (struct keel_frame_allocator){.context = &frames, .add = add, .alloc = alloc, .free = free_frames};
+}
+
+static void enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
+{
+    (void)context;
+    (void)cpu;
+    (void)priority;
+    (void)reason;
+    if (tasks.count < TASKS_KNOWN && !calls_lies(calls_world.input.scheduler_lies / 4)) {
+        tasks.queue[tasks.count++] = task.value;
+    }
+}
+
+static keel_task_t pick(void *context, uint32_t cpu)
+{
+    (void)context;
+    if (calls_lies(calls_world.input.scheduler_lies)) {
+        uint64_t random = calls_random(&calls_world.random);
+        call_back();
+        switch (random % 5) {
+        case 0:
+            return (keel_task_t){tasks.last};
+        case 1:
+            return (keel_task_t){calls_handle(OBJECT_TASK, (uint8_t)(random >> 8))};
+        case 2:
+            return (keel_task_t){random};
+        case 3:
+            return (keel_task_t){tasks.count > 0 ? tasks.queue[(random >> 8) % tasks.count] : cpu};
+        default:
+            return (keel_task_t){0};
+        }
+    }
+    if (tasks.count == 0) {
+        return (keel_task_t){0};
+    }
+    tasks.last = tasks.queue[0];
+    tasks.count--;
+    for (unsigned i = 0; i < tasks.count; i++) {
+        tasks.queue[i] = tasks.queue[i + 1];
+    }
+    return (keel_task_t){tasks.last};
+}
+
+static void dequeue(void *context, keel_task_t task)
+{
+    (void)context;
+    unsigned kept = 0;
+    for (unsigned i = 0; i < tasks.count; i++) {
+        if (tasks.queue[i] != task.value) {
+            tasks.queue[kept++] = tasks.queue[i];
+        }
+    }
+    tasks.count = kept;
+}
+
+static uint32_t tick(void *context, keel_task_t task, uint32_t cpu)
+{
+    (void)context;
+    (void)task;
+    (void)cpu;
+    return (uint32_t)(calls_random(&calls_world.random) % 3);
+}
+
+struct keel_scheduler calls_scheduler(void)
+{
+    return (struct keel_scheduler){
+        .context = &tasks, .enqueue = enqueue, .pick = pick, .dequeue = dequeue, .tick = tick};
+}

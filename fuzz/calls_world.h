@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What one execution of fuzz_calls knows: the input, the handles that it collected, and the hostile parties.
+ */
+#ifndef FUZZ_CALLS_WORLD_H
+#define FUZZ_CALLS_WORLD_H
+
+#include "calls_input.h"
+#include "keel/keel.h"
+
+#define CALLS_HANDLES_MAX (CALLS_OPS_MAX + 8u)
+
+struct calls_world {
+    struct calls_input input;
+    size_t next_op; /* taken by whichever worker runs next */
+    uint64_t random;
+    uint64_t slots[OBJECT_KIND_COUNT][CALLS_SLOTS]; /* handles that operations name by index; live, stale or 0 */
+    struct {
+        enum object_kind kind;
+        uint64_t handle;
+    } made[CALLS_HANDLES_MAX]; /* every handle ever got, for the clean-up at the end */
+    size_t made_count;
+    bool print;
+};
+
+extern struct calls_world calls_world;
+
+/* True with a chance of lies/256. */
+static inline bool calls_lies(uint8_t lies)
+{
+    return (calls_random(&calls_world.random) & 0xff) < lies;
+}
+
+/* Decodes and makes the call of one operation. */
+void calls_execute(const struct calls_op *op);
+/* One operation as a readable call. */
+void calls_print(const struct calls_op *op);
+/* The handle that a byte of an operation names. */
+uint64_t calls_handle(enum object_kind kind, uint8_t byte);
+
+/* Policies that lie as often as the input says. */
+void calls_policies_reset(void);
+struct keel_frame_allocator calls_allocator(void);
+struct keel_scheduler calls_scheduler(void);
+
+/* A user program that does whatever it likes. */
+void calls_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);
+void calls_user_regs(uint8_t pattern, struct keel_user_regs *regs);
+
+/* The entry of worker tasks: takes operations until none is left. */
+void calls_worker(uint64_t argument);
+
+#endif

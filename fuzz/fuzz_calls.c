@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * fuzz_calls: sequences of API calls from several tasks on two simulated CPUs, with hostile policies and a hostile user
+ * program, all driven by the input (calls_input.h). After every call the whole machine is audited. When all tasks are
+ * gone and every handle is released, no frame may be missing (M8).
+ *
+ * KEEL_PRINT=1 in the environment prints the calls and the console.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "calls_world.h"
+#include "core/audit.h"
+#include "core/frame.h"
+#include "core/object.h"
+#include "hosted/machine.h"
+
+#define RAM_SIZE        (UINT64_C(1) << 20)
+#define STEP_LIMIT      UINT64_C(4000000)
+#define WAIT_TURNS      40u
+#define WAIT_TURN_NS    UINT64_C(4000000)
+#define RELEASE_LIMIT   1000u
+
+struct calls_world calls_world;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void die(const char *why)
+{
+    fprintf(stderr, "fuzz_calls: %s\n", why);
+    abort();
+}
+
+static void audit(void)
+{
+    if (audit_run() != 0) {
+        die("the audit found violations; run with KEEL_PRINT=1 to see them");
+    }
+}
+
+void calls_worker(uint64_t argument)
+{
+    while (calls_world.next_op < calls_world.input.op_count) {
+        struct calls_op op = calls_input_op(&calls_world.input, calls_world.next_op++);
+        if (calls_world.print) {
+            fprintf(stderr, "worker %llu: ", (unsigned long long)argument);
+            calls_print(&op);
+        }
+        calls_execute(&op);
+        audit();
+    }
+}
+
+static void inject(void)
+{
+    if ((calls_world.input.flags & CALLS_INJECT_ALLOCATOR) != 0) {
+        struct keel_frame_allocator allocator = calls_allocator();
+        keel_frame_allocator_inject(&allocator);
+    }
+    if ((calls_world.input.flags & CALLS_INJECT_SCHEDULER) != 0) {
+        struct keel_scheduler scheduler = calls_scheduler();
+        keel_scheduler_inject(&scheduler);
+    }
+}
+
+static void start_workers(void)
+{
+    for (uint64_t i = 0; i < 1u + calls_world.input.workers % 3; i++) {
+        struct keel_task_options options = {.entry = calls_worker, .argument = i, .name = "worker"};
+        keel_task_t task;
+        if (keel_task_spawn(&options, &task) == KEEL_OK) {
+            keel_task_release(task);
+        }
+    }
+}
+
+/* Tasks besides the calling one whose slot is in use. */
+static unsigned other_tasks(void)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < object_slots(OBJECT_TASK); i++) {
+        count += ref_word_state(atomic_u64_peek(&object_at(OBJECT_TASK, i)->ref.word)) != REF_FREE;
+    }
+    return count - 1;
+}
+
+static keel_status_t release(enum object_kind kind, uint64_t handle)
+{
+    switch (kind) {
+    case OBJECT_FRAME:
+        return keel_frame_release((keel_frame_t){handle});
+    case OBJECT_SEGMENT:
+        return keel_segment_release((keel_segment_t){handle});
+    case OBJECT_SPACE:
+        return keel_space_release((keel_space_t){handle});
+    default:
+        return keel_task_release((keel_task_t){handle});
+    }
+}
+
+static void release_all(void)
+{
+    for (size_t i = 0; i < calls_world.made_count; i++) {
+        for (unsigned turn = 0; turn < RELEASE_LIMIT; turn++) {
+            if (release(calls_world.made[i].kind, calls_world.made[i].handle) != KEEL_OK) {
+                break;
+            }
+        }
+    }
+}
+
+int32_t keel_main(void)
+{
+    uint64_t free_before = frame_free_count();
+    inject();
+    start_workers();
+    bool done = false;
+    for (unsigned turn = 0; turn < WAIT_TURNS && !done; turn++) {
+        keel_task_sleep(WAIT_TURN_NS);
+        done = calls_world.next_op >= calls_world.input.op_count;
+        if (done) {
+            release_all();
+            done = other_tasks() == 0;
+        }
+    }
+    audit();
+    if (done && frame_free_count() != free_before) {
+        die("frames are missing although everything was released (M8)");
+    }
+    return 0;
+}
+
+static void print_console(void *context, const char *bytes, size_t size)
+{
+    (void)context;
+    if (calls_world.print) {
+        fwrite(bytes, 1, size, stderr);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    memset(&calls_world, 0, sizeof(calls_world));
+    if (!calls_input_parse(data, size, &calls_world.input)) {
+        return 0;
+    }
+    calls_world.random = calls_world.input.seed;
+    calls_world.print = getenv("KEEL_PRINT") != NULL;
+    calls_policies_reset();
+    bool from_input = (calls_world.input.flags & CALLS_CHOICES_FROM_INPUT) != 0;
+    struct hosted_config config = {
+        .ram_size = RAM_SIZE,
+        .cpu_count = 2,
+        .strategy = from_input ? HOSTED_BYTES : HOSTED_RANDOM,
+        .seed = calls_world.input.seed,
+        .switch_period = 1u + calls_world.input.switch_period % 64,
+        .choices = calls_world.input.ops,
+        .choice_count = calls_world.input.ops_size,
+        .user_engine = HOSTED_USER_SCRIPT,
+        .user_script = calls_user_script,
+        .console = print_console,
+        .step_limit = STEP_LIMIT,
+        .lazy_window = true,
+    };
+    struct hosted_result result = hosted_run(&config);
+    if (result.end != HOSTED_POWER_OFF && result.end != HOSTED_RESTART) {
+        fprintf(stderr, "fuzz_calls: %s: %s\n", hosted_end_text(result.end), result.message);
+        abort();
+    }
+    return 0;
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""make_parser_seeds.py FOLDER: writes the seed inputs of fuzz_parsers.
+
+The first byte of an input picks the parser; see LLVMFuzzerTestOneInput in fuzz_parsers.c.
+"""
+
+import os
+import struct
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path += [os.path.join(ROOT, "boot"), os.path.join(ROOT, "examples", "hello", "programs")]
+sys.dont_write_bytecode = True
+import make_broken  # noqa: E402
+import make_initrd  # noqa: E402
+
+ELF, CPIO, ACPI_CHAIN, ACPI_TABLE, MEMMAP, CMDLINE = range(6)
+ACPI_BASE = 0x1000
+RSDP_SIZE = 36
+ELF_HEADERS_SIZE = 64 + 17 * 56  # the sample with most program headers
+
+
+def elf_seeds():
+    """The broken files: their size, and their headers alone, because the harness makes up the rest."""
+    for name, data in make_broken.samples().items():
+        yield "elf-" + name, bytes([ELF]) + struct.pack("<H", len(data)) + data[:ELF_HEADERS_SIZE].rstrip(b"\0")
+
+
+def cpio_seeds():
+    files = [(b"hello", 0o100755, b"contents"), (b"folder", 0o040755, b""), (b"odd", 0o100644, b"12345")]
+    archive = b"".join(make_initrd.entry(i + 1, mode, name.decode(), data)
+                       for i, (name, mode, data) in enumerate(files))
+    yield "cpio-good", bytes([CPIO]) + archive + make_initrd.entry(0, 0, "TRAILER!!!", b"")
+    yield "cpio-no-trailer", bytes([CPIO]) + archive
+
+
+def with_checksum(data, at, size):
+    """`data` with the byte at `at` set so that the first `size` bytes add up to 0 modulo 256."""
+    data = bytearray(data)
+    data[at] = 0
+    data[at] = -sum(data[:size]) % 256
+    return bytes(data)
+
+
+def table(signature, body, revision=1):
+    data = signature + struct.pack("<IBB6s8sI4sI", 36 + len(body), revision, 0, b"KEEL", b"FUZZSEED", 1, b"KEEL", 1)
+    return with_checksum(data + body, 9, 36 + len(body))
+
+
+def madt():
+    entries = b"".join(struct.pack("<BBBBI", 0, 8, i, i, 1) for i in range(3))
+    entries += struct.pack("<BBHIII", 9, 16, 0, 0x100, 1, 3)
+    entries += struct.pack("<BBHQ", 5, 12, 0, 0xFEE00000) + struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0)
+    return table(b"APIC", struct.pack("<II", 0xFEE00000, 1) + entries)
+
+
+def fadt(dsdt):
+    body = bytearray(244 - 36)
+
+    def put(offset, form, value):
+        struct.pack_into(form, body, offset - 36, value)
+
+    put(40, "<I", dsdt)
+    put(64, "<I", 0x604)
+    put(76, "<I", 0x608)
+    put(91, "<B", 4)
+    put(112, "<I", 1 << 8 | 1 << 10)
+    put(116, "<B", 1)
+    put(120, "<Q", 0xCF9)
+    put(128, "<B", 6)
+    put(140, "<Q", dsdt)
+    return table(b"FACP", bytes(body), revision=6)
+
+
+def dsdt():
+    return table(b"DSDT", b"\x10\x05\\" + b"\x08_S5_\x12\x06\x04\x0a\x05\x0a\x05\x00\x00", revision=2)
+
+
+def acpi_image():
+    """RSDP, then XSDT, RSDT, MADT, FADT and DSDT, at ACPI_BASE."""
+    offsets, image = {}, b"\0" * RSDP_SIZE
+    for name, data in (("dsdt", dsdt()), ("apic", madt())):
+        offsets[name] = ACPI_BASE + len(image)
+        image += data
+    offsets["facp"] = ACPI_BASE + len(image)
+    image += fadt(offsets["dsdt"])
+    xsdt = ACPI_BASE + len(image)
+    image += table(b"XSDT", struct.pack("<QQ", offsets["facp"], offsets["apic"]))
+    rsdt = ACPI_BASE + len(image)
+    image += table(b"RSDT", struct.pack("<II", offsets["facp"], offsets["apic"]))
+    rsdp = b"RSD PTR " + struct.pack("<B6sBIIQB3s", 0, b"KEEL", 2, rsdt, RSDP_SIZE, xsdt, 0, b"")
+    rsdp = with_checksum(with_checksum(rsdp, 8, 20), 32, RSDP_SIZE)
+    return rsdp + image[RSDP_SIZE:]
+
+
+def acpi_seeds():
+    image = acpi_image()
+    yield "acpi-2", bytes([ACPI_CHAIN]) + image
+    yield "acpi-1", bytes([ACPI_CHAIN]) + with_checksum(image[:15] + b"\0" + image[16:], 8, 20)
+    for kind, (name, data) in enumerate((("madt", madt()), ("fadt", fadt(0x2000)), ("dsdt", dsdt()))):
+        yield "acpi-" + name, bytes([ACPI_TABLE, kind]) + data
+
+
+def memmap_seeds():
+    def small(*regions):
+        return bytes([MEMMAP]) + b"".join(bytes(region) for region in regions)
+
+    def raw(*regions):
+        return bytes([MEMMAP]) + b"".join(struct.pack("<BQQ", 0x80 | kind, base, size) for kind, base, size in regions)
+
+    yield "memmap-overlap", small((0, 0, 64), (4, 16, 8), (2, 20, 12), (1, 48, 32))
+    yield "memmap-unaligned", small((0, 1, 31), (4, 33, 2), (0, 35, 40))
+    yield "memmap-pc", raw((0, 0, 0x9FC00), (4, 0x9FC00, 0x60400), (0, 0x100000, 0x7FE00000), (3, 0x1000000, 0x100000),
+                           (2, 0x200000, 0x80000), (4, 0xFFFC0000, 0x40000), (0, 1 << 32, 1 << 31))
+    yield "memmap-wild", raw((0, (1 << 64) - 4096, 8192), (4, 0, (1 << 64) - 1), (7, 1 << 51, 1 << 52))
+
+
+def cmdline_seeds():
+    for name, line in (("plain", b"a=12M ab keel.exit=isa-debug"), ("last", b"a a=1 a=2K  a=\ta=18446744073709551615"),
+                       ("bare", b"ab a"), ("large", b"a=17179869184G a=00000000000000000001")):
+        for key in range(3):
+            yield f"cmdline-{name}-{key}", bytes([CMDLINE, key]) + line
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print("usage: make_parser_seeds.py FOLDER", file=sys.stderr)
+        return 2
+    os.makedirs(arguments[0], exist_ok=True)
+    for seeds in (elf_seeds, cpio_seeds, acpi_seeds, memmap_seeds, cmdline_seeds):
+        for name, data in seeds():
+            with open(os.path.join(arguments[0], name), "wb") as file:
+                file.write(data)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

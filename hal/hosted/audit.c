@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * hal_audit: tables of every loaded root, stale entries and window mappings against the use of frames. It is called
+ * after every step of a fuzz run, hence visits filled entries only.
+ */
+#include "hal/machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "mmu.h"
+#include "raw.h"
+#include "report.h"
+#include "state.h"
+#include "window.h"
+
+#define TOP_LEVEL   (HAL_PT_LEVELS - 1)
+#define UPPER_FIRST (HAL_PT_ENTRIES / 2)
+#define LINE_SIZE   160
+
+static void (*report_line)(const char *line);
+
+__attribute__((format(printf, 1, 2))) static void violation(const char *format, ...)
+{
+    char line[LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    report_line(line);
+}
+
+static enum hal_frame_use use_of(uint64_t entry)
+{
+    uint64_t frame = hal_frame_number(hal_pte_target(entry));
+    return frame < ram.frame_count ? (enum hal_frame_use)ram.use[frame] : HAL_FRAME_RESERVED;
+}
+
+static void check_leaf(uint64_t va, uint64_t entry, bool user)
+{
+    unsigned prot = hal_pte_prot(entry);
+    enum hal_frame_use use = use_of(entry);
+    if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC))
+        violation("A4: %#llx is writable and executable", (unsigned long long)va);
+    if (((prot & HAL_PROT_USER) != 0) != user)
+        violation("A4: %#llx has the rights of the other half", (unsigned long long)va);
+    if (user ? use != HAL_FRAME_UNTYPED : use != HAL_FRAME_STACK && use != HAL_FRAME_OBJECT)
+        violation("%s: %#llx leads to a frame that is %s", user ? "M3" : "A4", (unsigned long long)va, ram_use_text(use));
+}
+
+static void check_tree(uint64_t frame, unsigned level, unsigned from, unsigned to, uint64_t va, bool user)
+{
+    for (unsigned i = mmu_next_filled(frame, from); i < to; i = mmu_next_filled(frame, i + 1)) {
+        uint64_t entry = raw_load(mmu_entry(frame, i));
+        uint64_t at = va + i * hal_pt_span(level);
+        if (!hal_pte_present(entry))
+            continue;
+        if (hal_pte_is_leaf(entry, level))
+            check_leaf(at, entry, user);
+        else if (use_of(entry) != HAL_FRAME_TABLE)
+            violation("M1: the table for %#llx is a frame that is %s", (unsigned long long)at,
+                      ram_use_text(use_of(entry)));
+        else
+            check_tree(hal_frame_number(hal_pte_target(entry)), level - 1, 0, HAL_PT_ENTRIES, at, user);
+    }
+}
+
+static void check_upper_half(uint64_t root)
+{
+    const uint64_t kernel = RAM_KERNEL_ROOT >> HAL_PAGE_SHIFT;
+    for (unsigned word = UPPER_FIRST / 64; word < HAL_PT_ENTRIES / 64; word++) {
+        if (ram.filled[root][word] != ram.filled[kernel][word])
+            violation("A4: the upper half of root %#llx differs", (unsigned long long)root << HAL_PAGE_SHIFT);
+    }
+    /* Accessed bits may differ. */
+    for (unsigned i = mmu_next_filled(kernel, UPPER_FIRST); i < HAL_PT_ENTRIES; i = mmu_next_filled(kernel, i + 1)) {
+        if ((raw_load(mmu_entry(root, i)) ^ raw_load(mmu_entry(kernel, i))) & ~HAL_PTE_ACCESSED)
+            violation("A4: entry %u of root %#llx differs", i, (unsigned long long)root << HAL_PAGE_SHIFT);
+    }
+}
+
+static bool loaded_before(unsigned cpu)
+{
+    for (unsigned i = 0; i < cpu; i++) {
+        if (machine.cpus[i].online && machine.cpus[i].root.value == machine.cpus[cpu].root.value)
+            return true;
+    }
+    return false;
+}
+
+static void check_root(const struct cpu *cpu)
+{
+    uint64_t root = hal_frame_number(cpu->root);
+    if (ram.use[root] != HAL_FRAME_TABLE || !mmu_is_root(root)) {
+        violation("M1: the root of cpu %u is a frame that is %s", cpu->id,
+                  ram_use_text((enum hal_frame_use)ram.use[root]));
+        return;
+    }
+    check_upper_half(root);
+    check_tree(root, TOP_LEVEL, 0, UPPER_FIRST, 0, true);
+}
+
+static void check_stale(const struct cpu *cpu)
+{
+    for (size_t i = 0; i < cpu->tlb.count; i++) {
+        const struct stale *stale = &cpu->tlb.stale[i];
+        if (hal_pte_is_leaf(stale->entry, stale->level))
+            check_leaf(stale->va, stale->entry, !mmu_in_window(stale->va));
+        else if (use_of(stale->entry) != HAL_FRAME_TABLE)
+            violation("A2: cpu %u may have a table cached for %#llx, whose frame is %s", cpu->id,
+                      (unsigned long long)stale->va, ram_use_text(use_of(stale->entry)));
+    }
+}
+
+void hal_audit(void (*report)(const char *line))
+{
+    CONTRACT(machine.frozen > 0, "nothing is frozen");
+    report_line = report;
+    check_tree(RAM_WINDOW_TABLE >> HAL_PAGE_SHIFT, TOP_LEVEL - 1, 0, HAL_PT_ENTRIES, HAL_WINDOW_BASE, false);
+    for (unsigned i = 0; i < machine.config.cpu_count; i++) {
+        const struct cpu *cpu = &machine.cpus[i];
+        if (!cpu->online)
+            continue;
+        if (!loaded_before(i))
+            check_root(cpu);
+        check_stale(cpu);
+    }
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A stack for what needs more than a kernel stack has: Unicorn.
+ */
+#ifndef HOSTED_BIG_STACK_H
+#define HOSTED_BIG_STACK_H
+
+/* For each run. */
+void big_stack_prepare(void);
+
+/* Calls function(argument) on the big stack. Not nested, and no other CPU runs meanwhile. */
+void big_stack_call(void (*function)(void *), void *argument);
+
+#endif

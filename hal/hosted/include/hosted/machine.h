@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The hosted machine, as tests, fuzzers and main.c see it: configure one, run the linked kernel on it, judge how it
+ * ended. One machine exists at a time; each run starts from the same state, whatever the one before did, and is a
+ * function of its configuration alone.
+ */
+#ifndef HOSTED_MACHINE_H
+#define HOSTED_MACHINE_H
+
+#include "hal/boot.h"
+#include "keel/user_regs.h"
+
+#define HOSTED_CPU_MAX 8u
+
+/* Who chooses which CPU runs next. */
+enum hosted_strategy {
+    HOSTED_SEQUENTIAL, /* switch only where a CPU waits, relaxes or stops */
+    HOSTED_RANDOM,     /* by `seed`, about every `switch_period` points; timers also fire early in virtual time */
+    HOSTED_PCT,        /* priorities by `seed`, `change_points` demotions among the first `pct_steps` points */
+    HOSTED_BYTES,      /* by `choices` as distances between switches (schedule.c); sequential once they run out */
+    HOSTED_REPLAY,     /* by `choices`, one at each point, as hosted_explore reports them */
+};
+
+enum hosted_user_engine {
+    HOSTED_USER_UNICORN, /* user programs run for real */
+    HOSTED_USER_SCRIPT,  /* `user_script` plays them */
+};
+
+/* Plays a user program for a moment: may change registers, reach memory by hosted_user_access, and says in `event` why
+ * it stops; reason 0: the moment is over and the program goes on later. */
+typedef void hosted_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);
+
+/* Zero means the default wherever one is named. */
+struct hosted_config {
+    uint64_t ram_size;  /* bytes, a multiple of 4096; default 16 MiB */
+    unsigned cpu_count; /* 1..HOSTED_CPU_MAX; default 2 */
+
+    enum hosted_strategy strategy;
+    uint64_t seed;
+    unsigned switch_period; /* default 16 */
+    unsigned change_points; /* HOSTED_PCT: depth of the bugs sought, less one */
+    unsigned pct_steps;     /* default 1000 */
+    const uint8_t *choices;
+    size_t choice_count;
+    bool explore_timers; /* REPLAY: an armed timer may also ring at any point */
+
+    const char *command_line;
+    size_t command_line_size;
+    const void *initrd;
+    size_t initrd_size;
+    /* In place of "all RAM is usable". The machine adds its own regions (its tables, the initrd). What is usable must
+     * be RAM. */
+    const struct hal_region *regions;
+    size_t region_count;
+
+    enum hosted_user_engine user_engine;
+    hosted_user_script *user_script;
+    void *user_context;
+
+    void (*console)(void *context, const char *bytes, size_t size); /* default: standard output */
+    void *console_context;
+
+    uint64_t step_limit;   /* scheduling points before the run counts as a livelock; default 2^40 */
+    bool count_violations; /* report machine checks in the result; otherwise the first one aborts the process */
+    /* Leave host mappings of the kernel window behind for the next use, poisoned instead of unmapped. Much faster
+     * for fuzzing; a guard page is then seen only by AddressSanitizer. */
+    bool lazy_window;
+};
+
+enum hosted_end {
+    HOSTED_POWER_OFF,
+    HOSTED_RESTART,
+    HOSTED_PANIC,      /* hal_panic */
+    HOSTED_FAULT,      /* a kernel page fault, stack overflow included */
+    HOSTED_DEADLOCK,   /* every CPU waits and nothing can wake one */
+    HOSTED_STEP_LIMIT, /* livelock */
+};
+
+struct hosted_result {
+    enum hosted_end end;
+    int32_t status;          /* of power off and restart; otherwise 1 */
+    unsigned violations;     /* machine checks, where count_violations */
+    uint64_t points;         /* scheduling points passed */
+    uint64_t choices;        /* choices made among more than one possibility */
+    uint64_t time;           /* virtual nanoseconds */
+    char message[160];       /* of a panic, fault, deadlock or livelock */
+    char first_violation[160]; /* begins with the invariant's id */
+};
+
+/* Boots the kernel (hal_upcall_boot on CPU 0) and runs it to its end. */
+struct hosted_result hosted_run(const struct hosted_config *config);
+
+/* The end in words. */
+const char *hosted_end_text(enum hosted_end end);
+
+/* For user scripts: one access of the running program through its CPU's TLB and MMU. False: the access faults and
+ * `event` is filled with the page fault that a CPU would raise. */
+enum hosted_access { HOSTED_READ, HOSTED_WRITE, HOSTED_FETCH };
+bool hosted_user_access(uint64_t va, void *bytes, size_t size, enum hosted_access access,
+                        struct keel_user_event *event);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * hal/machine.h: console, the ends of a run, freezing.
+ */
+#include "hal/machine.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "sanitizer.h"
+#include "state.h"
+
+void hal_console_write(const char *bytes, size_t size)
+{
+    sanitizer_check_read(bytes, size);
+    if (machine.config.console) {
+        machine.config.console(machine.config.console_context, bytes, size);
+        return;
+    }
+    while (size > 0) {
+        ssize_t written = write(STDOUT_FILENO, bytes, size);
+        if (written <= 0)
+            return; /* nobody listens any more */
+        bytes += written;
+        size -= (size_t)written;
+    }
+}
+
+void hal_power_off(int32_t status)
+{
+    machine_print("keel: power off, status %d", (int)status);
+    machine_end(HOSTED_POWER_OFF, status, "");
+}
+
+void hal_restart(int32_t status)
+{
+    machine_print("keel: restart, status %d", (int)status);
+    machine_end(HOSTED_RESTART, status, "");
+}
+
+void hal_panic(const char *message)
+{
+    machine_print("keel: panic on CPU %u: %s", machine.current->id, message);
+    machine_backtrace();
+    machine_print("keel: panic");
+    machine_end(HOSTED_PANIC, 1, message);
+}
+
+void hal_freeze(void)
+{
+    CONTRACT(!cpu_current()->irq_on, "interrupts are on");
+    machine.frozen++;
+}
+
+void hal_thaw(void)
+{
+    if (CONTRACT(machine.frozen > 0, "nothing is frozen"))
+        machine.frozen--;
+}

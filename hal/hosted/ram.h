@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Simulated RAM and what the machine knows of each frame.
+ */
+#ifndef HOSTED_RAM_H
+#define HOSTED_RAM_H
+
+#include "hal/mmu.h"
+#include "hal/phys.h"
+#include "hosted/machine.h"
+
+/* The machine's own frames, at the bottom of RAM. Frame 0 stays unused: an address of 0 is a mistake. */
+#define RAM_KERNEL_ROOT  UINT64_C(0x1000)
+#define RAM_WINDOW_TABLE UINT64_C(0x2000)
+#define RAM_LINEAR_TABLE UINT64_C(0x3000)
+#define RAM_KERNEL_END   UINT64_C(0x4000)
+
+struct ram {
+    int file;
+    char *linear; /* host address of physical 0: the linear view */
+    char *unpoisoned; /* the same memory once more, for Unicorn, whose accesses sanitizers partly see */
+    uint64_t frame_count;
+    uint64_t initrd; /* physical; frame_count * 4096 when there is none */
+
+    /* One element a frame. */
+    uint8_t *use;      /* enum hal_frame_use */
+    uint8_t *boot_use; /* what `use` is at boot */
+    uint8_t *dirty;    /* differs from the state at boot; on the list */
+    uint8_t *root;     /* used as a table of the top level */
+    uint32_t *refs;    /* present entries, in frames used as tables, that lead here */
+    uint32_t *window;  /* host mappings in the kernel window (window.c) */
+    uint64_t (*filled)[HAL_PT_ENTRIES / 64]; /* a table's entries that are not zero */
+
+    uint32_t *dirty_list;
+    size_t dirty_count;
+};
+
+extern struct ram ram;
+
+/* Brings RAM to the state at boot for machine.config. */
+void ram_prepare(void);
+
+/* Fills the frame with what nobody should rely on. */
+void ram_junk(uint64_t frame);
+
+/* This frame no longer is as it was at boot. */
+void ram_soil(uint64_t frame);
+
+static inline bool ram_contains(uint64_t address, uint64_t size)
+{
+    uint64_t end = ram.frame_count << HAL_PAGE_SHIFT;
+    return address <= end && size <= end - address;
+}
+
+static inline char *ram_pointer(uint64_t address)
+{
+    return ram.linear + address;
+}
+
+static inline enum hal_frame_use ram_use(uint64_t address)
+{
+    return (enum hal_frame_use)ram.use[address >> HAL_PAGE_SHIFT];
+}
+
+const char *ram_use_text(enum hal_frame_use use);
+
+#endif

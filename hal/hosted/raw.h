@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Accesses to simulated RAM. They are single instructions and not C lvalue accesses: each byte is moved exactly once
+ * whatever the compiler does (M4), and no sanitizer looks, for the RAM behind is poisoned against everybody else.
+ */
+#ifndef HOSTED_RAW_H
+#define HOSTED_RAW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+static inline void raw_copy(void *to, const void *from, size_t size)
+{
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+}
+
+static inline void raw_fill(void *to, uint8_t byte, size_t size)
+{
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
+}
+
+static inline uint64_t raw_load(const uint64_t *from)
+{
+    uint64_t value;
+    __asm__ volatile("movq (%1), %0" : "=r"(value) : "r"(from) : "memory");
+    return value;
+}
+
+static inline void raw_store(uint64_t *to, uint64_t value)
+{
+    __asm__ volatile("movq %1, (%0)" : : "r"(to), "r"(value) : "memory");
+}
+
+static inline uint64_t raw_exchange(uint64_t *at, uint64_t value)
+{
+    __asm__ volatile("xchgq %0, (%1)" : "+r"(value) : "r"(at) : "memory");
+    return value;
+}
+
+#endif

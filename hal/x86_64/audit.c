@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * hal_audit: what only the machine itself can tell (A4, U5). Walks the kernel's half of the tables and
+ * compares the registers that protection hangs on with what they were set to.
+ */
+#include "hal/machine.h"
+#include "hal/mmu.h"
+#include "insn.h"
+#include "parts.h"
+#include "percpu.h"
+
+#define MSR_EFER 0xc0000080u
+
+typedef void report_fn(const char *line);
+
+static void audit_registers(report_fn *report)
+{
+    const struct x86_features *f = &x86_features;
+
+    if (x86_read_cr0() != f->cr0) {
+        report("U5: CR0 is not what it was set to");
+    }
+    if (x86_read_cr4() != f->cr4) {
+        report("U5: CR4 is not what it was set to");
+    }
+    if (x86_rdmsr(MSR_EFER) != f->efer) {
+        report("U5: EFER is not what it was set to");
+    }
+    if (f->xsave && x86_read_xcr0() != f->xcr0) {
+        report("U3: XCR0 is not what it was set to");
+    }
+    if (x86_rdmsr(X86_MSR_GS_BASE) != (uint64_t)(uintptr_t)x86_this_cpu()) {
+        report("U4: GS does not point at this CPU's data");
+    }
+    if (!x86_descriptors_intact()) {
+        report("U4: the descriptor tables are not the kernel's");
+    }
+}
+
+static bool is_image(uint64_t physical, uint64_t size)
+{
+    return physical < x86_image_physical.end && physical + size > x86_image_physical.base;
+}
+
+static void audit_leaf(uint64_t va, uint64_t entry, unsigned level, report_fn *report)
+{
+    const unsigned prot = hal_pte_prot(entry);
+    const bool image_constant = va >= X86_IMAGE_BASE && va < (uint64_t)(uintptr_t)x86_data_start;
+
+    if ((prot & HAL_PROT_WRITE) != 0 && (prot & HAL_PROT_EXEC) != 0) {
+        report("A4: kernel memory is writable and executable");
+    }
+    if ((prot & HAL_PROT_WRITE) != 0 && image_constant) {
+        report("A4: kernel code or constants are writable");
+    }
+    if ((prot & HAL_PROT_EXEC) != 0 && !image_constant) {
+        report("A4: memory outside the kernel's code is executable");
+    }
+    if (va < X86_IMAGE_BASE && is_image(hal_pte_target(entry).value, hal_pt_span(level))) {
+        report("A4: the kernel image is mapped a second time");
+    }
+    if (va >= X86_IMAGE_BASE && x86_stack_guard_name(va) != NULL) {
+        report("T3: a guard page is mapped");
+    }
+}
+
+/* Depth is bounded by the number of levels. `va` is sign-extended by the caller. */
+static void audit_table(hal_paddr_t table, unsigned level, uint64_t va, report_fn *report)
+{
+    const unsigned first = level == HAL_PT_LEVELS - 1 ? HAL_PT_ENTRIES / 2 : 0;
+
+    for (unsigned i = hal_table_next(table, first); i < HAL_PT_ENTRIES; i = hal_table_next(table, i + 1)) {
+        const uint64_t entry = hal_table_peek(table, i);
+        const uint64_t at = va + i * hal_pt_span(level);
+
+        if (!hal_pte_present(entry)) {
+            continue;
+        }
+        if ((entry & HAL_PTE_USER) != 0) {
+            report("A4: a user may reach into the kernel's half");
+        }
+        if (hal_pte_is_leaf(entry, level)) {
+            audit_leaf(at, entry, level, report);
+        } else {
+            audit_table(hal_pte_target(entry), level - 1, at, report);
+        }
+    }
+}
+
+static void audit_loaded_root(report_fn *report)
+{
+    const hal_paddr_t loaded = hal_pte_target(x86_read_cr3());
+
+    for (unsigned i = HAL_PT_ENTRIES / 2; i < HAL_PT_ENTRIES; i++) {
+        if (hal_table_peek(loaded, i) != hal_table_peek(x86_kernel_root, i)) {
+            report("A4: the loaded root's kernel half differs from the kernel root's");
+            return;
+        }
+    }
+}
+
+void hal_audit(report_fn *report)
+{
+    audit_registers(report);
+    /* The upper half's addresses have bits 63..48 set, which the root's indices leave out. */
+    audit_table(x86_kernel_root, HAL_PT_LEVELS - 1, UINT64_C(0xffff000000000000), report);
+    audit_loaded_root(report);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the CPU can do (CPUID, Intel SDM vol. 2A), and its control registers set accordingly (U5): every
+ * protection that it has is on, and every bit that no reason is given for here is off.
+ */
+#include "hal/vector_image.h"
+#include "insn.h"
+#include "parts.h"
+#include "trap.h"
+
+#include <string.h>
+
+#include "hal/machine.h"
+#include "hal/user.h"
+
+struct x86_features x86_features;
+uint8_t x86_smap_on;
+
+/* SDM vol. 3A, 2.5. */
+#define CR0_PE (UINT64_C(1) << 0)
+#define CR0_MP (UINT64_C(1) << 1)
+#define CR0_ET (UINT64_C(1) << 4)
+#define CR0_NE (UINT64_C(1) << 5)
+#define CR0_WP (UINT64_C(1) << 16)
+#define CR0_AM (UINT64_C(1) << 18)
+#define CR0_PG (UINT64_C(1) << 31)
+
+#define CR4_DE         (UINT64_C(1) << 3)
+#define CR4_PAE        (UINT64_C(1) << 5)
+#define CR4_MCE        (UINT64_C(1) << 6)
+#define CR4_OSFXSR     (UINT64_C(1) << 9)
+#define CR4_OSXMMEXCPT (UINT64_C(1) << 10)
+#define CR4_UMIP       (UINT64_C(1) << 11)
+#define CR4_OSXSAVE    (UINT64_C(1) << 18)
+#define CR4_SMEP       (UINT64_C(1) << 20)
+#define CR4_SMAP       (UINT64_C(1) << 21)
+
+#define EFER_SCE (UINT64_C(1) << 0)
+#define EFER_LME (UINT64_C(1) << 8)
+#define EFER_LMA (UINT64_C(1) << 10)
+#define EFER_NXE (UINT64_C(1) << 11)
+
+/* SDM vol. 4, table 2-2. */
+#define MSR_SYSENTER_CS 0x174u
+#define MSR_PAT         0x277u
+#define MSR_EFER        0xc0000080u
+#define MSR_STAR        0xc0000081u
+#define MSR_LSTAR       0xc0000082u
+#define MSR_CSTAR       0xc0000083u
+#define MSR_FMASK       0xc0000084u
+
+/* The state after reset (SDM vol. 3A, 11.12.4): entry 3, which PCD and PWT together choose, is uncacheable.
+ */
+#define PAT_RESET UINT64_C(0x0007040600070406)
+
+/* All flags that SYSCALL can clear: CF, PF, AF, ZF, SF, TF, IF, DF, OF, IOPL, NT, RF, VM, AC, VIF, VIP, ID.
+ */
+#define SYSCALL_FLAGS_CLEARED UINT64_C(0x3f7fd5)
+
+static bool bit(uint32_t word, unsigned number)
+{
+    return (word >> number & 1) != 0;
+}
+
+/* The components that the kernel can save in HAL_VECTOR_SIZE_MAX bytes (SDM vol. 1, 13.2 and 13.3). AVX-512
+ * is all three of its components, and nothing without AVX. */
+static void find_vector_state(struct x86_features *f)
+{
+    const struct x86_cpuid leaf = x86_cpuid(0xd, 0);
+    uint64_t xcr0 = ((uint64_t)leaf.edx << 32 | leaf.eax) &
+                    (X86_XCR0_X87 | X86_XCR0_SSE | X86_XCR0_AVX | X86_XCR0_AVX512);
+
+    if ((xcr0 & X86_XCR0_AVX) == 0 || (xcr0 & X86_XCR0_AVX512) != X86_XCR0_AVX512) {
+        xcr0 &= ~X86_XCR0_AVX512;
+    }
+    f->xcr0 = xcr0;
+}
+
+void x86_features_find(void)
+{
+    struct x86_features *f = &x86_features;
+    const uint32_t leaves = x86_cpuid(0, 0).eax;
+    const uint32_t extended = x86_cpuid(0x80000000, 0).eax;
+    const struct x86_cpuid basic = x86_cpuid(1, 0);
+
+    f->xsave = bit(basic.ecx, 26) && leaves >= 0xd;
+    f->x2apic = bit(basic.ecx, 21);
+    if (leaves >= 7) {
+        const struct x86_cpuid seven = x86_cpuid(7, 0);
+        f->smep = bit(seven.ebx, 7);
+        f->smap = bit(seven.ebx, 20);
+        f->umip = bit(seven.ecx, 2);
+    }
+    if (extended >= 0x80000001) {
+        f->pages_1g = bit(x86_cpuid(0x80000001, 0).edx, 26);
+    }
+    /* "AuthenticAMD"; newer ones save the pointers always (AMD APM vol. 3, CPUID Fn8000_0008_EBX[2]). */
+    f->fpu_pointer_leak = x86_cpuid(0, 0).ebx == 0x68747541 &&
+                          !(extended >= 0x80000008 && bit(x86_cpuid(0x80000008, 0).ebx, 2));
+    if (f->xsave) {
+        find_vector_state(f);
+    }
+}
+
+void x86_control_init(void)
+{
+    struct x86_features *f = &x86_features;
+
+    f->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
+    /* MCE: a machine check is then reported; without it the CPU shuts down. DE: no I/O breakpoints by DR4 and
+     * DR5 aliases. Not FSGSBASE: user code could then change bases without the kernel's checks. Not PGE: a
+     * write to CR3 shall flush everything. Not TSD, PCE: RDTSC is the user's, RDPMC is not. */
+    f->cr4 = CR4_DE | CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->xsave ? CR4_OSXSAVE : 0) |
+             (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0);
+    f->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+    x86_wrmsr(MSR_EFER, f->efer);
+    x86_write_cr0(f->cr0);
+    x86_write_cr4(f->cr4);
+    x86_wrmsr(MSR_PAT, PAT_RESET);
+    /* Debug registers: nothing armed, all status bits off (SDM vol. 3B, 17.2). */
+    x86_write_dr7(0x400);
+    x86_write_dr6(0xffff0ff0);
+    x86_smap_on = f->smap ? 1 : 0;
+}
+
+void x86_syscall_init(void)
+{
+    x86_wrmsr(MSR_STAR, (uint64_t)X86_SYSRET_BASE << 48 | (uint64_t)X86_KERNEL_CS << 32);
+    x86_wrmsr(MSR_LSTAR, (uint64_t)(uintptr_t)x86_syscall_entry);
+    x86_wrmsr(MSR_FMASK, SYSCALL_FLAGS_CLEARED);
+    /* No 32-bit user code exists, so SYSCALL never comes from there; SYSENTER faults with a null selector. */
+    x86_wrmsr(MSR_CSTAR, 0);
+    x86_wrmsr(MSR_SYSENTER_CS, 0);
+}
+
+void x86_vector_registers_init(void)
+{
+    static _Alignas(64) unsigned char image[HAL_VECTOR_SIZE_MAX];
+    struct x86_features *f = &x86_features;
+
+    f->vector_size = X86_FXSAVE_SIZE;
+    if (f->xsave) {
+        x86_write_xcr0(f->xcr0);
+        f->vector_size = x86_cpuid(0xd, 0).ebx;
+        if (f->vector_size > HAL_VECTOR_SIZE_MAX) {
+            hal_panic("the CPU's vector state does not fit a vector image");
+        }
+    }
+    /* FXSAVE tells which bits of MXCSR exist (SDM vol. 1, 11.6.6). */
+    __asm__ volatile("fxsave64 %0" : "=m"(image));
+    memcpy(&f->mxcsr_mask, image + 28, sizeof(f->mxcsr_mask));
+    hal_vector_init(image);
+    hal_vector_load(image);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What ACPI says, read once at start-up. A machine without usable tables still runs: with one CPU, with time
+ * measured by the 8254, and without soft power-off.
+ */
+#include <string.h>
+
+#include "hal/machine.h"
+#include "parts.h"
+
+struct acpi_power x86_power;
+bool x86_can_sleep;
+uint8_t x86_sleep_type[2];
+
+/* Tables lie in RAM that the linear map holds, or they are not read. */
+static bool read_physical(void *context, uint64_t physical, void *to, size_t size)
+{
+    (void)context;
+    if (!x86_memory_is_mapped(physical, size)) {
+        return false;
+    }
+    memcpy(to, x86_physical(physical), size);
+    return true;
+}
+
+static const struct acpi_memory memory = {read_physical, NULL};
+
+static void read_cpus(const struct acpi_root *root, struct acpi_cpus *cpus)
+{
+    struct acpi_table madt;
+
+    if (!acpi_find_table(&memory, root, "APIC", 0, &madt)) {
+        x86_print("keel: ACPI has no usable MADT; other CPUs stay unknown\n");
+    } else if (!acpi_parse_madt(&memory, &madt, cpus)) {
+        x86_print("keel: the ACPI MADT is broken; other CPUs may stay unknown\n");
+    }
+}
+
+static void read_power(const struct acpi_root *root)
+{
+    struct acpi_table fadt, dsdt;
+
+    if (!acpi_find_table(&memory, root, "FACP", 0, &fadt) || !acpi_parse_fadt(&memory, &fadt, &x86_power)) {
+        x86_print("keel: ACPI has no usable FADT; no soft power-off\n");
+        return;
+    }
+    x86_can_sleep = x86_power.pm1a_control != 0 && acpi_check_table(&memory, x86_power.dsdt, "DSDT", &dsdt) &&
+                    acpi_find_s5(&memory, &dsdt, x86_sleep_type);
+}
+
+void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus)
+{
+    struct acpi_root root;
+
+    memset(cpus, 0, sizeof(*cpus));
+    if (!acpi_find_root(&memory, rsdp, &root)) {
+        x86_print("keel: no usable ACPI tables\n");
+        return;
+    }
+    read_cpus(&root, cpus);
+    read_power(&root);
+}

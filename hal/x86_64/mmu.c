@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * hal/mmu.h on the real machine: the CPU walks the tables, core says when to forget (Intel SDM vol.
+ * 3A, 4.10).
+ */
+#include "hal/mmu.h"
+#include "insn.h"
+#include "parts.h"
+
+/* From here on a full flush costs less than one instruction a page. */
+#define FLUSH_PAGES_MAX 64u
+
+static volatile uint64_t *table_at(hal_paddr_t table)
+{
+    return (volatile uint64_t *)(HAL_LINEAR_BASE + table.value);
+}
+
+uint64_t hal_pte_load(const struct hal_pte_slot *slot)
+{
+    return table_at(slot->table)[hal_pt_index(slot->va, slot->level)];
+}
+
+uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
+{
+    volatile uint64_t *at = &table_at(slot->table)[hal_pt_index(slot->va, slot->level)];
+
+    /* XCHG with memory locks by itself. */
+    __asm__ volatile("xchg %0, %1" : "+r"(entry), "+m"(*at) : : "memory");
+    return entry;
+}
+
+unsigned hal_table_next(hal_paddr_t table, unsigned from)
+{
+    while (from < HAL_PT_ENTRIES && table_at(table)[from] == 0) {
+        from++;
+    }
+    return from;
+}
+
+uint64_t hal_table_peek(hal_paddr_t table, unsigned index)
+{
+    return table_at(table)[index];
+}
+
+void hal_root_init(hal_paddr_t root)
+{
+    for (unsigned i = HAL_PT_ENTRIES / 2; i < HAL_PT_ENTRIES; i++) {
+        table_at(root)[i] = table_at(x86_kernel_root)[i];
+    }
+}
+
+hal_paddr_t hal_kernel_root(void)
+{
+    return x86_kernel_root;
+}
+
+/* Without PCIDs and global pages the write drops every translation and every paging-structure entry
+ * (4.10.4.1). */
+void hal_root_load(hal_paddr_t root)
+{
+    x86_write_cr3(root.value);
+}
+
+void hal_tlb_flush_all(void)
+{
+    x86_write_cr3(x86_read_cr3());
+}
+
+/* INVLPG drops the page's translation and all paging-structure entries, whatever root they came from
+ * (4.10.4.1). A user range of a root that is not loaded here is not cached here: loading another root dropped
+ * it. */
+void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count)
+{
+    (void)root;
+    if (page_count > FLUSH_PAGES_MAX) {
+        hal_tlb_flush_all();
+        return;
+    }
+    for (uint64_t i = 0; i < page_count; i++) {
+        x86_invlpg(va + i * HAL_PAGE_SIZE);
+    }
+}
+
+void hal_window_sync(uint64_t va, uint64_t page_count)
+{
+    (void)va;
+    (void)page_count;
+}
+
+bool hal_user_copy_in(void *to, uint64_t va, size_t size)
+{
+    return x86_user_copy(to, (const void *)(uintptr_t)va, size) == 0;
+}
+
+bool hal_user_copy_out(uint64_t va, const void *from, size_t size)
+{
+    return x86_user_copy((void *)(uintptr_t)va, from, size) == 0;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the files of this backend offer each other. The order is that of start-up (start.c).
+ */
+#ifndef X86_PARTS_H
+#define X86_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../boot/handoff.h"
+#include "hal/acpi.h"
+#include "hal/boot.h"
+#include "hal/types.h"
+#include "layout.h"
+
+/* serial.c, print.c */
+void x86_serial_init(void);
+/* %s text, %u decimal and %x hexadecimal uint64_t. Formats are ours alone. */
+void x86_print(const char *format, ...);
+
+/* features.c: what this CPU can do, and the control registers that follow from it. */
+struct x86_features {
+    bool xsave, smep, smap, umip, pages_1g, x2apic;
+    bool fpu_pointer_leak; /* AMD: FXSAVE and XSAVE may leave the x87 pointers out */
+    uint64_t xcr0;         /* state components switched on; 0 without XSAVE */
+    uint32_t vector_size, mxcsr_mask;
+    uint64_t cr0, cr4, efer; /* what the registers are set to and must stay */
+};
+extern struct x86_features x86_features;
+extern uint8_t x86_smap_on; /* for assembly: 1 if STAC and CLAC exist and are needed */
+void x86_features_find(void);
+void x86_control_init(void);
+void x86_syscall_init(void);
+void x86_vector_registers_init(void);
+
+/* descriptors.c: GDT, TSS, IDT, GS of the boot CPU. */
+void x86_descriptors_init(void);
+bool x86_descriptors_intact(void);
+
+/* stacks.c: stacks inside the kernel image, each above a page that is never mapped. */
+struct x86_guarded_stack {
+    unsigned char guard[4096];
+    unsigned char bytes[X86_STACK_SIZE];
+};
+enum x86_stack {
+    X86_STACK_BOOT, /* start-up, then the boot CPU's idle context */
+    X86_STACK_NMI,
+    X86_STACK_DOUBLE_FAULT,
+    X86_STACK_MACHINE_CHECK,
+    X86_STACK_DEBUG,
+    X86_STACK_COUNT
+};
+extern struct x86_guarded_stack x86_stacks[X86_STACK_COUNT];
+/* The name of the stack whose guard page holds `va`; NULL: none of these. */
+const char *x86_stack_guard_name(uint64_t va);
+
+/* memory.c: RAM, and the pool from which the backend's own tables come. */
+struct x86_range {
+    uint64_t base, end; /* page-aligned, end is past the last byte */
+};
+void x86_memory_init(const struct handoff *handoff);
+hal_paddr_t x86_pool_page(void); /* zeroed; never runs out, by x86_memory_init's reckoning */
+void *x86_pool_pages(uint64_t page_count);
+/* Runs of RAM in ascending order: what the linear map holds. */
+const struct x86_range *x86_memory_runs(size_t *count);
+bool x86_memory_is_mapped(uint64_t physical, uint64_t size);
+
+/* regions.c: the memory map as core wants it. After the last x86_pool_page. */
+void x86_regions_init(const struct handoff *handoff, struct hal_boot *boot);
+struct x86_range x86_pool_used(void);
+
+/* The C address of physical memory: through the loader's identity map first, then through the linear map. */
+extern uint64_t x86_physical_offset;
+static inline void *x86_physical(uint64_t address)
+{
+    return (void *)(address + x86_physical_offset);
+}
+
+/* tables.c: the kernel's own page tables. */
+void x86_tables_init(const struct handoff *handoff);
+extern hal_paddr_t x86_kernel_root;
+extern struct x86_range x86_image_physical; /* the memory behind the kernel image */
+enum x86_fixed_page { X86_FIXED_APIC, X86_FIXED_RESET, X86_FIXED_COUNT };
+/* Maps the device registers around `physical` uncached; answers the address of that very byte. */
+volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical);
+
+/* firmware.c: what ACPI says. */
+extern struct acpi_power x86_power;
+extern bool x86_can_sleep; /* x86_sleep_type holds */
+extern uint8_t x86_sleep_type[2];
+void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus);
+
+/* cpus.c */
+unsigned x86_cpus_init(const struct acpi_cpus *cpus); /* answers how many the machine has */
+uint32_t x86_cpu_apic_id(unsigned cpu);               /* cpu < hal_cpu_count() */
+
+/* apic.c, timer.c */
+void x86_apic_init(void);
+uint32_t x86_apic_id(void);
+void x86_apic_acknowledge(void);
+bool x86_apic_in_service(uint64_t vector); /* delivered by the APIC and not acknowledged yet */
+void x86_apic_timer_start(uint32_t ticks); /* one shot; 0 stops it */
+uint32_t x86_apic_timer_left(void);
+uint32_t x86_apic_error(void);
+void x86_clock_init(void);
+void x86_timer_interrupt(void);
+
+/* power.c */
+void x86_power_init(const char *command_line, size_t size);
+_Noreturn void x86_power_fail(void); /* after a panic's report */
+
+/* panic.c: ends the run with a report of what the kernel did at `frame`. */
+struct x86_frame;
+_Noreturn void x86_fault(const struct x86_frame *frame, uint64_t cr2);
+
+/* backtrace.c, symbols.c */
+void x86_backtrace(uint64_t rip, uint64_t rbp);
+void x86_symbols_init(const void *file, uint64_t size);
+/* The function that holds `address`; NULL: unknown. The name ends within the kernel file. */
+const char *x86_symbol(uint64_t address, uint64_t *offset);
+
+/* start.c */
+_Noreturn void x86_start(uint64_t handoff);
+
+/* switch.S */
+void x86_switch(uint64_t *save_stack, uint64_t load_stack);
+void x86_context_start(void);
+uint64_t x86_user_copy(void *to, const void *from, uint64_t size);
+int x86_read_word(uint64_t va, uint64_t *to);
+
+/* boot/kernel.ld */
+extern const unsigned char x86_image_start[], x86_constants_start[], x86_data_start[], x86_image_end[];
+struct x86_fixup {
+    uint64_t fault, go_on;
+};
+extern const struct x86_fixup x86_fixups_start[], x86_fixups_end[];
+
+#endif

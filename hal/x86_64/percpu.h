@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What each CPU has of its own. GS points at it whenever C code runs in the kernel.
+ */
+#ifndef X86_PERCPU_H
+#define X86_PERCPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keel/user_regs.h"
+#include "layout.h"
+
+/* Task state segment (SDM vol. 3A, figure 8-11). */
+struct x86_tss {
+    uint32_t reserved_0;
+    uint64_t rsp[3];
+    uint64_t reserved_1;
+    uint64_t ist[7];
+    uint64_t reserved_2;
+    uint16_t reserved_3, io_map;
+} __attribute__((packed));
+
+#define X86_GDT_ENTRIES 8u
+
+struct x86_cpu {
+    struct x86_cpu *self;
+    uint64_t kernel_stack;            /* RSP of hal_user_run, to come back to from user mode */
+    uint64_t user_stack;              /* scratch of the SYSCALL entry */
+    struct x86_tss tss;               /* unaligned fields: only named by these offsets and by C */
+    struct keel_user_regs *user_regs; /* where the program that runs here leaves its registers */
+    struct keel_user_event *user_event;
+    uint64_t deadline; /* of the timer, UINT64_MAX: disarmed */
+    bool waiting;      /* inside hal_cpu_wait */
+    uint64_t nmi_count, kernel_debug_count, stray_interrupt_count;
+    uint64_t gdt[X86_GDT_ENTRIES];
+};
+
+_Static_assert(offsetof(struct x86_cpu, self) == X86_CPU_SELF, "layout.h");
+_Static_assert(offsetof(struct x86_cpu, kernel_stack) == X86_CPU_KERNEL_STACK, "layout.h");
+_Static_assert(offsetof(struct x86_cpu, user_stack) == X86_CPU_USER_STACK, "layout.h");
+_Static_assert(offsetof(struct x86_cpu, tss) + offsetof(struct x86_tss, rsp) == X86_CPU_TSS_RSP0, "layout.h");
+
+extern struct x86_cpu x86_boot_cpu;
+
+static inline struct x86_cpu *x86_this_cpu(void)
+{
+    struct x86_cpu *cpu;
+
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
+    return cpu;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * hal/phys.h on the real machine: RAM through the linear map, moved by string instructions, which the
+ * compiler can neither repeat nor invent (M4).
+ */
+#include "hal/phys.h"
+#include "hal/pte.h"
+
+static void *linear(hal_paddr_t address)
+{
+    return (void *)(HAL_LINEAR_BASE + address.value);
+}
+
+static void move(void *to, const void *from, size_t size)
+{
+    size_t words = size / 8, rest = size % 8;
+
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) : : "memory");
+}
+
+void hal_phys_read(void *to, hal_paddr_t from, size_t size)
+{
+    move(to, linear(from), size);
+}
+
+void hal_phys_write(hal_paddr_t to, const void *from, size_t size)
+{
+    move(linear(to), from, size);
+}
+
+void hal_phys_zero(hal_paddr_t to, size_t size)
+{
+    void *at = linear(to);
+    size_t words = size / 8, rest = size % 8;
+
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0) : "memory");
+    __asm__ volatile("rep stosb" : "+D"(at), "+c"(rest) : "a"(0) : "memory");
+}
+
+void *hal_phys_object(hal_paddr_t address)
+{
+    return linear(address);
+}
+
+void hal_frame_use(hal_paddr_t first, uint64_t frame_count, enum hal_frame_use use)
+{
+    (void)first;
+    (void)frame_count;
+    (void)use;
+}

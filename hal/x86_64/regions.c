@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The memory map for core: firmware's, with the stretches that the kernel itself lives in laid over it
+ * (hal/boot.h: the later kind wins where regions overlap).
+ */
+#include <string.h>
+
+#include "hal/pte.h"
+#include "parts.h"
+
+/* First MiB, kernel image, kernel file, initrd, pool. */
+#define OVERLAYS 5u
+/* Below 1 MiB firmware keeps data without saying so, and starting CPUs need pages there. */
+#define LOW_MEMORY_SIZE (UINT64_C(1) << 20)
+
+static enum hal_region_kind kind_of(const struct handoff_region *region)
+{
+    if (region->base >= HAL_WINDOW_BASE - HAL_LINEAR_BASE ||
+        region->size > HAL_WINDOW_BASE - HAL_LINEAR_BASE - region->base) {
+        return HAL_REGION_RESERVED;
+    }
+    switch (region->type) {
+    case HANDOFF_FREE:
+        return HAL_REGION_USABLE;
+    case HANDOFF_LOADER:
+        return HAL_REGION_RECLAIMABLE;
+    default:
+        return HAL_REGION_RESERVED;
+    }
+}
+
+static struct hal_region overlay(struct handoff_range range, enum hal_region_kind kind)
+{
+    return (struct hal_region){range.base, (range.size + HAL_PAGE_SIZE - 1) & ~(HAL_PAGE_SIZE - 1), kind};
+}
+
+/* The command line moves out of loader memory, which core may reuse. */
+static void keep_command_line(const struct handoff *handoff, struct hal_boot *boot)
+{
+    const struct handoff_range line = handoff->command_line;
+    char *copy;
+
+    if (line.size == 0) {
+        return;
+    }
+    copy = x86_pool_pages(line.size / HAL_PAGE_SIZE + 1);
+    memcpy(copy, x86_physical(line.base), line.size);
+    boot->command_line = copy;
+    boot->command_line_size = line.size;
+}
+
+void x86_regions_init(const struct handoff *handoff, struct hal_boot *boot)
+{
+    const struct handoff_region *from = x86_physical(handoff->regions);
+    const size_t count = handoff->region_count + OVERLAYS;
+    struct hal_region *regions = x86_pool_pages(count * sizeof(*regions) / HAL_PAGE_SIZE + 1);
+    struct x86_range pool;
+    size_t at = 0;
+
+    keep_command_line(handoff, boot);
+    for (uint32_t i = 0; i < handoff->region_count; i++) {
+        regions[at++] = (struct hal_region){from[i].base, from[i].size, kind_of(&from[i])};
+    }
+    regions[at++] = (struct hal_region){0, LOW_MEMORY_SIZE, HAL_REGION_RESERVED};
+    regions[at++] = overlay(handoff->kernel_image, HAL_REGION_KERNEL);
+    regions[at++] = overlay(handoff->kernel_file, HAL_REGION_KERNEL);
+    regions[at++] = overlay(handoff->initrd, HAL_REGION_INITRD);
+    pool = x86_pool_used();
+    regions[at++] = (struct hal_region){pool.base, pool.end - pool.base, HAL_REGION_KERNEL};
+    boot->regions = regions;
+    boot->region_count = at;
+    boot->initrd = hal_paddr(handoff->initrd.base);
+    boot->initrd_size = handoff->initrd.size;
+}

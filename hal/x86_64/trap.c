@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Traps from kernel code, and interrupts from anywhere.
+ */
+#include "trap.h"
+#include "hal/cpu.h"
+#include "insn.h"
+#include "parts.h"
+#include "percpu.h"
+
+#define FLAG_TF (UINT64_C(1) << 8)
+#define FLAG_IF (UINT64_C(1) << 9)
+
+void x86_interrupt(uint64_t vector)
+{
+    switch (vector) {
+    case X86_VECTOR_TIMER:
+        x86_apic_acknowledge();
+        x86_timer_interrupt();
+        break;
+    case X86_VECTOR_IPI:
+        x86_apic_acknowledge();
+        hal_upcall_ipi();
+        break;
+    case X86_VECTOR_SPURIOUS:
+        /* Not acknowledged (SDM vol. 3A, 10.9). */
+        break;
+    case X86_VECTOR_APIC_ERROR:
+        x86_apic_acknowledge();
+        x86_print("keel: APIC error, status %x\n", (uint64_t)x86_apic_error());
+        break;
+    default:
+        /* Nobody was given this vector: a device that firmware left armed, or a spurious interrupt of the
+         * masked 8259s (Intel 8259A data sheet, "default IR7"), which the APIC knows nothing of. */
+        x86_this_cpu()->stray_interrupt_count++;
+        if (x86_apic_in_service(vector)) {
+            x86_apic_acknowledge();
+        }
+        break;
+    }
+}
+
+/* Where a fault at `rip` may go on; 0: nowhere. */
+static uint64_t find_fixup(uint64_t rip)
+{
+    for (const struct x86_fixup *fixup = x86_fixups_start; fixup < x86_fixups_end; fixup++) {
+        if (fixup->fault == rip) {
+            return fixup->go_on;
+        }
+    }
+    return 0;
+}
+
+void x86_trap_kernel(struct x86_frame *frame)
+{
+    const uint64_t cr2 = x86_read_cr2();
+    uint64_t go_on;
+
+    if (frame->vector >= X86_VECTOR_IRQ) {
+        x86_interrupt(frame->vector);
+        if (!x86_this_cpu()->waiting && (frame->rflags & FLAG_IF) != 0) {
+            hal_upcall_interrupt_exit();
+        }
+        return;
+    }
+    go_on = find_fixup(frame->rip);
+    if (go_on == 0) {
+        x86_fault(frame, cr2);
+    }
+    frame->rip = go_on;
+}
+
+void x86_trap_paranoid(struct x86_frame *frame)
+{
+    switch (frame->vector) {
+    case X86_VECTOR_NMI:
+        /* No source of NMIs is programmed here; a stray one is counted and changes nothing. */
+        x86_this_cpu()->nmi_count++;
+        break;
+    case X86_VECTOR_DB:
+        /* No breakpoint is ever armed; a user's single step may trail into the SYSCALL entry on some CPUs. */
+        frame->rflags &= ~FLAG_TF;
+        x86_write_dr6(0xffff0ff0);
+        x86_this_cpu()->kernel_debug_count++;
+        break;
+    default:
+        x86_fault(frame, x86_read_cr2());
+    }
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * ACPI tables, read with bounds (ACPI specification 6.4). All memory is reached through a callback, so that
+ * the parsers run on the real machine, on the hosted one and under a fuzzer alike. Whatever the tables say,
+ * every loop here is bounded, every length is checked before use, and nothing outside the caller's structures
+ * is written. Firmware is trusted to be honest, not to be free of bugs.
+ */
+#ifndef HAL_ACPI_H
+#define HAL_ACPI_H
+
+#include "hal/types.h"
+
+/* Physical memory as the parser sees it. `read` fills `to` with the `size` bytes at `physical`, or answers
+ * false and leaves `to` as it likes: the address is not readable memory. */
+struct acpi_memory {
+    bool (*read)(void *context, uint64_t physical, void *to, size_t size);
+    void *context;
+};
+
+#define ACPI_HEADER_SIZE 36u
+/* No real table comes near: a longer one is refused, so that a checksum ends in reasonable time. */
+#define ACPI_TABLE_SIZE_MAX (UINT32_C(16) << 20)
+/* Entries of an RSDT or XSDT that are looked at. */
+#define ACPI_TABLE_COUNT_MAX 256u
+
+/* The root table: RSDT (4-byte entries) or XSDT (8-byte entries). */
+struct acpi_root {
+    uint64_t address;
+    uint32_t entry_count, entry_size;
+};
+
+/* A table whose header, length and checksum were found good. */
+struct acpi_table {
+    uint64_t address;
+    uint32_t length; /* bytes, header included; >= ACPI_HEADER_SIZE */
+    uint8_t revision;
+};
+
+/* Finds the root table behind the RSDP at `rsdp` (5.2.5). False: none that is well formed. */
+bool acpi_find_root(const struct acpi_memory *memory, uint64_t rsdp, struct acpi_root *root);
+
+/* The table with this 4-byte signature; `nth` counts from 0 (there may be several SSDTs). False: none. */
+bool acpi_find_table(const struct acpi_memory *memory, const struct acpi_root *root, const char *signature,
+                     unsigned nth, struct acpi_table *table);
+
+/* Checks the table at `address`: signature, length, checksum. */
+bool acpi_check_table(const struct acpi_memory *memory, uint64_t address, const char *signature,
+                      struct acpi_table *table);
+
+/* Bytes [offset, offset + size) of a table; false if they leave it or cannot be read. */
+bool acpi_read(const struct acpi_memory *memory, const struct acpi_table *table, uint32_t offset, void *to,
+               size_t size);
+
+/* What the MADT says (5.2.12). */
+struct acpi_cpus {
+    uint64_t local_apic;    /* physical address of the registers */
+    unsigned enabled_count; /* CPUs that can run, also those that found no room in apic_id */
+    unsigned listed_count;  /* of them, in apic_id */
+    uint32_t apic_id[HAL_CPU_MAX];
+};
+
+/* Lists the enabled CPUs, each APIC id once. False (with what was found until then) when the table ends in
+ * the middle of an entry or an entry is too short for its type. */
+bool acpi_parse_madt(const struct acpi_memory *memory, const struct acpi_table *madt, struct acpi_cpus *cpus);
+
+/* A register named by a generic address structure (5.2.3.2). */
+enum acpi_space {
+    ACPI_SPACE_MEMORY = 0,
+    ACPI_SPACE_IO = 1,
+    ACPI_SPACE_PCI = 2,
+};
+
+/* How to switch off, restart and measure time. A port that is 0 is not there. */
+struct acpi_power {
+    uint64_t dsdt;
+    uint16_t pm1a_control, pm1b_control; /* ports (4.8.3.2.1) */
+    uint16_t pm_timer;                   /* port of the 3.579545 MHz counter (4.8.3.3) */
+    bool pm_timer_is_32_bit;             /* else it has 24 bits */
+    bool has_reset;                      /* the three below hold (4.8.3.6) */
+    enum acpi_space reset_space;
+    uint8_t reset_value;
+    uint64_t reset_address;
+};
+
+/* Reads the FADT (5.2.9). False: too short to be one. */
+bool acpi_parse_fadt(const struct acpi_memory *memory, const struct acpi_table *fadt,
+                     struct acpi_power *power);
+
+/* The two SLP_TYP values of the \_S5 package (7.4.2), found in the DSDT's byte code by a bounded scan: no AML
+ * is executed. False: not found in the plain form that firmware uses. */
+bool acpi_find_s5(const struct acpi_memory *memory, const struct acpi_table *dsdt, uint8_t slp_typ[2]);
+
+#endif

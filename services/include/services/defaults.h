@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The policies that a kernel takes when it has no reason to bring its own.
+ */
+#ifndef SERVICES_DEFAULTS_H
+#define SERVICES_DEFAULTS_H
+
+#include "keel/status.h"
+
+/* Injects the buddy frame allocator and the FIFO scheduler of this folder, once. Errors: E_EXISTS (a policy
+ * was injected before), and what else keel_frame_allocator_inject and keel_scheduler_inject answer; the
+ * allocator may be injected then. */
+keel_status_t services_inject_defaults(void);
+
+#endif

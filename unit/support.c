@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The frame of every unit test, see support.h. The only client of the hosted machine's unit tests: keel_main
+ * stands here.
+ */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/frame.h"
+#include "core/object.h"
+#include "core/task.h"
+
+#define FAILURES_SIZE 4096u
+#define CONSOLE_SIZE  65536u
+#define SETTLE_NS     UINT64_C(1000000)
+#define SETTLE_TURNS  2000u
+
+static const struct unit_case *running;
+static uint32_t failure_count;
+static char failures[FAILURES_SIZE];
+static char console[CONSOLE_SIZE];
+static size_t console_size;
+
+static void record(const char *file, int line, const char *text)
+{
+    size_t used = strlen(failures);
+    failure_count++;
+    snprintf(failures + used, sizeof failures - used, "%s:%d: %s\n", file, line, text);
+}
+
+void unit_check(bool holds, const char *text, const char *file, int line)
+{
+    if (!holds) {
+        record(file, line, text);
+    }
+}
+
+void unit_check_equal(uint64_t actual, uint64_t expected, const char *text, const char *file, int line)
+{
+    char message[240];
+    if (actual != expected) {
+        snprintf(message, sizeof message, "%.160s is %#llx, not %#llx", text, (unsigned long long)actual,
+                 (unsigned long long)expected);
+        record(file, line, message);
+    }
+}
+
+void unit_check_status(keel_status_t actual, keel_status_t expected, const char *text, const char *file,
+                       int line)
+{
+    char message[320];
+    if (actual != expected) {
+        snprintf(message, sizeof message, "%.160s: '%s', not '%s'", text, keel_status_text(actual),
+                 keel_status_text(expected));
+        record(file, line, message);
+    }
+}
+
+static void capture_console(void *context, const char *bytes, size_t size)
+{
+    (void)context;
+    size_t room = sizeof console - 1 - console_size;
+    size_t kept = size < room ? size : room;
+    memcpy(console + console_size, bytes, kept);
+    console_size += kept;
+    console[console_size] = '\0';
+}
+
+bool unit_console_contains(const char *text)
+{
+    return strstr(console, text) != NULL;
+}
+
+uint32_t unit_audit(void)
+{
+    uint32_t violations = 0;
+    CHECK_OK(keel_audit(&violations));
+    return violations;
+}
+
+keel_frame_t unit_frame(void)
+{
+    keel_frame_t frame = {0};
+    CHECK_OK(keel_frame_alloc(&frame));
+    return frame;
+}
+
+keel_space_t unit_space(void)
+{
+    keel_space_t space = {0};
+    CHECK_OK(keel_space_create(&space));
+    return space;
+}
+
+keel_task_t unit_spawn(void (*entry)(uint64_t), uint64_t argument)
+{
+    keel_task_t task = {0};
+    const struct keel_task_options options = {.entry = entry, .argument = argument, .name = "other"};
+    CHECK_OK(keel_task_spawn(&options, &task));
+    return task;
+}
+
+int32_t unit_join(keel_task_t task)
+{
+    int32_t status = INT32_MIN;
+    CHECK_OK(keel_task_join(task, &status));
+    CHECK_OK(keel_task_release(task));
+    return status;
+}
+
+static uint32_t objects_in_use(enum object_kind kind)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < object_slots(kind); i++) {
+        enum ref_state state = ref_word_state(atomic_u64_peek(&object_at(kind, i)->ref.word));
+        count += state != REF_FREE && state != REF_RETIRED;
+    }
+    return count;
+}
+
+void unit_settle(void)
+{
+    for (unsigned turn = 0; objects_in_use(OBJECT_TASK) > 1 && turn < SETTLE_TURNS; turn++) {
+        CHECK_OK(keel_task_sleep(SETTLE_NS));
+    }
+}
+
+void unit_await(atomic_u32_t *flag)
+{
+    while (atomic_u32_load_acquire(flag) == 0) {
+        hal_point(HAL_POINT_RELAX, flag);
+    }
+}
+
+int32_t keel_main(void)
+{
+    uint64_t frames_before = frame_free_count();
+    running->body();
+    if (!running->leaves_things) {
+        unit_settle();
+        CHECK_OK(keel_space_activate((keel_space_t){0}));
+        CHECK_EQUAL(objects_in_use(OBJECT_SEGMENT), 0);
+        CHECK_EQUAL(objects_in_use(OBJECT_SPACE), 0);
+        CHECK_EQUAL(objects_in_use(OBJECT_TASK), 1);
+        CHECK_EQUAL(frame_free_count(), frames_before);
+    }
+    CHECK_AUDIT();
+    return failure_count > 0 ? 1 : running->status;
+}
+
+/* Before each run of the machine. */
+static void forget_run(void)
+{
+    failures[0] = '\0';
+    failure_count = 0;
+    console[0] = '\0';
+    console_size = 0;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+static bool as_expected(const struct unit_case *test, const struct hosted_result *result)
+{
+    bool ended =
+        result->end == test->end && (test->end != HOSTED_POWER_OFF || result->status == test->status);
+    bool said = test->message == NULL || strstr(result->message, test->message) != NULL;
+    bool found = test->violation == NULL
+                     ? result->violations == 0
+                     : result->violations > 0 && starts_with(result->first_violation, test->violation);
+    return ended && said && found && failure_count == 0;
+}
+
+static void print_run(const struct unit_case *test, const struct hosted_result *result)
+{
+    fprintf(stderr, "%s%s", console, failures);
+    fprintf(stderr, "%s: %s, status %d, %u machine checks; %s %s\n", test->name, hosted_end_text(result->end),
+            result->status, result->violations, result->message, result->first_violation);
+}
+
+static void run_seed(const struct unit_case *test, const struct hosted_config *base, uint64_t seed)
+{
+    struct hosted_config config = *base;
+    if (seed > 0) {
+        config.strategy = HOSTED_RANDOM;
+        config.seed = seed;
+    }
+    forget_run();
+    struct hosted_result result = hosted_run(&config);
+    if (!as_expected(test, &result)) {
+        print_run(test, &result);
+        fail_msg("%s failed; to repeat: UNIT_SEED=%llu PROGRAM %s", test->name, (unsigned long long)seed,
+                 test->name);
+    }
+}
+
+static void run_explorer(const struct unit_case *test, const struct hosted_config *config)
+{
+    static struct hosted_explored found;
+    const struct hosted_explore explore = {.config = *config, .preemption_bound = test->explore_bound};
+    forget_run();
+    hosted_explore(&explore, &found);
+    print_message("%s: %llu schedules within %u preemptions\n", test->name,
+                  (unsigned long long)found.schedules, test->explore_bound);
+    if (found.failed || failure_count > 0) {
+        print_run(test, &found.result);
+        fail_msg("%s failed in schedule %llu", test->name, (unsigned long long)found.schedules);
+    }
+    assert_true(found.complete);
+    assert_true(found.schedules > 1); /* otherwise nothing was interleaved */
+}
+
+void unit_run_case(void **state)
+{
+    const struct unit_case *test = *state;
+    const char *only = getenv("UNIT_SEED");
+    struct hosted_config config = test->config;
+    running = test;
+    config.console = capture_console;
+    config.count_violations = true;
+    if (test->explore) {
+        run_explorer(test, &config);
+        return;
+    }
+    if (only != NULL) {
+        run_seed(test, &config, strtoull(only, NULL, 0));
+        return;
+    }
+    for (uint64_t seed = 0; seed <= test->seeds; seed++) {
+        run_seed(test, &config, seed);
+    }
+}
+
+int unit_main_of(const struct CMUnitTest *tests, size_t count, int argc, char **argv)
+{
+    if (argc > 1) {
+        cmocka_set_test_filter(argv[1]);
+    }
+    return _cmocka_run_group_tests("unit", tests, count, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The frame of every unit test: a test is a function that runs as the first task of a fresh hosted machine.
+ * Around it this code boots the machine, and afterwards looks for leaks and audits. Checks record their
+ * failure and go on: they run on simulated CPUs' stacks, from which CMocka must not jump away.
+ *
+ * A test's name begins with the id of the invariant that it attacks (docs/soundness.md refers to it by that).
+ */
+#ifndef UNIT_SUPPORT_H
+#define UNIT_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "hal/atomic.h"
+#include "hosted/explore.h"
+#include "keel/keel.h"
+
+struct unit_case {
+    const char *name;
+    void (*body)(void);          /* the first task */
+    struct hosted_config config; /* console belongs to this frame; strategy and seed too, where seeds > 0 */
+    unsigned seeds;              /* this many more runs, randomly interleaved, with seeds 1, 2, ... */
+    bool explore; /* every schedule within explore_bound preemptions, between the marks in the body */
+    unsigned explore_bound;
+    enum hosted_end end;   /* how the run must end ... */
+    int32_t status;        /* ... with this status ... */
+    const char *message;   /* ... and a message that contains this; NULL: any */
+    const char *violation; /* the machine must report one that begins so; NULL: it must report none */
+    bool leaves_things;    /* no look for leaks: the body means to leave something behind */
+};
+
+/* An entry of the table that main() hands to unit_main. */
+#define UNIT(function, ...)                                                                                  \
+    {                                                                                                        \
+        #function, unit_run_case, NULL, NULL, &(struct unit_case)                                            \
+        {                                                                                                    \
+            .name = #function, .body = function, __VA_ARGS__                                                 \
+        }                                                                                                    \
+    }
+
+void unit_run_case(void **state);
+
+/* Runs the tests; an argument picks those whose name matches it ("M2_*"). Answers the exit status.
+ * UNIT_SEED=n in the environment runs seed n alone. */
+#define unit_main(tests, argc, argv) unit_main_of(tests, sizeof(tests) / sizeof((tests)[0]), argc, argv)
+int unit_main_of(const struct CMUnitTest *tests, size_t count, int argc, char **argv);
+
+void unit_check(bool holds, const char *text, const char *file, int line);
+void unit_check_equal(uint64_t actual, uint64_t expected, const char *text, const char *file, int line);
+void unit_check_status(keel_status_t actual, keel_status_t expected, const char *text, const char *file,
+                       int line);
+
+#define CHECK(condition)              unit_check((condition), #condition, __FILE__, __LINE__)
+#define CHECK_EQUAL(actual, expected) unit_check_equal((actual), (expected), #actual, __FILE__, __LINE__)
+#define CHECK_STATUS(call, expected)  unit_check_status((call), (expected), #call, __FILE__, __LINE__)
+#define CHECK_OK(call)                CHECK_STATUS(call, KEEL_OK)
+#define CHECK_AUDIT()                 CHECK_EQUAL(unit_audit(), 0)
+
+/* Here the test should not have come. */
+#define CHECK_NEVER(what) unit_check(false, what, __FILE__, __LINE__)
+
+/* What the console got in this run contains `text`. */
+bool unit_console_contains(const char *text);
+
+/* For bodies; each checks that the calls it makes succeed. */
+uint32_t unit_audit(void);
+keel_frame_t unit_frame(void);
+keel_space_t unit_space(void);
+keel_task_t unit_spawn(void (*entry)(uint64_t), uint64_t argument);
+int32_t unit_join(keel_task_t task); /* and releases it */
+/* Waits until no task but the caller is left. */
+void unit_settle(void);
+/* Spins until the flag is set. */
+void unit_await(atomic_u32_t *flag);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * core/frame_choose.c: the built-in choice, and the allocator policy's answers, honest and hostile (M5, P1).
+ */
+#include "core/frame_choose.h"
+
+#include "support.h"
+
+/* An allocator that answers what the test puts here. */
+static struct {
+    uint32_t code;
+    uint64_t first;
+    uint64_t asked_count, asked_alignment;
+    uint64_t asked, added, freed;
+} policy;
+
+static void policy_add(void *context, uint64_t first, uint64_t count)
+{
+    (void)context;
+    (void)first;
+    policy.added += count;
+}
+
+static uint32_t policy_alloc(void *context, uint64_t count, uint64_t alignment, uint64_t *first)
+{
+    (void)context;
+    policy.asked++;
+    policy.asked_count = count;
+    policy.asked_alignment = alignment;
+    *first = policy.first;
+    return policy.code;
+}
+
+static void policy_free(void *context, uint64_t first, uint64_t count)
+{
+    (void)context;
+    (void)first;
+    policy.freed += count;
+}
+
+static void inject(uint32_t code, uint64_t first)
+{
+    const struct keel_frame_allocator allocator = {NULL, policy_add, policy_alloc, policy_free};
+    policy.code = code;
+    policy.first = first;
+    policy.asked = policy.added = policy.freed = 0;
+    CHECK_OK(keel_frame_allocator_inject(&allocator));
+}
+
+static struct keel_policy_report report(void)
+{
+    struct keel_policy_report now = {0};
+    CHECK_OK(keel_policy_report(&now));
+    return now;
+}
+
+/* One request with the answer in place: it must be refused, counted and served by the fallback. */
+static void expect_refused(uint32_t code, uint64_t first)
+{
+    struct keel_policy_report before = report();
+    policy.code = code;
+    policy.first = first;
+    keel_frame_t frame = unit_frame();
+    struct keel_policy_report after = report();
+    CHECK_EQUAL(after.allocator_wrong, before.allocator_wrong + 1);
+    CHECK_EQUAL(after.allocator_fallbacks, before.allocator_fallbacks + 1);
+    CHECK(handle_slot(frame.value) != first);
+    CHECK_OK(keel_frame_release(frame));
+    CHECK_AUDIT();
+}
+
+static uint64_t first_in(enum ref_state state)
+{
+    for (uint64_t number = 1; number < frame_end(); number++) {
+        if (ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) == state) {
+            return number;
+        }
+    }
+    CHECK_NEVER("no frame in that state");
+    return 0;
+}
+
+static void M5_allocator_answers_out_of_range(void)
+{
+    inject(1, 0);
+    expect_refused(1, 0); /* frame 0 is nobody's */
+    expect_refused(1, frame_end());
+    expect_refused(1, frame_end() + 1);
+    expect_refused(1, UINT64_MAX);
+    expect_refused(1, UINT64_MAX - 1);
+    expect_refused(1, UINT64_C(1) << 52);
+}
+
+static void M5_allocator_answers_frames_that_are_not_free(void)
+{
+    keel_frame_t used = unit_frame();
+    inject(1, 0);
+    expect_refused(1, handle_slot(used.value));
+    expect_refused(1, first_in(REF_PRIVATE));
+    expect_refused(1, first_in(REF_RESERVED));
+    CHECK_OK(keel_frame_release(used));
+}
+
+static void M5_allocator_answers_the_same_again(void)
+{
+    inject(1, 0);
+    policy.first = first_in(REF_FREE);
+    keel_frame_t first = unit_frame();
+    CHECK_EQUAL(handle_slot(first.value), policy.first);
+    CHECK_EQUAL(report().allocator_wrong, 0);
+    expect_refused(1, policy.first);
+    CHECK_OK(keel_frame_release(first));
+    keel_frame_t again = unit_frame();
+    CHECK_EQUAL(handle_slot(again.value), policy.first);
+    CHECK(again.value != first.value);
+    CHECK_OK(keel_frame_release(again));
+}
+
+static void M5_allocator_answers_misaligned_or_too_short_runs(void)
+{
+    keel_segment_t segment;
+    inject(1, 0);
+    policy.first = (first_in(REF_FREE) | 7) + 2; /* odd */
+    CHECK_OK(keel_segment_alloc(4, 4, &segment));
+    CHECK_EQUAL(policy.asked_count, 4);
+    CHECK_EQUAL(policy.asked_alignment, 4);
+    CHECK_EQUAL(report().allocator_wrong, 1);
+    CHECK_OK(keel_segment_release(segment));
+    policy.first = frame_end() - 2;
+    CHECK_OK(keel_segment_alloc(4, 1, &segment));
+    CHECK_EQUAL(report().allocator_wrong, 2);
+    CHECK_OK(keel_segment_release(segment));
+}
+
+/* A run whose middle is in use: what was claimed before the obstacle is given back. */
+static void M8_run_with_an_obstacle_is_given_back_whole(void)
+{
+    keel_segment_t segment, other;
+    struct keel_segment_info info;
+    CHECK_OK(keel_segment_alloc(8, 8, &segment));
+    CHECK_OK(keel_segment_info(segment, &info));
+    inject(1, info.address / KEEL_PAGE_SIZE - 3);
+    uint64_t before = frame_free_count();
+    CHECK_OK(keel_segment_alloc(6, 1, &other));
+    CHECK_EQUAL(report().allocator_wrong, 1);
+    CHECK_EQUAL(frame_free_count(), before - 6);
+    CHECK_OK(keel_segment_release(other));
+    CHECK_EQUAL(frame_free_count(), before);
+    CHECK_OK(keel_segment_release(segment));
+}
+
+static void P1_allocator_returns_garbage_codes(void)
+{
+    inject(1, 0);
+    uint64_t good = first_in(REF_FREE);
+    static const uint32_t codes[] = {2, 3, 0x100, 0x80000000, UINT32_MAX};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        policy.code = codes[i];
+        policy.first = good;
+        keel_frame_t frame = unit_frame();
+        CHECK_EQUAL(report().allocator_wrong, i + 1);
+        CHECK_OK(keel_frame_release(frame));
+    }
+}
+
+static void never_run(uint64_t argument)
+{
+    (void)argument;
+    CHECK_NEVER("a task ran that could not be made");
+}
+
+static void M8_allocator_that_says_none_is_believed(void)
+{
+    keel_frame_t frame;
+    keel_segment_t segment;
+    keel_space_t space;
+    keel_task_t task;
+    const struct keel_task_options options = {.entry = never_run, .name = "never"};
+    inject(0, 0);
+    CHECK_STATUS(keel_frame_alloc(&frame), KEEL_E_NO_MEMORY);
+    CHECK_STATUS(keel_segment_alloc(3, 1, &segment), KEEL_E_NO_MEMORY);
+    CHECK_STATUS(keel_space_create(&space), KEEL_E_NO_MEMORY);
+    CHECK_STATUS(keel_task_spawn(&options, &task), KEEL_E_NO_MEMORY);
+    CHECK_EQUAL(report().allocator_wrong, 0);
+    CHECK_EQUAL(report().allocator_fallbacks, 0);
+}
+
+static void P1_allocator_learns_every_free_and_freed_frame(void)
+{
+    uint64_t before = frame_free_count();
+    inject(1, 0);
+    CHECK_EQUAL(policy.added, before);
+    keel_segment_t segment;
+    CHECK_OK(keel_segment_alloc(5, 1, &segment));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_EQUAL(policy.freed, 5);
+}
+
+static void P1_allocator_is_injected_once_and_whole(void)
+{
+    struct keel_frame_allocator allocator = {NULL, NULL, policy_alloc, policy_free};
+    CHECK_STATUS(keel_frame_allocator_inject(NULL), KEEL_E_INVALID);
+    CHECK_STATUS(keel_frame_allocator_inject(&allocator), KEEL_E_INVALID);
+    allocator.add = policy_add;
+    allocator.alloc = NULL;
+    CHECK_STATUS(keel_frame_allocator_inject(&allocator), KEEL_E_INVALID);
+    allocator.alloc = policy_alloc;
+    allocator.free = NULL;
+    CHECK_STATUS(keel_frame_allocator_inject(&allocator), KEEL_E_INVALID);
+    allocator.free = policy_free;
+    CHECK_OK(keel_frame_allocator_inject(&allocator));
+    CHECK_STATUS(keel_frame_allocator_inject(&allocator), KEEL_E_EXISTS);
+}
+
+static void fallback_takes(uint64_t count, uint64_t alignment)
+{
+    keel_segment_t segment;
+    struct keel_segment_info info = {0};
+    CHECK_OK(keel_segment_alloc(count, alignment, &segment));
+    CHECK_OK(keel_segment_info(segment, &info));
+    CHECK_EQUAL(info.address % (alignment * KEEL_PAGE_SIZE), 0);
+    CHECK_OK(keel_segment_release(segment));
+}
+
+static void M5_fallback_aligns_and_wraps_around(void)
+{
+    for (uint64_t round = 0; round < 40; round++) {
+        for (uint64_t alignment = 1; alignment <= 64; alignment *= 2) {
+            fallback_takes(1 + round % 7, alignment);
+        }
+    }
+}
+
+static void M8_fallback_refuses_what_cannot_fit(void)
+{
+    keel_segment_t segment = {0};
+    CHECK_STATUS(keel_segment_alloc(frame_end(), 1, &segment), KEEL_E_NO_MEMORY);
+    CHECK_STATUS(keel_segment_alloc(frame_end() + 1, 1, &segment), KEEL_E_NO_MEMORY);
+    CHECK_STATUS(keel_segment_alloc(UINT64_C(1) << 20, 1, &segment), KEEL_E_NO_MEMORY);
+    CHECK_STATUS(keel_segment_alloc(1, UINT64_C(1) << 18, &segment), KEEL_E_NO_MEMORY);
+    CHECK_EQUAL(segment.value, 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT(M5_allocator_answers_out_of_range),
+        UNIT(M5_allocator_answers_frames_that_are_not_free),
+        UNIT(M5_allocator_answers_the_same_again),
+        UNIT(M5_allocator_answers_misaligned_or_too_short_runs),
+        UNIT(M8_run_with_an_obstacle_is_given_back_whole),
+        UNIT(P1_allocator_returns_garbage_codes),
+        UNIT(M8_allocator_that_says_none_is_believed),
+        UNIT(P1_allocator_learns_every_free_and_freed_frame),
+        UNIT(P1_allocator_is_injected_once_and_whole),
+        UNIT(M5_fallback_aligns_and_wraps_around, .config.ram_size = 1 << 20),
+        UNIT(M8_fallback_refuses_what_cannot_fit, .config.ram_size = 1 << 20),
+    };
+    return unit_main(tests, argc, argv);
+}

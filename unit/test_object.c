@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * core/object.c: pools, slots, handles of every kind.
+ */
+#include "core/object.h"
+
+#include "core/frame.h"
+#include "support.h"
+
+static void H1_handle_fields_do_not_overlap(void)
+{
+    uint64_t handle = handle_make(OBJECT_TASK, OBJECT_SLOTS_MAX - 1, UINT32_MAX);
+    CHECK_EQUAL(handle_kind(handle), OBJECT_TASK);
+    CHECK_EQUAL(handle_slot(handle), OBJECT_SLOTS_MAX - 1);
+    CHECK_EQUAL(handle_generation(handle), UINT32_MAX);
+    CHECK_EQUAL(handle_make(OBJECT_NONE, 0, 0), 0);
+}
+
+static void H1_wrong_kind_slot_or_generation_is_refused(void)
+{
+    keel_space_t space = unit_space();
+    struct object *object = NULL;
+    for (unsigned kind = 0; kind < 16; kind++) {
+        uint64_t forged = (space.value & ~(UINT64_C(0xf) << 60)) | (uint64_t)kind << 60;
+        bool right = kind == OBJECT_SPACE;
+        CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, forged, &object),
+                     right ? KEEL_OK : KEEL_E_BAD_HANDLE);
+    }
+    CHECK(!ref_put(&object->ref));
+    CHECK_STATUS(object_get_by_handle(OBJECT_SEGMENT, space.value, &object), KEEL_E_BAD_HANDLE);
+    CHECK_STATUS(object_get_by_handle(OBJECT_TASK, space.value, &object), KEEL_E_BAD_HANDLE);
+    uint64_t beyond = handle_make(OBJECT_SPACE, object_slots(OBJECT_SPACE), 1);
+    CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, beyond, &object), KEEL_E_BAD_HANDLE);
+    beyond = handle_make(OBJECT_SPACE, OBJECT_SLOTS_MAX - 1, 1);
+    CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, beyond, &object), KEEL_E_BAD_HANDLE);
+    CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, space.value + 1, &object), KEEL_E_BAD_HANDLE);
+    CHECK_OK(keel_space_release(space));
+}
+
+static void M8_full_pool_is_a_limit(void)
+{
+    static keel_space_t spaces[2048];
+    uint32_t slots = object_slots(OBJECT_SPACE);
+    for (uint32_t i = 0; i < slots; i++) {
+        spaces[i] = unit_space();
+        for (uint32_t j = 0; j < i; j++) {
+            CHECK(spaces[j].value != spaces[i].value);
+        }
+    }
+    keel_space_t more = {5};
+    uint64_t before = frame_free_count();
+    CHECK_STATUS(keel_space_create(&more), KEEL_E_LIMIT);
+    CHECK_EQUAL(more.value, 5);
+    CHECK_EQUAL(frame_free_count(), before);
+    CHECK_OK(keel_space_release(spaces[3]));
+    more = unit_space();
+    CHECK_EQUAL(handle_slot(more.value), handle_slot(spaces[3].value));
+    CHECK(more.value != spaces[3].value);
+    CHECK_STATUS(keel_space_release(spaces[3]), KEEL_E_BAD_HANDLE);
+    spaces[3] = more;
+    for (uint32_t i = 0; i < slots; i++) {
+        CHECK_OK(keel_space_release(spaces[i]));
+    }
+}
+
+static void H3_slot_with_used_up_generation_is_never_claimed_again(void)
+{
+    keel_space_t space = unit_space();
+    uint32_t slot = (uint32_t)handle_slot(space.value);
+    struct object *object = object_at(OBJECT_SPACE, slot);
+    uint64_t word = atomic_u64_peek(&object->ref.word);
+    atomic_u64_init(&object->ref.word, word | UINT64_C(0xffffffff) << 32);
+    keel_space_t last = {object_handle(OBJECT_SPACE, object)};
+    CHECK_STATUS(keel_space_release(space), KEEL_E_BAD_HANDLE);
+    CHECK_OK(keel_space_release(last));
+    for (uint32_t i = 0; i < 2 * object_slots(OBJECT_SPACE); i++) {
+        keel_space_t next = unit_space();
+        CHECK(handle_slot(next.value) != slot);
+        CHECK_OK(keel_space_release(next));
+    }
+}
+
+static void H1_index_and_handle_agree(void)
+{
+    static const enum object_kind kinds[] = {OBJECT_SEGMENT, OBJECT_SPACE, OBJECT_TASK};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        for (uint32_t slot = 0; slot < object_slots(kinds[i]); slot++) {
+            struct object *object = object_at(kinds[i], slot);
+            CHECK_EQUAL(object_index(kinds[i], object), slot);
+            CHECK_EQUAL(handle_slot(object_handle(kinds[i], object)), slot);
+            CHECK_EQUAL((uintptr_t)object % 64, 0);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT(H1_handle_fields_do_not_overlap),
+        UNIT(H1_wrong_kind_slot_or_generation_is_refused),
+        UNIT(M8_full_pool_is_a_limit, .config.ram_size = 4 << 20),
+        UNIT(H3_slot_with_used_up_generation_is_never_claimed_again, .config.ram_size = 4 << 20),
+        UNIT(H1_index_and_handle_agree, .config.ram_size = 4 << 20),
+    };
+    return unit_main(tests, argc, argv);
+}
