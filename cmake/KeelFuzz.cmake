@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # keel_add_fuzz_target(NAME SOURCES...) builds fuzz_NAME from a source with LLVMFuzzerTestOneInput, for libFuzzer
-# or AFL++ as the build tree says, and adds a smoke test: the whole corpus (fuzz/corpus/NAME), then a fixed number
+# or AFL++ as the build tree says, and adds a smoke test: its seeds (seeds/NAME), then a fixed number
 # of mutations from a fixed seed, so that the test is the same on every machine, however fast.
+# fuzz/make_NAME_seeds.py writes the seeds while building.
 
 # libFuzzer's and AFL++'s compilers both take this as "link the driver that has main()"; OSS-Fuzz has its own.
 set(KEEL_FUZZ_ENGINE -fsanitize=fuzzer CACHE STRING "what links the fuzzer's driver ($LIB_FUZZING_ENGINE in OSS-Fuzz)")
@@ -13,9 +14,24 @@ function(keel_add_fuzz_target name)
     if(name STREQUAL canary)
         set(corpus ${PROJECT_SOURCE_DIR}/cmake/tests/canary_corpus)
     else()
-        set(corpus ${PROJECT_SOURCE_DIR}/fuzz/corpus/${name})
+        set(corpus ${CMAKE_BINARY_DIR}/seeds/${name})
+        set(script ${PROJECT_SOURCE_DIR}/fuzz/make_${name}_seeds.py)
+        file(GLOB readable CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/fuzz/seeds/${name}/*)
+        add_custom_command(
+            OUTPUT ${corpus}.stamp
+            COMMAND ${CMAKE_COMMAND} -E rm -rf ${corpus}
+            COMMAND Python3::Interpreter ${script} ${corpus}
+            COMMAND ${CMAKE_COMMAND} -E touch ${corpus}.stamp
+            DEPENDS ${script} ${readable} ${PROJECT_SOURCE_DIR}/api/calls.tbl
+            COMMENT "Writing the seeds of ${target}"
+            VERBATIM
+        )
+        add_custom_target(${target}_seeds DEPENDS ${corpus}.stamp)
     endif()
     add_executable(${target} ${ARGN})
+    if(TARGET ${target}_seeds)
+        add_dependencies(${target} ${target}_seeds)
+    endif()
     target_include_directories(
         ${target} PRIVATE ${PROJECT_SOURCE_DIR}/core/include ${PROJECT_SOURCE_DIR}/services/include
                           ${PROJECT_SOURCE_DIR}/hal/hosted/include ${PROJECT_SOURCE_DIR}/fuzz

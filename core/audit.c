@@ -65,27 +65,20 @@ static void check_frame(const struct frame *frame, uint64_t number)
     }
 }
 
-void audit_frames_begin(void)
+void audit_frames(void)
 {
-    for (uint64_t number = 0; number < frame_end(); number++) {
-        struct frame *frame = frame_at(number);
-        check_frame(frame, number);
-        frame->audit_holds = 0;
-    }
-}
-
-void audit_frames_end(void)
-{
-    for (uint64_t number = 0; number < frame_end(); number++) {
-        const struct frame *frame = frame_at(number);
+    struct frame *frame = frame_at(0); /* one look-up for all: this runs after every step of a fuzzer */
+    for (uint64_t number = 0, end = frame_end(); number < end; number++, frame++) {
         uint64_t word = atomic_u64_peek(&frame->ref.word);
         uint64_t held = (uint64_t)frame->audit_holds + atomic_u32_peek(&frame->ref.handles);
+        check_frame(frame, number);
         if (ref_word_state(word) == REF_LIVE && ref_word_count(word) < held) {
             audit_report("M6", "a frame has fewer references than holders", number);
         }
         if (ref_word_state(word) == REF_FREE && frame->audit_holds != 0) {
             audit_report("M1", "a free frame is held", number);
         }
+        frame->audit_holds = 0;
     }
 }
 
@@ -200,10 +193,9 @@ uint32_t audit_run(void)
     bool interrupts = hal_irq_disable();
     hal_freeze();
     violations = 0;
-    audit_frames_begin();
     audit_spaces();
     audit_objects();
-    audit_frames_end();
+    audit_frames();
     hal_audit(report_machine);
     uint32_t found = violations;
     hal_thaw();

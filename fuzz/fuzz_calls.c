@@ -18,8 +18,8 @@
 
 #define RAM_SIZE        (UINT64_C(1) << 20)
 #define STEP_LIMIT      UINT64_C(4000000)
-#define WAIT_TURNS      40u
-#define WAIT_TURN_NS    UINT64_C(4000000)
+#define WAIT_TURNS      8u
+#define WAIT_TURN_NS    UINT64_C(6000000)
 #define RELEASE_LIMIT   1000u
 
 struct calls_world calls_world;

@@ -16,6 +16,7 @@
 #define FAILURES_SIZE 4096u
 #define CONSOLE_SIZE  65536u
 #define SETTLE_NS     UINT64_C(1000000)
+#define STEP_LIMIT    UINT64_C(20000000) /* a livelock; the longest test takes a tenth of it */
 #define SETTLE_TURNS  2000u
 
 static const struct unit_case *running;
@@ -67,6 +68,9 @@ static void capture_console(void *context, const char *bytes, size_t size)
     memcpy(console + console_size, bytes, kept);
     console_size += kept;
     console[console_size] = '\0';
+    if (running->early != NULL && console_size == kept) { /* the first line that this boot prints */
+        running->early();
+    }
 }
 
 bool unit_console_contains(const char *text)
@@ -223,6 +227,7 @@ void unit_run_case(void **state)
     running = test;
     config.console = capture_console;
     config.count_violations = true;
+    config.step_limit = config.step_limit != 0 ? config.step_limit : STEP_LIMIT;
     if (test->explore) {
         run_explorer(test, &config);
         return;

@@ -31,6 +31,7 @@ struct unit_case {
     int32_t status;        /* ... with this status ... */
     const char *message;   /* ... and a message that contains this; NULL: any */
     const char *violation; /* the machine must report one that begins so; NULL: it must report none */
+    void (*early)(void);   /* called in the middle of the boot, before there are tasks */
     bool leaves_things;    /* no look for leaks: the body means to leave something behind */
 };
 

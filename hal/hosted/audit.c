@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * hal_audit: tables of every loaded root, stale entries and window mappings against the use of frames. It is called
- * after every step of a fuzz run, hence visits filled entries only.
+ * hal_audit: tables of every loaded root, stale entries and window mappings against the use of frames. It is
+ * called after every step of a fuzz run, hence visits filled entries only.
  */
 #include "hal/machine.h"
 
@@ -40,12 +40,16 @@ static void check_leaf(uint64_t va, uint64_t entry, bool user)
 {
     unsigned prot = hal_pte_prot(entry);
     enum hal_frame_use use = use_of(entry);
-    if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC))
+    if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC)) {
         violation("A4: %#llx is writable and executable", (unsigned long long)va);
-    if (((prot & HAL_PROT_USER) != 0) != user)
+    }
+    if (((prot & HAL_PROT_USER) != 0) != user) {
         violation("A4: %#llx has the rights of the other half", (unsigned long long)va);
-    if (user ? use != HAL_FRAME_UNTYPED : use != HAL_FRAME_STACK && use != HAL_FRAME_OBJECT)
-        violation("%s: %#llx leads to a frame that is %s", user ? "M3" : "A4", (unsigned long long)va, ram_use_text(use));
+    }
+    if (user ? use != HAL_FRAME_UNTYPED : use != HAL_FRAME_STACK && use != HAL_FRAME_OBJECT) {
+        violation("%s: %#llx leads to a frame that is %s", user ? "M3" : "A4", (unsigned long long)va,
+                  ram_use_text(use));
+    }
 }
 
 static void check_tree(uint64_t frame, unsigned level, unsigned from, unsigned to, uint64_t va, bool user)
@@ -53,15 +57,17 @@ static void check_tree(uint64_t frame, unsigned level, unsigned from, unsigned t
     for (unsigned i = mmu_next_filled(frame, from); i < to; i = mmu_next_filled(frame, i + 1)) {
         uint64_t entry = raw_load(mmu_entry(frame, i));
         uint64_t at = va + i * hal_pt_span(level);
-        if (!hal_pte_present(entry))
+        if (!hal_pte_present(entry)) {
             continue;
-        if (hal_pte_is_leaf(entry, level))
+        }
+        if (hal_pte_is_leaf(entry, level)) {
             check_leaf(at, entry, user);
-        else if (use_of(entry) != HAL_FRAME_TABLE)
+        } else if (use_of(entry) != HAL_FRAME_TABLE) {
             violation("M1: the table for %#llx is a frame that is %s", (unsigned long long)at,
                       ram_use_text(use_of(entry)));
-        else
+        } else {
             check_tree(hal_frame_number(hal_pte_target(entry)), level - 1, 0, HAL_PT_ENTRIES, at, user);
+        }
     }
 }
 
@@ -69,21 +75,25 @@ static void check_upper_half(uint64_t root)
 {
     const uint64_t kernel = RAM_KERNEL_ROOT >> HAL_PAGE_SHIFT;
     for (unsigned word = UPPER_FIRST / 64; word < HAL_PT_ENTRIES / 64; word++) {
-        if (ram.filled[root][word] != ram.filled[kernel][word])
+        if (ram.filled[root][word] != ram.filled[kernel][word]) {
             violation("A4: the upper half of root %#llx differs", (unsigned long long)root << HAL_PAGE_SHIFT);
+        }
     }
     /* Accessed bits may differ. */
-    for (unsigned i = mmu_next_filled(kernel, UPPER_FIRST); i < HAL_PT_ENTRIES; i = mmu_next_filled(kernel, i + 1)) {
-        if ((raw_load(mmu_entry(root, i)) ^ raw_load(mmu_entry(kernel, i))) & ~HAL_PTE_ACCESSED)
+    for (unsigned i = mmu_next_filled(kernel, UPPER_FIRST); i < HAL_PT_ENTRIES;
+         i = mmu_next_filled(kernel, i + 1)) {
+        if ((raw_load(mmu_entry(root, i)) ^ raw_load(mmu_entry(kernel, i))) & ~HAL_PTE_ACCESSED) {
             violation("A4: entry %u of root %#llx differs", i, (unsigned long long)root << HAL_PAGE_SHIFT);
+        }
     }
 }
 
 static bool loaded_before(unsigned cpu)
 {
     for (unsigned i = 0; i < cpu; i++) {
-        if (machine.cpus[i].online && machine.cpus[i].root.value == machine.cpus[cpu].root.value)
+        if (machine.cpus[i].online && machine.cpus[i].root.value == machine.cpus[cpu].root.value) {
             return true;
+        }
     }
     return false;
 }
@@ -104,11 +114,12 @@ static void check_stale(const struct cpu *cpu)
 {
     for (size_t i = 0; i < cpu->tlb.count; i++) {
         const struct stale *stale = &cpu->tlb.stale[i];
-        if (hal_pte_is_leaf(stale->entry, stale->level))
+        if (hal_pte_is_leaf(stale->entry, stale->level)) {
             check_leaf(stale->va, stale->entry, !mmu_in_window(stale->va));
-        else if (use_of(stale->entry) != HAL_FRAME_TABLE)
+        } else if (use_of(stale->entry) != HAL_FRAME_TABLE) {
             violation("A2: cpu %u may have a table cached for %#llx, whose frame is %s", cpu->id,
                       (unsigned long long)stale->va, ram_use_text(use_of(stale->entry)));
+        }
     }
 }
 
@@ -119,10 +130,12 @@ void hal_audit(void (*report)(const char *line))
     check_tree(RAM_WINDOW_TABLE >> HAL_PAGE_SHIFT, TOP_LEVEL - 1, 0, HAL_PT_ENTRIES, HAL_WINDOW_BASE, false);
     for (unsigned i = 0; i < machine.config.cpu_count; i++) {
         const struct cpu *cpu = &machine.cpus[i];
-        if (!cpu->online)
+        if (!cpu->online) {
             continue;
-        if (!loaded_before(i))
+        }
+        if (!loaded_before(i)) {
             check_root(cpu);
+        }
         check_stale(cpu);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Backtrace of the running fiber. Names come from the executable's own symbol table, so that static functions have
- * theirs, which the dynamic symbols alone would not give.
+ * Backtrace of the running fiber. Names come from the executable's own symbol table, so that static functions
+ * have theirs, which the dynamic symbols alone would not give.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -29,12 +29,14 @@ static struct image image_open(void)
     struct image image = {0};
     struct stat status;
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    if (file < 0)
+    if (file < 0) {
         return image;
+    }
     if (fstat(file, &status) == 0 && status.st_size > 0) {
         void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-        if (bytes != MAP_FAILED)
+        if (bytes != MAP_FAILED) {
             image = (struct image){bytes, (size_t)status.st_size};
+        }
     }
     close(file);
     return image;
@@ -47,13 +49,15 @@ static int first_object(struct dl_phdr_info *info, size_t size, void *base)
     return 1; /* the executable comes first; stop */
 }
 
-static const char *symbol_in_table(const struct image *image, const Elf64_Shdr *table, const Elf64_Shdr *strings,
-                                   uint64_t address, uint64_t *offset)
+static const char *symbol_in_table(const struct image *image, const Elf64_Shdr *table,
+                                   const Elf64_Shdr *strings, uint64_t address, uint64_t *offset)
 {
     const Elf64_Sym *symbols = (const void *)(image->bytes + table->sh_offset);
     for (size_t i = 0; i < table->sh_size / sizeof *symbols; i++) {
-        if (ELF64_ST_TYPE(symbols[i].st_info) != STT_FUNC || address - symbols[i].st_value >= symbols[i].st_size)
+        if (ELF64_ST_TYPE(symbols[i].st_info) != STT_FUNC ||
+            address - symbols[i].st_value >= symbols[i].st_size) {
             continue;
+        }
         *offset = address - symbols[i].st_value;
         return image->bytes + strings->sh_offset + symbols[i].st_name;
     }
@@ -62,13 +66,15 @@ static const char *symbol_in_table(const struct image *image, const Elf64_Shdr *
 
 static const char *symbol_name(const struct image *image, uint64_t address, uint64_t *offset)
 {
-    if (!image->bytes)
+    if (!image->bytes) {
         return NULL;
+    }
     const Elf64_Ehdr *header = (const void *)image->bytes;
     const Elf64_Shdr *sections = (const void *)(image->bytes + header->e_shoff);
     for (unsigned i = 0; i < header->e_shnum; i++) {
-        if (sections[i].sh_type == SHT_SYMTAB)
+        if (sections[i].sh_type == SHT_SYMTAB) {
             return symbol_in_table(image, &sections[i], &sections[sections[i].sh_link], address, offset);
+        }
     }
     return NULL;
 }
@@ -84,13 +90,16 @@ void machine_backtrace(void)
     for (int i = 1; i < count; i++) {
         uint64_t address = (uint64_t)(uintptr_t)frames[i] - base;
         uint64_t offset = 0;
-        /* A return address may lie past the end of a function whose last act is a call that does not return. */
+        /* A return address may lie past the end of a function whose last act is a call that does not return.
+         */
         const char *name = symbol_name(&image, address - 1, &offset);
-        if (name)
+        if (name) {
             machine_print("keel:   #%d %s+0x%llx", i - 1, name, (unsigned long long)offset + 1);
-        else
+        } else {
             machine_print("keel:   #%d 0x%llx", i - 1, (unsigned long long)address);
+        }
     }
-    if (image.bytes)
+    if (image.bytes) {
         munmap((void *)(uintptr_t)image.bytes, image.size);
+    }
 }

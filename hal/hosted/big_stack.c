@@ -44,22 +44,25 @@ static void serve(void *unused)
 static void start(void)
 {
     if (!stack) {
-        stack = mmap(NULL, BIG_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        stack = mmap(NULL, BIG_STACK_SIZE, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (stack == MAP_FAILED) {
             perror("keel: hosted machine: big stack");
             abort();
         }
     }
     fiber = fiber_take(stack, BIG_STACK_SIZE);
-    if (!fiber)
+    if (!fiber) {
         machine_end(HOSTED_PANIC, 1, "too many contexts for this machine");
+    }
     stack_pointer = hosted_stack_prepare(stack + BIG_STACK_SIZE, serve, NULL);
 }
 
 void big_stack_call(void (*function)(void *), void *argument)
 {
-    if (!fiber)
+    if (!fiber) {
         start();
+    }
     call.function = function;
     call.argument = argument;
     call.caller = machine.current->fiber;

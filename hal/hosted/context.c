@@ -30,8 +30,9 @@ static bool stack_in_order(uint64_t stack_va)
 {
     for (unsigned i = 0; i < HAL_STACK_PAGES; i++) {
         uint64_t frame;
-        if (!window_page_mapped(stack_va + i * HAL_PAGE_SIZE, &frame) || ram.use[frame] != HAL_FRAME_STACK)
+        if (!window_page_mapped(stack_va + i * HAL_PAGE_SIZE, &frame) || ram.use[frame] != HAL_FRAME_STACK) {
             return false;
+        }
     }
     return true;
 }
@@ -41,12 +42,14 @@ void hal_context_init(struct hal_context *context, uint64_t stack_va, void (*ent
     const size_t size = HAL_STACK_PAGES * HAL_PAGE_SIZE;
     char *bottom = window_pointer(stack_va, size);
     if (!CONTRACT(!context->fiber, "the context is in use") ||
-        !CONTRACT(bottom && stack_in_order(stack_va), "the stack is not mapped, synced and used as one"))
+        !CONTRACT(bottom && stack_in_order(stack_va), "the stack is not mapped, synced and used as one")) {
         machine_end(HOSTED_PANIC, 1, "no stack for a context");
+    }
 
     context->fiber = fiber_take(bottom, size);
-    if (!context->fiber)
+    if (!context->fiber) {
         machine_end(HOSTED_PANIC, 1, "too many contexts for this machine");
+    }
     struct start *start = (struct start *)(void *)(bottom + size) - 1;
     *start = (struct start){entry, argument};
     context->stack_pointer = hosted_stack_prepare(start, start_context, start);
@@ -63,10 +66,12 @@ void hal_context_switch(struct hal_context *from, struct hal_context *to)
     CONTRACT(from->fiber == cpu_current()->fiber, "the saved context is not the running one");
     /* Other CPUs may act while this one is about to save itself. */
     hosted_point(HAL_POINT_HAL);
-    if (from == to)
+    if (from == to) {
         return;
+    }
     if (!to->fiber || !to->fiber->used || to->fiber->running) {
-        machine_check("T1", "switch to a context that %s", !to->fiber || !to->fiber->used ? "is finished" : "runs");
+        machine_check("T1", "switch to a context that %s",
+                      !to->fiber || !to->fiber->used ? "is finished" : "runs");
         machine_end(HOSTED_PANIC, 1, "impossible context switch");
     }
     from->fiber->running = false;
@@ -77,8 +82,9 @@ void hal_context_switch(struct hal_context *from, struct hal_context *to)
 
 void hal_context_finish(struct hal_context *context)
 {
-    if (!CONTRACT(context->fiber && context->fiber->used, "the context is finished already"))
+    if (!CONTRACT(context->fiber && context->fiber->used, "the context is finished already")) {
         return;
+    }
     if (context->fiber->running) {
         machine_check("T4", "a running context is finished");
         return;

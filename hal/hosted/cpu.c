@@ -41,7 +41,8 @@ void cpu_take_interrupts(void)
             sanitizer_acquire(&cpu->ipi_pending);
             hal_upcall_ipi();
         }
-        CONTRACT(cpu == cpu_current() && !cpu->irq_on, "an interrupt upcall switched context or interrupts on");
+        CONTRACT(cpu == cpu_current() && !cpu->irq_on,
+                 "an interrupt upcall switched context or interrupts on");
     }
 }
 
@@ -69,8 +70,9 @@ void hal_irq_restore(bool enabled)
 {
     if (enabled) {
         cpu_current()->irq_on = true;
-        if (cpu_interrupted(cpu_current()))
+        if (cpu_interrupted(cpu_current())) {
             schedule_hurry();
+        }
     }
     hosted_point(HAL_POINT_IRQ);
 }
@@ -97,8 +99,9 @@ void hal_ipi_send(unsigned cpu)
 {
     hosted_point(HAL_POINT_HAL);
     if (!CONTRACT(cpu < machine.config.cpu_count && machine.cpus[cpu].online, "no such CPU is online") ||
-        !CONTRACT(cpu != cpu_current()->id, "to itself"))
+        !CONTRACT(cpu != cpu_current()->id, "to itself")) {
         return;
+    }
     sanitizer_release(&machine.cpus[cpu].ipi_pending);
     machine.cpus[cpu].ipi_pending = true;
 }
@@ -131,8 +134,9 @@ void hal_cpus_start(void)
     CONTRACT(cpu_current()->id == 0 && !cpu_current()->irq_on, "not on the boot CPU with interrupts off");
     for (unsigned i = 1; i < machine.config.cpu_count; i++) {
         struct cpu *cpu = &machine.cpus[i];
-        if (!CONTRACT(!cpu->online, "called twice"))
+        if (!CONTRACT(!cpu->online, "called twice")) {
             return;
+        }
         machine_start_cpu(cpu, start_cpu);
         sanitizer_release(cpu);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Bounded exhaustive search. A schedule is a list of digits: which of how many possibilities was taken at each choice.
- * The next schedule follows from the last by counting up: drop the digits at the end that have no further
- * possibility, advance the one before, and let the run fill up with zeroes again.
+ * Bounded exhaustive search. A schedule is a list of digits: which of how many possibilities was taken at
+ * each choice. The next schedule follows from the last by counting up: drop the digits at the end that have
+ * no further possibility, advance the one before, and let the run fill up with zeroes again.
  */
 #include "hosted/explore.h"
 
@@ -28,15 +28,17 @@ bool explore_active(void)
     return search.active;
 }
 
-/* `count` 1 records a choice that the bound left no freedom for, so that schedules replay without the bound. */
+/* `count` 1 records a choice that the bound left no freedom for, so that schedules replay without the bound.
+ */
 static unsigned take_digit(unsigned count)
 {
     if (search.next == HOSTED_EXPLORE_CHOICE_MAX) {
         search.cut = true;
         return 0;
     }
-    if (search.next == search.length)
+    if (search.next == search.length) {
         search.digits[search.length++] = (struct digit){0, (uint8_t)count};
+    }
     return search.digits[search.next++].taken;
 }
 
@@ -54,8 +56,9 @@ unsigned explore_choose_switch(unsigned count)
     } else {
         choice = schedule_choose(count);
     }
-    if (choice)
+    if (choice) {
         machine.preemptions++;
+    }
     return choice;
 }
 
@@ -68,8 +71,9 @@ void hosted_explore_begin(void)
 
 void hosted_explore_end(void)
 {
-    if (machine.exploring)
+    if (machine.exploring) {
         machine.exploring--;
+    }
 }
 
 /* The schedule after this one; false if it was the last. */
@@ -109,17 +113,21 @@ void hosted_explore(const struct hosted_explore *explore, struct hosted_explored
 
     bool more = true;
     while (more && !found->failed) {
-        if (explore->schedule_limit && found->schedules == explore->schedule_limit)
+        if (explore->schedule_limit && found->schedules == explore->schedule_limit) {
             break;
+        }
         run_schedule(explore, found);
-        if (!found->failed)
+        if (!found->failed) {
             more = advance();
+        }
     }
     search.active = false;
     found->complete = !more && !search.cut;
-    if (!found->failed)
+    if (!found->failed) {
         return;
+    }
     found->choice_count = search.next;
-    for (size_t i = 0; i < search.next; i++)
+    for (size_t i = 0; i < search.next; i++) {
         found->choices[i] = search.digits[i].taken;
+    }
 }

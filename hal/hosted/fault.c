@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A fault in the kernel window is the kernel's own: reported and the end of the run. The signal handler runs on a
- * stack of its own; it only redirects the interrupted code to report_fault on a second one and returns, so that the
- * report runs outside of signal context. Every other fault goes to whoever handled it before (a sanitizer, a fuzzer,
- * the default).
+ * A fault in the kernel window is the kernel's own: reported and the end of the run. The signal handler runs
+ * on a stack of its own; it only redirects the interrupted code to report_fault on a second one and returns,
+ * so that the report runs outside of signal context. Every other fault goes to whoever handled it before (a
+ * sanitizer, a fuzzer, the default).
  */
 #define _GNU_SOURCE
 #include "fault.h"
@@ -47,10 +47,11 @@ static void report_fault(void)
     char message[OWNER_NAME_SIZE + 64];
     fiber_jumped(report_fiber);
     machine.current->fiber = report_fiber;
-    if (hal_upcall_guard_owner(fault_va, owner, sizeof owner))
+    if (hal_upcall_guard_owner(fault_va, owner, sizeof owner)) {
         snprintf(message, sizeof message, "kernel stack overflow in task %s", owner);
-    else
+    } else {
         snprintf(message, sizeof message, "kernel page fault at %#llx", (unsigned long long)fault_va);
+    }
     machine_print("keel: %s", message);
     machine_print("keel: panic");
     machine_end(HOSTED_FAULT, 1, message);
@@ -71,7 +72,8 @@ static void pass_on(int number, siginfo_t *info, void *context)
 static void handle_signal(int number, siginfo_t *info, void *context)
 {
     ucontext_t *interrupted = context;
-    if (!machine.running || machine.current->fiber == report_fiber || !window_address(info->si_addr, &fault_va)) {
+    if (!machine.running || machine.current->fiber == report_fiber ||
+        !window_address(info->si_addr, &fault_va)) {
         pass_on(number, info, context);
         return;
     }
@@ -100,14 +102,16 @@ static void catch_faults(void)
         perror("keel: hosted machine: SIGSEGV");
         abort();
     }
-    if (!(before.sa_flags & SA_SIGINFO) || before.sa_sigaction != handle_signal)
+    if (!(before.sa_flags & SA_SIGINFO) || before.sa_sigaction != handle_signal) {
         previous = before;
+    }
 }
 
 void fault_prepare(void)
 {
-    if (!report_stack)
+    if (!report_stack) {
         install();
+    }
     catch_faults();
     report_fiber = fiber_take(report_stack, REPORT_STACK_SIZE);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Fibers: stacks of the host process that take turns on its one thread, and what the sanitizers must be told of them.
+ * Fibers: stacks of the host process that take turns on its one thread, and what the sanitizers must be told
+ * of them.
  */
 #ifndef HOSTED_FIBER_H
 #define HOSTED_FIBER_H
@@ -24,10 +25,11 @@ extern struct hosted_fiber fiber_owner;
 struct hosted_fiber *fiber_take(const void *bottom, size_t size);
 void fiber_give_back(struct hosted_fiber *fiber);
 
-/* Switches from the running fiber to another one; returns when somebody switches back. `ordered`: all that happened
- * before, happened before what the other fiber does next (one CPU changes its context); otherwise the switch
- * means nothing to the happens-before order (another CPU runs for a while). */
-void fiber_switch(struct hosted_fiber *from, void **save, struct hosted_fiber *to, void *resume, bool ordered);
+/* Switches from the running fiber to another one; returns when somebody switches back. `ordered`: all that
+ * happened before, happened before what the other fiber does next (one CPU changes its context); otherwise
+ * the switch means nothing to the happens-before order (another CPU runs for a while). */
+void fiber_switch(struct hosted_fiber *from, void **save, struct hosted_fiber *to, void *resume,
+                  bool ordered);
 
 /* First thing on a fresh stack. */
 void fiber_arrived(void);

@@ -35,7 +35,8 @@ static void *owner_stack_pointer;
 
 const char *hosted_end_text(enum hosted_end end)
 {
-    static const char *const text[] = {"power off", "restart", "panic", "kernel fault", "deadlock", "step limit"};
+    static const char *const text[] = {"power off",    "restart",  "panic",
+                                       "kernel fault", "deadlock", "step limit"};
     return (unsigned)end < sizeof text / sizeof text[0] ? text[end] : "unknown";
 }
 
@@ -54,28 +55,36 @@ static void configure(const struct hosted_config *given)
     config->switch_period = config->switch_period ? config->switch_period : 16;
     config->pct_steps = config->pct_steps ? config->pct_steps : 1000;
     config->step_limit = config->step_limit ? config->step_limit : UINT64_C(1) << 40;
-    if (config->cpu_count > HOSTED_CPU_MAX)
+    if (config->cpu_count > HOSTED_CPU_MAX) {
         refuse("cpu_count is out of range");
+    }
     if (config->ram_size % HAL_PAGE_SIZE != 0 || config->ram_size > UINT64_C(64) << 30 ||
-        config->ram_size < RAM_KERNEL_END + HAL_PAGE_SIZE || config->initrd_size > config->ram_size - RAM_KERNEL_END)
+        config->ram_size < RAM_KERNEL_END + HAL_PAGE_SIZE ||
+        config->initrd_size > config->ram_size - RAM_KERNEL_END) {
         refuse("ram_size is out of range");
-    if (config->region_count > REGION_MAX - REGION_EXTRA)
+    }
+    if (config->region_count > REGION_MAX - REGION_EXTRA) {
         refuse("too many regions");
-    if (config->user_engine == HOSTED_USER_SCRIPT && !config->user_script)
+    }
+    if (config->user_engine == HOSTED_USER_SCRIPT && !config->user_script) {
         refuse("no user script");
+    }
 }
 
 static void describe_boot(void)
 {
     const struct hosted_config *config = &machine.config;
     size_t count = 0;
-    if (!config->regions)
+    if (!config->regions) {
         regions[count++] = (struct hal_region){0, config->ram_size, HAL_REGION_USABLE};
-    for (size_t i = 0; i < config->region_count; i++)
+    }
+    for (size_t i = 0; i < config->region_count; i++) {
         regions[count++] = config->regions[i];
+    }
     regions[count++] = (struct hal_region){0, RAM_KERNEL_END, HAL_REGION_KERNEL};
-    if (config->initrd_size)
+    if (config->initrd_size) {
         regions[count++] = (struct hal_region){ram.initrd, config->ram_size - ram.initrd, HAL_REGION_INITRD};
+    }
     machine.boot = (struct hal_boot){
         .regions = regions,
         .region_count = count,
@@ -99,11 +108,13 @@ static void reset_cpu(unsigned id)
 
 static char *cpu_stack(unsigned id)
 {
-    if (cpu_stacks[id])
+    if (cpu_stacks[id]) {
         return cpu_stacks[id];
+    }
     char *stack = mmap(NULL, CPU_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (stack == MAP_FAILED || mprotect(stack, HAL_PAGE_SIZE, PROT_NONE) != 0)
+    if (stack == MAP_FAILED || mprotect(stack, HAL_PAGE_SIZE, PROT_NONE) != 0) {
         refuse("no memory for a CPU's stack");
+    }
     cpu_stacks[id] = stack;
     return stack;
 }
@@ -141,8 +152,9 @@ _Noreturn void machine_end(enum hosted_end end, int32_t status, const char *mess
 
 struct hosted_result hosted_run(const struct hosted_config *config)
 {
-    if (machine.running)
+    if (machine.running) {
         refuse("one run inside another");
+    }
     configure(config);
     machine.result = (struct hosted_result){0};
     window_prepare();
@@ -151,15 +163,17 @@ struct hosted_result hosted_run(const struct hosted_config *config)
     user_prepare();
     fault_prepare();
     describe_boot();
-    for (unsigned i = 0; i < machine.config.cpu_count; i++)
+    for (unsigned i = 0; i < machine.config.cpu_count; i++) {
         reset_cpu(i);
+    }
     schedule_prepare();
     machine.frozen = 0;
     machine.current = &machine.cpus[0];
     machine_start_cpu(machine.current, boot);
 
     machine.running = true;
-    fiber_switch(&fiber_owner, &owner_stack_pointer, machine.current->fiber, machine.current->stack_pointer, true);
+    fiber_switch(&fiber_owner, &owner_stack_pointer, machine.current->fiber, machine.current->stack_pointer,
+                 true);
     fiber_give_back_all();
     return machine.result;
 }

@@ -26,7 +26,8 @@ static const char usage[] =
     "  --memory SIZE        RAM, with a suffix K, M or G (default 64M)\n"
     "  --help               this text\n"
     "\n"
-    "Exit status: 0 when the kernel powered off with status 0, 1 when it ended in any other way, 2 for a wrong\n"
+    "Exit status: 0 when the kernel powered off with status 0, 1 when it ended in any other way, 2 for a "
+    "wrong\n"
     "command line.\n";
 
 static _Noreturn void refuse(const char *sentence, const char *what)
@@ -40,8 +41,9 @@ static uint64_t number(const char *text, const char *option, const char **rest)
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 0);
-    if (end == text || errno || text[0] == '-')
+    if (end == text || errno || text[0] == '-') {
         refuse("not a number", option);
+    }
     *rest = end;
     return value;
 }
@@ -50,8 +52,9 @@ static uint64_t plain_number(const char *text, const char *option)
 {
     const char *rest;
     uint64_t value = number(text, option, &rest);
-    if (*rest)
+    if (*rest) {
         refuse("not a number", option);
+    }
     return value;
 }
 
@@ -60,20 +63,23 @@ static uint64_t memory_size(const char *text)
     const char *rest;
     uint64_t value = number(text, "--memory", &rest);
     unsigned shift = *rest == 'K' ? 10 : *rest == 'M' ? 20 : *rest == 'G' ? 30 : 0;
-    if (shift && !rest[1] && value <= UINT64_MAX >> shift)
+    if (shift && !rest[1] && value <= UINT64_MAX >> shift) {
         value <<= shift;
-    else if (*rest)
+    } else if (*rest) {
         refuse("not a size", text);
-    if (value < UINT64_C(1) << 20 || value > UINT64_C(64) << 30 || value % 4096)
+    }
+    if (value < UINT64_C(1) << 20 || value > UINT64_C(64) << 30 || value % 4096) {
         refuse("memory must be between 1M and 64G, in whole pages", text);
+    }
     return value;
 }
 
 static unsigned cpu_count(const char *text)
 {
     uint64_t value = plain_number(text, "--cpus");
-    if (value < 1 || value > HOSTED_CPU_MAX)
+    if (value < 1 || value > HOSTED_CPU_MAX) {
         refuse("there can be 1 to 8 CPUs", text);
+    }
     return (unsigned)value;
 }
 
@@ -97,8 +103,9 @@ static bool known(const char *name)
 {
     static const char *const names[] = {"--initrd", "--command-line", "--seed", "--cpus", "--memory"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0)
+        if (strcmp(name, names[i]) == 0) {
             return true;
+        }
     }
     return false;
 }
@@ -110,10 +117,12 @@ static void take_options(struct options *options, int count, char **arguments)
             fputs(usage, stdout);
             exit(0);
         }
-        if (!known(arguments[i]))
+        if (!known(arguments[i])) {
             refuse("unknown option", arguments[i]);
-        if (i + 1 == count)
+        }
+        if (i + 1 == count) {
             refuse("a value is missing after", arguments[i]);
+        }
         take_option(options, arguments[i], arguments[i + 1]);
     }
 }
@@ -122,13 +131,16 @@ static void read_initrd(struct options *options)
 {
     FILE *file = fopen(options->initrd_path, "rb");
     long size = -1;
-    if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0)
+    if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0) {
         refuse("cannot read the initial ramdisk", options->initrd_path);
-    if ((uint64_t)size > options->config.ram_size / 2)
+    }
+    if ((uint64_t)size > options->config.ram_size / 2) {
         refuse("the initial ramdisk does not fit into half of the memory", options->initrd_path);
+    }
     char *bytes = malloc((size_t)size + 1);
-    if (!bytes || fread(bytes, 1, (size_t)size, file) != (size_t)size)
+    if (!bytes || fread(bytes, 1, (size_t)size, file) != (size_t)size) {
         refuse("cannot read the initial ramdisk", options->initrd_path);
+    }
     fclose(file);
     options->config.initrd = bytes;
     options->config.initrd_size = (size_t)size;
@@ -136,11 +148,12 @@ static void read_initrd(struct options *options)
 
 static void print_replay(const struct hosted_result *result, int count, char **arguments)
 {
-    fprintf(stderr, "keel: ended by %s%s%s after %llu points, %llu choices; replay with:", hosted_end_text(result->end),
-            result->message[0] ? ": " : "", result->message, (unsigned long long)result->points,
-            (unsigned long long)result->choices);
-    for (int i = 0; i < count; i++)
+    fprintf(stderr, "keel: ended by %s%s%s after %llu points, %llu choices; replay with:",
+            hosted_end_text(result->end), result->message[0] ? ": " : "", result->message,
+            (unsigned long long)result->points, (unsigned long long)result->choices);
+    for (int i = 0; i < count; i++) {
         fprintf(stderr, " '%s'", arguments[i]);
+    }
 }
 
 int main(int argc, char **argv)
@@ -149,13 +162,15 @@ int main(int argc, char **argv)
         .config = {.ram_size = MEMORY_DEFAULT, .cpu_count = 2, .strategy = HOSTED_RANDOM, .seed = 1},
     };
     take_options(&options, argc, argv);
-    if (options.initrd_path)
+    if (options.initrd_path) {
         read_initrd(&options);
+    }
 
     struct hosted_result result = hosted_run(&options.config);
     free((void *)(uintptr_t)options.config.initrd);
-    if (result.end == HOSTED_POWER_OFF && result.status == 0)
+    if (result.end == HOSTED_POWER_OFF && result.status == 0) {
         return 0;
+    }
     print_replay(&result, argc, argv);
     fprintf(stderr, " --seed %llu\n", (unsigned long long)options.config.seed);
     return 1;

@@ -16,8 +16,8 @@
 
 struct walk {
     bool present;
-    unsigned level;   /* of the table that holds the leaf */
-    uint64_t entry;   /* the leaf with the rights of all levels together */
+    unsigned level;                /* of the table that holds the leaf */
+    uint64_t entry;                /* the leaf with the rights of all levels together */
     uint64_t *slot[HAL_PT_LEVELS]; /* the entries passed, by level; NULL above the start */
 };
 
@@ -36,10 +36,12 @@ unsigned mmu_next_filled(uint64_t frame, unsigned from)
 {
     for (unsigned word = from / 64; word < HAL_PT_ENTRIES / 64; word++) {
         uint64_t bits = ram.filled[frame][word];
-        if (word == from / 64)
+        if (word == from / 64) {
             bits &= UINT64_MAX << (from % 64);
-        if (bits)
+        }
+        if (bits) {
             return word * 64 + (unsigned)__builtin_ctzll(bits);
+        }
     }
     return HAL_PT_ENTRIES;
 }
@@ -50,16 +52,18 @@ static struct walk walk_from(uint64_t frame, unsigned level, uint64_t va, uint64
     struct walk walk = {.level = level};
     for (;;) {
         if (!is_table_frame(frame)) {
-            machine_check("M1", "the MMU walks frame %#llx as a table, but it is %s", (unsigned long long)frame,
-                          frame < ram.frame_count ? ram_use_text((enum hal_frame_use)ram.use[frame]) : "not RAM");
+            machine_check(
+                "M1", "the MMU walks frame %#llx as a table, but it is %s", (unsigned long long)frame,
+                frame < ram.frame_count ? ram_use_text((enum hal_frame_use)ram.use[frame]) : "not RAM");
             return walk;
         }
         uint64_t *slot = mmu_entry(frame, hal_pt_index(va, level));
         uint64_t entry = raw_load(slot);
         walk.slot[level] = slot;
         walk.level = level;
-        if (!hal_pte_present(entry))
+        if (!hal_pte_present(entry)) {
             return walk;
+        }
         upper = narrow(upper, entry);
         if (hal_pte_is_leaf(entry, level)) {
             walk.present = true;
@@ -87,8 +91,9 @@ static void set_accessed_dirty(const struct walk *walk, bool write)
     for (unsigned level = walk->level; level < HAL_PT_LEVELS && walk->slot[level]; level++) {
         uint64_t entry = raw_load(walk->slot[level]);
         uint64_t bits = HAL_PTE_ACCESSED | (write && level == walk->level ? HAL_PTE_DIRTY : 0);
-        if ((entry & bits) != bits)
+        if ((entry & bits) != bits) {
             raw_store(walk->slot[level], entry | bits);
+        }
     }
 }
 
@@ -102,12 +107,14 @@ static bool translate_stale(struct cpu *cpu, uint64_t va, unsigned need, struct 
         } else {
             struct walk walk =
                 walk_from(hal_frame_number(hal_pte_target(stale->entry)), stale->level - 1, va, stale->entry);
-            if (!walk.present)
+            if (!walk.present) {
                 continue;
+            }
             *translation = to_translation(walk.entry, walk.level, va);
         }
-        if (mmu_grants(translation, need))
+        if (mmu_grants(translation, need)) {
             return true;
+        }
     }
     return false;
 }
@@ -117,11 +124,13 @@ struct translation mmu_translate(struct cpu *cpu, uint64_t va, unsigned need)
     struct translation translation;
     if (!translate_stale(cpu, va, need, &translation)) {
         struct walk walk = walk_from(hal_frame_number(cpu->root), TOP_LEVEL, va, ENTRY_ALL);
-        if (!walk.present)
+        if (!walk.present) {
             return (struct translation){.present = false};
+        }
         translation = to_translation(walk.entry, walk.level, va);
-        if (mmu_grants(&translation, need))
+        if (mmu_grants(&translation, need)) {
             set_accessed_dirty(&walk, (need & HAL_PROT_WRITE) != 0);
+        }
     }
     if ((need & HAL_PROT_USER) && mmu_grants(&translation, need) &&
         (!ram_contains(translation.address, 1) || ram_use(translation.address) != HAL_FRAME_UNTYPED)) {
@@ -136,11 +145,13 @@ bool mmu_find_table(uint64_t root, uint64_t va, unsigned level, uint64_t *frame)
 {
     *frame = root;
     for (unsigned at = TOP_LEVEL; at > level; at--) {
-        if (!is_table_frame(*frame))
+        if (!is_table_frame(*frame)) {
             return false;
+        }
         uint64_t entry = raw_load(mmu_entry(*frame, hal_pt_index(va, at)));
-        if (!hal_pte_present(entry) || hal_pte_is_leaf(entry, at))
+        if (!hal_pte_present(entry) || hal_pte_is_leaf(entry, at)) {
             return false;
+        }
         *frame = hal_frame_number(hal_pte_target(entry));
     }
     return true;

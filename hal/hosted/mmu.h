@@ -15,8 +15,9 @@ struct translation {
     uint64_t address; /* physical, of the byte asked for */
 };
 
-/* What an access at `va` by `cpu` in user mode, or on behalf of its user, would find. `need`: the HAL_PROT_* of the access;
- * a stale entry is used wherever one grants it. Sets accessed and dirty bits where the access is granted. */
+/* What an access at `va` by `cpu` in user mode, or on behalf of its user, would find. `need`: the HAL_PROT_*
+ * of the access; a stale entry is used wherever one grants it. Sets accessed and dirty bits where the access
+ * is granted. */
 struct translation mmu_translate(struct cpu *cpu, uint64_t va, unsigned need);
 
 /* Does `translation` grant `need`? */

@@ -15,8 +15,8 @@
 
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_ZERO };
 
-/* Which primitives may touch a frame of which use. Clearing is how core prepares a frame for its use, before or after it
- * says so; a table that is linked anywhere is beyond that. */
+/* Which primitives may touch a frame of which use. Clearing is how core prepares a frame for its use, before
+ * or after it says so; a table that is linked anywhere is beyond that. */
 static bool allowed(uint64_t frame, enum access access)
 {
     switch ((enum hal_frame_use)ram.use[frame]) {
@@ -36,15 +36,17 @@ static bool allowed(uint64_t frame, enum access access)
 static bool check_range(hal_paddr_t address, size_t size, enum access access)
 {
     if (!ram_contains(address.value, size)) {
-        machine_check("M3", "copy primitive at %#llx + %zu: not RAM", (unsigned long long)address.value, size);
+        machine_check("M3", "copy primitive at %#llx + %zu: not RAM", (unsigned long long)address.value,
+                      size);
         return false;
     }
     uint64_t end = (address.value + size + HAL_PAGE_SIZE - 1) >> HAL_PAGE_SHIFT;
     for (uint64_t frame = hal_frame_number(address); frame < end; frame++) {
-        if (!allowed(frame, access))
+        if (!allowed(frame, access)) {
             machine_check("M3", "copy primitive %s frame %#llx, which is %s",
                           access == ACCESS_READ ? "reads" : "writes", (unsigned long long)frame,
                           ram_use_text((enum hal_frame_use)ram.use[frame]));
+        }
         if (access != ACCESS_READ) {
             ram_soil(frame);
             unicorn_memory_written(frame);
@@ -56,8 +58,9 @@ static bool check_range(hal_paddr_t address, size_t size, enum access access)
 void hal_phys_read(void *to, hal_paddr_t from, size_t size)
 {
     hosted_point(HAL_POINT_HAL);
-    if (!size || !check_range(from, size, ACCESS_READ))
+    if (!size || !check_range(from, size, ACCESS_READ)) {
         return;
+    }
     sanitizer_check_write(to, size);
     raw_copy(to, ram_pointer(from.value), size);
 }
@@ -65,8 +68,9 @@ void hal_phys_read(void *to, hal_paddr_t from, size_t size)
 void hal_phys_write(hal_paddr_t to, const void *from, size_t size)
 {
     hosted_point(HAL_POINT_HAL);
-    if (!size || !check_range(to, size, ACCESS_WRITE))
+    if (!size || !check_range(to, size, ACCESS_WRITE)) {
         return;
+    }
     sanitizer_check_read(from, size);
     raw_copy(ram_pointer(to.value), from, size);
 }
@@ -74,13 +78,15 @@ void hal_phys_write(hal_paddr_t to, const void *from, size_t size)
 void hal_phys_zero(hal_paddr_t to, size_t size)
 {
     hosted_point(HAL_POINT_HAL);
-    if (!size || !check_range(to, size, ACCESS_ZERO))
+    if (!size || !check_range(to, size, ACCESS_ZERO)) {
         return;
+    }
     raw_fill(ram_pointer(to.value), 0, size);
     uint64_t end = (to.value + size + HAL_PAGE_SIZE - 1) >> HAL_PAGE_SHIFT;
     for (uint64_t frame = hal_frame_number(to); frame < end; frame++) {
-        if (ram.use[frame] == HAL_FRAME_TABLE)
+        if (ram.use[frame] == HAL_FRAME_TABLE) {
             mmu_table_begin(frame);
+        }
     }
 }
 
@@ -94,18 +100,20 @@ void *hal_phys_object(hal_paddr_t address)
 static void leave_use(uint64_t frame)
 {
     mmu_check_unreachable(frame);
-    if (ram.use[frame] == HAL_FRAME_TABLE)
+    if (ram.use[frame] == HAL_FRAME_TABLE) {
         mmu_table_end(frame);
+    }
 }
 
 static void enter_use(uint64_t frame, enum hal_frame_use use)
 {
     ram_soil(frame);
     ram.use[frame] = (uint8_t)use;
-    if (use == HAL_FRAME_UNUSED)
+    if (use == HAL_FRAME_UNUSED) {
         ram_junk(frame);
-    else if (use == HAL_FRAME_TABLE)
+    } else if (use == HAL_FRAME_TABLE) {
         mmu_table_begin(frame);
+    }
 }
 
 void hal_frame_use(hal_paddr_t first, uint64_t frame_count, enum hal_frame_use use)
@@ -113,18 +121,21 @@ void hal_frame_use(hal_paddr_t first, uint64_t frame_count, enum hal_frame_use u
     uint64_t frame = hal_frame_number(first);
     if (!CONTRACT(first.value % HAL_PAGE_SIZE == 0, "address is not a frame's") ||
         !CONTRACT(frame <= ram.frame_count && frame_count <= ram.frame_count - frame, "frames are not RAM") ||
-        !CONTRACT((unsigned)use <= HAL_FRAME_RESERVED, "no such use"))
+        !CONTRACT((unsigned)use <= HAL_FRAME_RESERVED, "no such use")) {
         return;
+    }
 
     for (uint64_t i = frame; i < frame + frame_count; i++) {
-        if (ram.use[i] == use)
+        if (ram.use[i] == use) {
             continue;
+        }
         leave_use(i);
         enter_use(i, use);
     }
     char *bytes = ram_pointer(first.value);
-    if (use == HAL_FRAME_OBJECT)
+    if (use == HAL_FRAME_OBJECT) {
         sanitizer_unpoison(bytes, frame_count << HAL_PAGE_SHIFT);
-    else
+    } else {
         sanitizer_poison(bytes, frame_count << HAL_PAGE_SHIFT);
+    }
 }

@@ -20,8 +20,9 @@ void hal_console_write(const char *bytes, size_t size)
     }
     while (size > 0) {
         ssize_t written = write(STDOUT_FILENO, bytes, size);
-        if (written <= 0)
+        if (written <= 0) {
             return; /* nobody listens any more */
+        }
         bytes += written;
         size -= (size_t)written;
     }
@@ -55,6 +56,7 @@ void hal_freeze(void)
 
 void hal_thaw(void)
 {
-    if (CONTRACT(machine.frozen > 0, "nothing is frozen"))
+    if (CONTRACT(machine.frozen > 0, "nothing is frozen")) {
         machine.frozen--;
+    }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * RAM is one memfd, mapped once and kept from run to run; a run that starts puts back only the frames that the last
- * one soiled. A fork must not share it: the child makes its own.
+ * RAM is one memfd, mapped once and kept from run to run; a run that starts puts back only the frames that
+ * the last one soiled. A fork must not share it: the child makes its own.
  */
 #define _GNU_SOURCE
 #include "ram.h"
@@ -18,8 +18,8 @@
 #include "state.h"
 #include "window.h"
 
-/* What unused memory holds at boot and after each use, at the beginning of the frame: whoever forgets to clear it
- * (M9) shows. Read as a page-table entry it is present and has reserved bits set. */
+/* What unused memory holds at boot and after each use, at the beginning of the frame: whoever forgets to
+ * clear it (M9) shows. Read as a page-table entry it is present and has reserved bits set. */
 #define JUNK_BYTE 0xa5
 #define JUNK_SIZE 64
 
@@ -48,8 +48,9 @@ static void die(const char *what)
 static void *array(uint64_t count, size_t size)
 {
     void *memory = calloc(count, size);
-    if (!memory)
+    if (!memory) {
         die("keel: hosted machine: frame arrays");
+    }
     return memory;
 }
 
@@ -85,12 +86,14 @@ static void memory_make(uint64_t size)
         close(ram.file);
     }
     ram.file = memfd_create("keel-ram", MFD_CLOEXEC);
-    if (ram.file < 0 || ftruncate(ram.file, (off_t)size) != 0)
+    if (ram.file < 0 || ftruncate(ram.file, (off_t)size) != 0) {
         die("keel: hosted machine: memfd");
+    }
     ram.linear = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ram.file, 0);
     ram.unpoisoned = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ram.file, 0);
-    if (ram.linear == MAP_FAILED || ram.unpoisoned == MAP_FAILED)
+    if (ram.linear == MAP_FAILED || ram.unpoisoned == MAP_FAILED) {
         die("keel: hosted machine: mapping RAM");
+    }
 }
 
 /* `use` of the frames that lie in the region, whole ones only for RAM that core may take. */
@@ -98,12 +101,14 @@ static void mark_region(uint64_t base, uint64_t size, enum hal_frame_use use)
 {
     uint64_t end = ram.frame_count << HAL_PAGE_SHIFT;
     uint64_t last = size > UINT64_MAX - base ? UINT64_MAX : base + size;
-    if (last > end)
+    if (last > end) {
         last = end;
+    }
     uint64_t first_frame = (base >> HAL_PAGE_SHIFT) + (use == HAL_FRAME_UNUSED && base % HAL_PAGE_SIZE != 0);
     uint64_t end_frame = (last >> HAL_PAGE_SHIFT) + (use != HAL_FRAME_UNUSED && last % HAL_PAGE_SIZE != 0);
-    for (uint64_t frame = first_frame; frame < end_frame; frame++)
+    for (uint64_t frame = first_frame; frame < end_frame; frame++) {
         ram.boot_use[frame] = (uint8_t)use;
+    }
 }
 
 static void boot_use_make(void)
@@ -112,12 +117,14 @@ static void boot_use_make(void)
     uint64_t end = ram.frame_count << HAL_PAGE_SHIFT;
     memset(ram.boot_use, config->regions ? HAL_FRAME_RESERVED : HAL_FRAME_UNUSED, ram.frame_count);
     for (size_t i = 0; i < config->region_count; i++) {
-        if (config->regions[i].kind == HAL_REGION_USABLE)
+        if (config->regions[i].kind == HAL_REGION_USABLE) {
             mark_region(config->regions[i].base, config->regions[i].size, HAL_FRAME_UNUSED);
+        }
     }
     for (size_t i = 0; i < config->region_count; i++) {
-        if (config->regions[i].kind != HAL_REGION_USABLE)
+        if (config->regions[i].kind != HAL_REGION_USABLE) {
             mark_region(config->regions[i].base, config->regions[i].size, HAL_FRAME_RESERVED);
+        }
     }
     mark_region(0, HAL_PAGE_SIZE, HAL_FRAME_RESERVED);
     mark_region(RAM_KERNEL_ROOT, RAM_KERNEL_END - RAM_KERNEL_ROOT, HAL_FRAME_TABLE);
@@ -128,8 +135,9 @@ static void frame_to_boot_state(uint64_t frame)
 {
     char *bytes = ram_pointer(frame << HAL_PAGE_SHIFT);
     raw_fill(bytes, 0, HAL_PAGE_SIZE);
-    if (ram.boot_use[frame] == HAL_FRAME_UNUSED)
+    if (ram.boot_use[frame] == HAL_FRAME_UNUSED) {
         raw_fill(bytes, JUNK_BYTE, JUNK_SIZE);
+    }
     ram.use[frame] = ram.boot_use[frame];
     ram.refs[frame] = 0;
     ram.root[frame] = 0;
@@ -143,7 +151,8 @@ static bool same_layout(uint64_t frame_count, uint64_t initrd)
     const struct hosted_config *config = &machine.config;
     return prepared.process == getpid() && prepared.frame_count == frame_count && ram.initrd == initrd &&
            prepared.region_count == config->region_count && !prepared.regions == !config->regions &&
-           memcmp(prepared.regions ? (const void *)prepared.regions : "", config->regions ? (const void *)config->regions : "",
+           memcmp(prepared.regions ? (const void *)prepared.regions : "",
+                  config->regions ? (const void *)config->regions : "",
                   config->region_count * sizeof *config->regions) == 0;
 }
 
@@ -152,8 +161,9 @@ static void remember_layout(uint64_t frame_count)
     size_t size = machine.config.region_count * sizeof *machine.config.regions;
     free(prepared.regions);
     prepared.regions = machine.config.regions ? array(size + 1, 1) : NULL;
-    if (prepared.regions)
+    if (prepared.regions) {
         memcpy(prepared.regions, machine.config.regions, size);
+    }
     prepared.region_count = machine.config.region_count;
     prepared.frame_count = frame_count;
     prepared.process = getpid();
@@ -167,8 +177,9 @@ static void layout_make(uint64_t frame_count, uint64_t initrd)
     boot_use_make();
     for (uint64_t frame = 0; frame < frame_count; frame++) {
         ram.use[frame] = ram.boot_use[frame];
-        if (ram.use[frame] == HAL_FRAME_UNUSED)
+        if (ram.use[frame] == HAL_FRAME_UNUSED) {
             raw_fill(ram_pointer(frame << HAL_PAGE_SHIFT), JUNK_BYTE, JUNK_SIZE);
+        }
     }
     sanitizer_poison(ram.linear, frame_count << HAL_PAGE_SHIFT);
     remember_layout(frame_count);
@@ -176,8 +187,9 @@ static void layout_make(uint64_t frame_count, uint64_t initrd)
 
 void ram_soil(uint64_t frame)
 {
-    if (ram.dirty[frame])
+    if (ram.dirty[frame]) {
         return;
+    }
     ram.dirty[frame] = 1;
     ram.dirty_list[ram.dirty_count++] = (uint32_t)frame;
 }
@@ -195,14 +207,17 @@ void ram_prepare(void)
     if (!same_layout(frame_count, initrd)) {
         layout_make(frame_count, initrd);
     } else {
-        for (size_t i = 0; i < ram.dirty_count; i++)
+        for (size_t i = 0; i < ram.dirty_count; i++) {
             frame_to_boot_state(ram.dirty_list[i]);
+        }
         ram.dirty_count = 0;
     }
 
-    if (!machine.config.initrd_size)
+    if (!machine.config.initrd_size) {
         return;
+    }
     raw_copy(ram_pointer(initrd), machine.config.initrd, machine.config.initrd_size);
-    for (uint64_t frame = initrd >> HAL_PAGE_SHIFT; frame < frame_count; frame++)
+    for (uint64_t frame = initrd >> HAL_PAGE_SHIFT; frame < frame_count; frame++) {
         ram_soil(frame);
+    }
 }

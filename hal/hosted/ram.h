@@ -17,18 +17,18 @@
 
 struct ram {
     int file;
-    char *linear; /* host address of physical 0: the linear view */
+    char *linear;     /* host address of physical 0: the linear view */
     char *unpoisoned; /* the same memory once more, for Unicorn, whose accesses sanitizers partly see */
     uint64_t frame_count;
     uint64_t initrd; /* physical; frame_count * 4096 when there is none */
 
     /* One element a frame. */
-    uint8_t *use;      /* enum hal_frame_use */
-    uint8_t *boot_use; /* what `use` is at boot */
-    uint8_t *dirty;    /* differs from the state at boot; on the list */
-    uint8_t *root;     /* used as a table of the top level */
-    uint32_t *refs;    /* present entries, in frames used as tables, that lead here */
-    uint32_t *window;  /* host mappings in the kernel window (window.c) */
+    uint8_t *use;                            /* enum hal_frame_use */
+    uint8_t *boot_use;                       /* what `use` is at boot */
+    uint8_t *dirty;                          /* differs from the state at boot; on the list */
+    uint8_t *root;                           /* used as a table of the top level */
+    uint32_t *refs;                          /* present entries, in frames used as tables, that lead here */
+    uint32_t *window;                        /* host mappings in the kernel window (window.c) */
     uint64_t (*filled)[HAL_PT_ENTRIES / 64]; /* a table's entries that are not zero */
 
     uint32_t *dirty_list;

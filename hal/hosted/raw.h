@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Accesses to simulated RAM. They are single instructions and not C lvalue accesses: each byte is moved exactly once
- * whatever the compiler does (M4), and no sanitizer looks, for the RAM behind is poisoned against everybody else.
+ * Accesses to simulated RAM. They are single instructions and not C lvalue accesses: each byte is moved
+ * exactly once whatever the compiler does (M4), and no sanitizer looks, for the RAM behind is poisoned
+ * against everybody else.
  */
 #ifndef HOSTED_RAW_H
 #define HOSTED_RAW_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Can a CPU still reach a frame that core is about to use for something else (M1, A2)? Quick when nothing leads
- * there, which is the rule; thorough otherwise.
+ * Can a CPU still reach a frame that core is about to use for something else (M1, A2)? Quick when nothing
+ * leads there, which is the rule; thorough otherwise.
  */
 #include "mmu.h"
 
@@ -12,17 +12,20 @@
 /* Does the table in `table`, of `level`, lead to `frame`? Only tables count that are ones still. */
 static bool leads_to(uint64_t table, unsigned level, uint64_t frame)
 {
-    if (table >= ram.frame_count || ram.use[table] != HAL_FRAME_TABLE)
+    if (table >= ram.frame_count || ram.use[table] != HAL_FRAME_TABLE) {
         return false;
+    }
     for (unsigned i = mmu_next_filled(table, 0); i < HAL_PT_ENTRIES; i = mmu_next_filled(table, i + 1)) {
         uint64_t entry = raw_load(mmu_entry(table, i));
         uint64_t target = hal_frame_number(hal_pte_target(entry));
-        if (!hal_pte_present(entry))
+        if (!hal_pte_present(entry)) {
             continue;
+        }
         if (hal_pte_is_leaf(entry, level)) {
             bool machines_own = table == RAM_LINEAR_TABLE >> HAL_PAGE_SHIFT;
-            if (!machines_own && frame - target < hal_pt_span(level) >> HAL_PAGE_SHIFT)
+            if (!machines_own && frame - target < hal_pt_span(level) >> HAL_PAGE_SHIFT) {
                 return true;
+            }
         } else if (target == frame || leads_to(target, level - 1, frame)) {
             return true;
         }
@@ -37,7 +40,8 @@ static void check_stale(const struct cpu *cpu, uint64_t frame)
         uint64_t target = hal_frame_number(hal_pte_target(stale->entry));
         bool leaf = hal_pte_is_leaf(stale->entry, stale->level);
         uint64_t span = leaf ? hal_pt_span(stale->level) >> HAL_PAGE_SHIFT : 1;
-        if (frame - target < span || (!leaf && ram.refs[frame] && leads_to(target, stale->level - 1, frame))) {
+        if (frame - target < span ||
+            (!leaf && ram.refs[frame] && leads_to(target, stale->level - 1, frame))) {
             machine_check("A2", "frame %#llx changes its use, but cpu %u may still have %s cached for %#llx",
                           (unsigned long long)frame, cpu->id, leaf ? "a translation" : "a page table",
                           (unsigned long long)stale->va);
@@ -50,19 +54,28 @@ void mmu_check_unreachable(uint64_t frame)
 {
     for (unsigned i = 0; i < machine.config.cpu_count; i++) {
         const struct cpu *cpu = &machine.cpus[i];
-        if (!cpu->online)
+        if (!cpu->online) {
             continue;
-        if (hal_frame_number(cpu->root) == frame)
-            machine_check("A2", "frame %#llx changes its use, but is the root of cpu %u", (unsigned long long)frame, i);
-        if (cpu->tlb.count)
+        }
+        if (hal_frame_number(cpu->root) == frame) {
+            machine_check("A2", "frame %#llx changes its use, but is the root of cpu %u",
+                          (unsigned long long)frame, i);
+        }
+        if (cpu->tlb.count) {
             check_stale(cpu, frame);
-        if (ram.refs[frame] && leads_to(hal_frame_number(cpu->root), HAL_PT_LEVELS - 1, frame))
-            machine_check("M1", "frame %#llx changes its use, but is mapped on cpu %u", (unsigned long long)frame, i);
-        if (user_engine_maps(i, frame))
+        }
+        if (ram.refs[frame] && leads_to(hal_frame_number(cpu->root), HAL_PT_LEVELS - 1, frame)) {
+            machine_check("M1", "frame %#llx changes its use, but is mapped on cpu %u",
+                          (unsigned long long)frame, i);
+        }
+        if (user_engine_maps(i, frame)) {
             machine_check("A2", "frame %#llx changes its use, but a user program on cpu %u still has it",
                           (unsigned long long)frame, i);
+        }
     }
-    if (ram.window[frame])
-        machine_check("A2", "frame %#llx changes its use, but the kernel window was not synced since it was mapped",
+    if (ram.window[frame]) {
+        machine_check("A2",
+                      "frame %#llx changes its use, but the kernel window was not synced since it was mapped",
                       (unsigned long long)frame);
+    }
 }

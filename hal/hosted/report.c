@@ -22,8 +22,9 @@ void machine_print(const char *format, ...)
     int length = vsnprintf(line, sizeof line - 1, format, arguments);
     va_end(arguments);
     size_t size = length < 0 ? 0 : (size_t)length;
-    if (size > sizeof line - 2)
+    if (size > sizeof line - 2) {
         size = sizeof line - 2;
+    }
     line[size] = '\n';
     hal_console_write(line, size + 1);
 }
@@ -38,12 +39,13 @@ void machine_check(const char *id, const char *format, ...)
     va_end(arguments);
 
     if (machine.config.count_violations) {
-        if (machine.result.violations++ == 0)
+        if (machine.result.violations++ == 0) {
             memcpy(machine.result.first_violation, text, sizeof text);
+        }
         return;
     }
-    fprintf(stderr, "keel: machine check: %s (cpu %u, %llu points)\n", text, machine.current ? machine.current->id : 0,
-            (unsigned long long)machine.result.points);
+    fprintf(stderr, "keel: machine check: %s (cpu %u, %llu points)\n", text,
+            machine.current ? machine.current->id : 0, (unsigned long long)machine.result.points);
     machine_print("keel: machine check: %s", text);
     machine_backtrace();
     abort();

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Core broke the invariant `id` of docs/soundness.md, or the HAL contract (id "HAL"). Aborts the process, or counts where the
- * configuration says so; the caller then goes on as well as it can. */
+/* Core broke the invariant `id` of docs/soundness.md, or the HAL contract (id "HAL"). Aborts the process, or
+ * counts where the configuration says so; the caller then goes on as well as it can. */
 __attribute__((format(printf, 2, 3))) void machine_check(const char *id, const char *format, ...);
 
 /* A line of the machine's own on the console. */

@@ -4,15 +4,16 @@
  */
 #include "sanitizer.h"
 
-/* AddressSanitizer keeps frames that outlive their function on fake stacks, one set for each fiber. A run that ends
- * abandons its fibers, and with them their fake stacks, thousands of times a second. */
+/* AddressSanitizer keeps frames that outlive their function on fake stacks, one set for each fiber. A run
+ * that ends abandons its fibers, and with them their fake stacks, thousands of times a second. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "detect_stack_use_after_return=0";
 }
 
-/* Not inlined, so that the report has a frame with a telling name; instrumented, so that there is a report. */
+/* Not inlined, so that the report has a frame with a telling name; instrumented, so that there is a report.
+ */
 __attribute__((noinline)) static void touch(const volatile char *byte)
 {
     (void)*byte;
@@ -20,16 +21,18 @@ __attribute__((noinline)) static void touch(const volatile char *byte)
 
 static void check(const void *start, size_t size)
 {
-    if (!__asan_region_is_poisoned || !size)
+    if (!__asan_region_is_poisoned || !size) {
         return;
+    }
 
     union {
         const void *in;
         void *out;
     } address = {.in = start};
     const char *poisoned = __asan_region_is_poisoned(address.out, size);
-    if (poisoned)
+    if (poisoned) {
         touch(poisoned);
+    }
 }
 
 void sanitizer_check_read(const void *start, size_t size)
@@ -39,13 +42,15 @@ void sanitizer_check_read(const void *start, size_t size)
         void *out;
     } address = {.in = start};
     check(start, size);
-    if (__tsan_read_range && size)
+    if (__tsan_read_range && size) {
         __tsan_read_range(address.out, size);
+    }
 }
 
 void sanitizer_check_write(void *start, size_t size)
 {
     check(start, size);
-    if (__tsan_write_range && size)
+    if (__tsan_write_range && size) {
         __tsan_write_range(start, size);
+    }
 }

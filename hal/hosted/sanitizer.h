@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Entry points of the sanitizers' run-time libraries, as weak symbols: whether they are there is decided when the
- * program is linked, so one object serves all builds. Prototypes are those of <sanitizer/asan_interface.h>,
- * common_interface_defs.h and tsan_interface.h.
+ * Entry points of the sanitizers' run-time libraries, as weak symbols: whether they are there is decided when
+ * the program is linked, so one object serves all builds. Prototypes are those of
+ * <sanitizer/asan_interface.h>, common_interface_defs.h and tsan_interface.h.
  */
 #ifndef HOSTED_SANITIZER_H
 #define HOSTED_SANITIZER_H
@@ -16,7 +16,8 @@ HOSTED_WEAK void __asan_poison_memory_region(void const volatile *start, size_t 
 HOSTED_WEAK void __asan_unpoison_memory_region(void const volatile *start, size_t size);
 HOSTED_WEAK void *__asan_region_is_poisoned(void *start, size_t size);
 HOSTED_WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
-HOSTED_WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
+HOSTED_WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old,
+                                                 size_t *size_old);
 HOSTED_WEAK void __sanitizer_print_stack_trace(void);
 
 HOSTED_WEAK void *__tsan_get_current_fiber(void);
@@ -35,31 +36,35 @@ static inline bool sanitizer_has_asan(void)
 
 static inline void sanitizer_poison(const void *start, size_t size)
 {
-    if (__asan_poison_memory_region)
+    if (__asan_poison_memory_region) {
         __asan_poison_memory_region(start, size);
+    }
 }
 
 static inline void sanitizer_unpoison(const void *start, size_t size)
 {
-    if (__asan_unpoison_memory_region)
+    if (__asan_unpoison_memory_region) {
         __asan_unpoison_memory_region(start, size);
+    }
 }
 
 /* Happens-before edges for ThreadSanitizer, where the machine itself orders things. */
 static inline void sanitizer_acquire(void *address)
 {
-    if (__tsan_acquire)
+    if (__tsan_acquire) {
         __tsan_acquire(address);
+    }
 }
 
 static inline void sanitizer_release(void *address)
 {
-    if (__tsan_release)
+    if (__tsan_release) {
         __tsan_release(address);
+    }
 }
 
-/* The machine is about to read or write core's memory by means that sanitizers don't see (raw.h): check as if it were
- * core's own access. */
+/* The machine is about to read or write core's memory by means that sanitizers don't see (raw.h): check as if
+ * it were core's own access. */
 void sanitizer_check_read(const void *start, size_t size);
 void sanitizer_check_write(void *start, size_t size);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Scheduling points. Most pass by counting down a budget: the number of points until the next thing can happen (the
- * strategy decides again, a timer rings, the step limit is reached). When it is used up, the point is settled: virtual
- * time advances, timers ring, interrupts are delivered, and perhaps another CPU runs.
+ * Scheduling points. Most pass by counting down a budget: the number of points until the next thing can
+ * happen (the strategy decides again, a timer rings, the step limit is reached). When it is used up, the
+ * point is settled: virtual time advances, timers ring, interrupts are delivered, and perhaps another CPU
+ * runs.
  */
 #include "hal/atomic.h"
 #include "schedule.h"
@@ -59,8 +60,9 @@ static uint64_t next_deadline(void)
 {
     uint64_t deadline = UINT64_MAX;
     for (unsigned i = 0; i < machine.config.cpu_count; i++) {
-        if (machine.cpus[i].online && machine.cpus[i].deadline < deadline)
+        if (machine.cpus[i].online && machine.cpus[i].deadline < deadline) {
             deadline = machine.cpus[i].deadline;
+        }
     }
     return deadline;
 }
@@ -71,8 +73,9 @@ static void grant(void)
     uint64_t budget = machine.until_switch ? machine.until_switch : 1;
     uint64_t deadline = next_deadline();
     uint64_t left = machine.config.step_limit - machine.result.points;
-    if (deadline != UINT64_MAX && (deadline - machine.time) / MACHINE_POINT_TIME < budget)
+    if (deadline != UINT64_MAX && (deadline - machine.time) / MACHINE_POINT_TIME < budget) {
         budget = (deadline - machine.time) / MACHINE_POINT_TIME + 1;
+    }
     machine.budget = budget < left ? budget : left;
     machine.budget_granted = machine.budget;
 }
@@ -81,8 +84,9 @@ static void grant(void)
 static void switch_to(struct cpu *next)
 {
     struct cpu *cpu = machine.current;
-    if (next == cpu)
+    if (next == cpu) {
         return;
+    }
     machine.current = next;
     machine.budget = 0;
     machine.budget_granted = 0;
@@ -93,36 +97,42 @@ static void switch_to(struct cpu *next)
 static void pass_time(bool spinning)
 {
     uint64_t deadline = next_deadline();
-    if (deadline == UINT64_MAX && !spinning)
+    if (deadline == UINT64_MAX && !spinning) {
         machine_end(HOSTED_DEADLOCK, 1, "every CPU waits and nothing can wake one");
-    if (deadline == UINT64_MAX)
+    }
+    if (deadline == UINT64_MAX) {
         deadline = machine.time + SPIN_TIME;
-    if (machine.time < deadline)
+    }
+    if (machine.time < deadline) {
         machine.time = deadline;
+    }
     schedule_settle();
 }
 
 static void give_way(void)
 {
     struct cpu *next = strategy_give_way();
-    if (next)
+    if (next) {
         switch_to(next);
-    else
+    } else {
         pass_time(true);
+    }
 }
 
 static void check_step_limit(void)
 {
-    if (machine.result.points >= machine.config.step_limit)
+    if (machine.result.points >= machine.config.step_limit) {
         machine_end(HOSTED_STEP_LIMIT, 1, "the kernel does not come to an end");
+    }
 }
 
 static void settle_point(enum hal_point_kind kind)
 {
     machine.result.points++;
     machine.time += MACHINE_POINT_TIME;
-    if (machine.until_switch)
+    if (machine.until_switch) {
         machine.until_switch--;
+    }
     schedule_settle();
     if (machine.frozen) {
         grant();
@@ -130,20 +140,22 @@ static void settle_point(enum hal_point_kind kind)
     }
 
     check_step_limit();
-    if (kind == HAL_POINT_RELAX)
+    if (kind == HAL_POINT_RELAX) {
         give_way();
-    else if (machine.until_switch == 0)
+    } else if (machine.until_switch == 0) {
         switch_to(strategy_decide());
+    }
     cpu_deliver();
     grant();
 }
 
 void hosted_point(enum hal_point_kind kind)
 {
-    if (machine.budget > 1 && kind != HAL_POINT_RELAX)
+    if (machine.budget > 1 && kind != HAL_POINT_RELAX) {
         machine.budget--;
-    else if (machine.running)
+    } else if (machine.running) {
         settle_point(kind);
+    }
 }
 
 void schedule_wait(void)
@@ -155,10 +167,11 @@ void schedule_wait(void)
     check_step_limit();
     while (!cpu_interrupted(cpu)) {
         struct cpu *next = strategy_give_way();
-        if (next)
+        if (next) {
             switch_to(next);
-        else
+        } else {
             pass_time(false);
+        }
     }
     cpu->waiting = false;
     schedule_hurry();
@@ -180,7 +193,8 @@ void schedule_user_time(uint64_t time)
     schedule_settle();
     check_step_limit();
     struct cpu *next = strategy_give_way();
-    if (next)
+    if (next) {
         switch_to(next);
+    }
     schedule_hurry();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The whole state of the hosted machine. One static context, run by one host thread: nothing here needs a lock, and
- * no file of the machine is instrumented by ThreadSanitizer.
+ * The whole state of the hosted machine. One static context, run by one host thread: nothing here needs a
+ * lock, and no file of the machine is instrumented by ThreadSanitizer.
  */
 #ifndef HOSTED_STATE_H
 #define HOSTED_STATE_H
@@ -15,8 +15,8 @@
 
 struct cpu {
     unsigned id;
-    bool online;     /* runs or will run core code */
-    bool waiting;    /* in hal_cpu_wait */
+    bool online;  /* runs or will run core code */
+    bool waiting; /* in hal_cpu_wait */
     bool irq_on;
     bool ipi_pending, timer_pending;
     uint64_t deadline; /* of the timer; UINT64_MAX: not armed */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The strategies of hosted/machine.h. Every choice comes from schedule_choose, which takes it from the seed, from
- * fuzz bytes, from a recorded schedule or from the explorer.
+ * The strategies of hosted/machine.h. Every choice comes from schedule_choose, which takes it from the seed,
+ * from fuzz bytes, from a recorded schedule or from the explorer.
  */
 #include "strategy.h"
 
@@ -24,8 +24,9 @@ static bool can_run(const struct cpu *cpu)
 
 static bool next_byte(uint8_t *byte)
 {
-    if (machine.choice_next >= machine.config.choice_count)
+    if (machine.choice_next >= machine.config.choice_count) {
         return false;
+    }
     *byte = machine.config.choices[machine.choice_next++];
     return true;
 }
@@ -33,8 +34,9 @@ static bool next_byte(uint8_t *byte)
 unsigned schedule_choose(unsigned count)
 {
     uint8_t byte = 0;
-    if (count < 2)
+    if (count < 2) {
         return 0;
+    }
 
     machine.result.choices++;
     switch (machine.config.strategy) {
@@ -44,10 +46,12 @@ unsigned schedule_choose(unsigned count)
     case HOSTED_BYTES:
         return next_byte(&byte) ? byte % count : 0;
     case HOSTED_REPLAY:
-        if (!machine.exploring)
+        if (!machine.exploring) {
             return 0;
-        if (explore_active())
+        }
+        if (explore_active()) {
             return explore_choose(count);
+        }
         return next_byte(&byte) ? byte % count : 0;
     default:
         return 0;
@@ -60,8 +64,9 @@ static unsigned list_others(struct cpu *others[HOSTED_CPU_MAX])
     unsigned count = 0;
     for (unsigned i = 1; i < machine.config.cpu_count; i++) {
         struct cpu *cpu = &machine.cpus[(machine.current->id + i) % machine.config.cpu_count];
-        if (can_run(cpu))
+        if (can_run(cpu)) {
             others[count++] = cpu;
+        }
     }
     return count;
 }
@@ -69,8 +74,9 @@ static unsigned list_others(struct cpu *others[HOSTED_CPU_MAX])
 /* The current CPU's timer rings now, by time leaping to its deadline. */
 static void ring_timer(void)
 {
-    if (machine.current->deadline == UINT64_MAX || machine.current->deadline < machine.time)
+    if (machine.current->deadline == UINT64_MAX || machine.current->deadline < machine.time) {
         return;
+    }
     machine.time = machine.current->deadline;
     schedule_settle();
 }
@@ -80,15 +86,16 @@ static struct cpu *decide_random(void)
     struct cpu *others[HOSTED_CPU_MAX];
     unsigned count = list_others(others);
     machine.until_switch = 1 + next_random() % (2 * (uint64_t)machine.config.switch_period);
-    if (next_random() % 64 == 0)
+    if (next_random() % 64 == 0) {
         ring_timer();
+    }
     unsigned choice = schedule_choose(count + 1);
     return choice ? others[choice - 1] : machine.current;
 }
 
 /* One byte each: the distance to the next switch, fine or coarse, and which kind it is. 0xxxxxxx: x+1 points;
- * 10xxxxxx: 16(x+1) points; 11xxxxxx: x+1 points, and the timer rings before. A second byte says which CPU, where
- * there are several. */
+ * 10xxxxxx: 16(x+1) points; 11xxxxxx: x+1 points, and the timer rings before. A second byte says which CPU,
+ * where there are several. */
 static struct cpu *decide_bytes(void)
 {
     uint8_t byte;
@@ -96,42 +103,46 @@ static struct cpu *decide_bytes(void)
         machine.until_switch = UINT64_MAX;
         return machine.current;
     }
-    if (byte < 0x80)
+    if (byte < 0x80) {
         machine.until_switch = byte + 1u;
-    else
+    } else {
         machine.until_switch = ((byte & 0x3fu) + 1) * (byte < 0xc0 ? 16 : 1);
-    if (byte >= 0xc0)
+    }
+    if (byte >= 0xc0) {
         ring_timer();
+    }
     struct cpu *others[HOSTED_CPU_MAX];
     unsigned count = list_others(others);
     return count ? others[schedule_choose(count)] : machine.current;
 }
 
-/* Priorities as in "A randomized scheduler with probabilistic guarantees of finding bugs" (Burckhardt and others, 2010):
- * always the highest that can run; at random points the one that runs becomes the lowest. */
+/* Priorities as in "A randomized scheduler with probabilistic guarantees of finding bugs" (Burckhardt and
+ * others, 2010): always the highest that can run; at random points the one that runs becomes the lowest. */
 static struct cpu *highest(bool current_too)
 {
     struct cpu *best = current_too ? machine.current : NULL;
     struct cpu *others[HOSTED_CPU_MAX];
     unsigned count = list_others(others);
     for (unsigned i = 0; i < count; i++) {
-        if (!best || others[i]->priority > best->priority)
+        if (!best || others[i]->priority > best->priority) {
             best = others[i];
+        }
     }
     return best;
 }
 
 static void demote(struct cpu *cpu)
 {
-    for (unsigned i = 0; i < machine.config.cpu_count; i++)
+    for (unsigned i = 0; i < machine.config.cpu_count; i++) {
         machine.cpus[i].priority++;
+    }
     cpu->priority = 0;
 }
 
 static struct cpu *decide_pct(void)
 {
-    /* Each point changes priorities with the probability that makes `change_points` of them in `pct_steps`; other points
-     * only look whether a higher CPU woke up. */
+    /* Each point changes priorities with the probability that makes `change_points` of them in `pct_steps`;
+     * other points only look whether a higher CPU woke up. */
     machine.until_switch = 1;
     if (machine.result.points < machine.config.pct_steps &&
         next_random() % machine.config.pct_steps < machine.config.change_points) {
@@ -150,12 +161,15 @@ static struct cpu *decide_explored(void)
         machine.until_switch = UINT64_MAX;
         return machine.current;
     }
-    bool timer = machine.config.explore_timers && machine.current->irq_on && machine.current->deadline != UINT64_MAX;
+    bool timer =
+        machine.config.explore_timers && machine.current->irq_on && machine.current->deadline != UINT64_MAX;
     unsigned choice = explore_choose_switch(1 + count + timer);
-    if (choice == 0)
+    if (choice == 0) {
         return machine.current;
-    if (choice <= count)
+    }
+    if (choice <= count) {
         return others[choice - 1];
+    }
     ring_timer();
     return machine.current;
 }
@@ -167,8 +181,9 @@ void strategy_prepare(void)
     machine.exploring = 0;
     machine.preemptions = 0;
     machine.until_switch = machine.config.strategy == HOSTED_SEQUENTIAL ? UINT64_MAX : 1;
-    for (unsigned i = 0; i < machine.config.cpu_count; i++)
+    for (unsigned i = 0; i < machine.config.cpu_count; i++) {
         machine.cpus[i].priority = machine.config.strategy == HOSTED_PCT ? next_random() : 0;
+    }
 }
 
 struct cpu *strategy_decide(void)
@@ -192,13 +207,15 @@ struct cpu *strategy_give_way(void)
 {
     struct cpu *others[HOSTED_CPU_MAX];
     unsigned count = list_others(others);
-    if (count == 0)
+    if (count == 0) {
         return NULL;
+    }
     if (machine.config.strategy == HOSTED_PCT) {
         demote(machine.current);
         return highest(false);
     }
-    if (machine.config.strategy == HOSTED_BYTES)
+    if (machine.config.strategy == HOSTED_BYTES) {
         return others[0]; /* bytes are for real choices */
+    }
     return others[schedule_choose(count)];
 }

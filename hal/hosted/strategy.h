@@ -9,7 +9,8 @@
 
 void strategy_prepare(void);
 
-/* machine.until_switch has run out: the CPU to go on with, perhaps the current one. Sets until_switch anew. */
+/* machine.until_switch has run out: the CPU to go on with, perhaps the current one. Sets until_switch anew.
+ */
 struct cpu *strategy_decide(void);
 
 /* The current CPU can't or doesn't want to go on: another one that can, NULL if there is none. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * hal/mmu.h, edits: every replaced entry is checked against the rules of section 4 of docs/soundness.md, and what it
- * withdraws is remembered for every CPU that could have cached it.
+ * hal/mmu.h, edits: every replaced entry is checked against the rules of section 4 of docs/soundness.md, and
+ * what it withdraws is remembered for every CPU that could have cached it.
  */
 #include "hal/atomic.h"
 #include "mmu.h"
@@ -17,9 +17,9 @@
 #define UPPER_FIRST (HAL_PT_ENTRIES / 2) /* first index of the upper half in a root */
 
 /* Bits that core may set: the defined ones and those that the CPU ignores (Intel SDM vol. 3A, table 4-20). */
-#define ENTRY_KNOWN                                                                                                \
-    (HAL_PTE_PRESENT | HAL_PTE_WRITE | HAL_PTE_USER | HAL_PTE_ACCESSED | HAL_PTE_DIRTY | HAL_PTE_HUGE | HAL_PTE_NX | \
-     HAL_PTE_ADDRESS | UINT64_C(0xe00))
+#define ENTRY_KNOWN                                                                                          \
+    (HAL_PTE_PRESENT | HAL_PTE_WRITE | HAL_PTE_USER | HAL_PTE_ACCESSED | HAL_PTE_DIRTY | HAL_PTE_HUGE |      \
+     HAL_PTE_NX | HAL_PTE_ADDRESS | UINT64_C(0xe00))
 
 static uint64_t *slot_entry(const struct hal_pte_slot *slot)
 {
@@ -30,12 +30,14 @@ static bool slot_in_order(const struct hal_pte_slot *slot)
 {
     uint64_t table = slot->table.value, root = slot->root.value;
     bool window = slot->va >= HAL_LINEAR_BASE;
-    return CONTRACT(ram_contains(table, HAL_PAGE_SIZE) && table % HAL_PAGE_SIZE == 0, "table is not a frame") &&
+    return CONTRACT(ram_contains(table, HAL_PAGE_SIZE) && table % HAL_PAGE_SIZE == 0,
+                    "table is not a frame") &&
            CONTRACT(ram_contains(root, HAL_PAGE_SIZE) && root % HAL_PAGE_SIZE == 0, "root is not a frame") &&
            CONTRACT(ram_use(table) == HAL_FRAME_TABLE, "table is not used as one") &&
            CONTRACT(ram.root[root >> HAL_PAGE_SHIFT], "root is not one") &&
            CONTRACT(slot->level < HAL_PT_LEVELS, "no such level") &&
-           CONTRACT(window ? mmu_in_window(slot->va) : slot->va < KEEL_USER_END, "address is not core's to map") &&
+           CONTRACT(window ? mmu_in_window(slot->va) : slot->va < KEEL_USER_END,
+                    "address is not core's to map") &&
            CONTRACT(window == (root == RAM_KERNEL_ROOT), "kernel addresses go with the kernel root only");
 }
 
@@ -44,8 +46,9 @@ static void check_leaf(const struct hal_pte_slot *slot, uint64_t entry)
 {
     uint64_t target = hal_pte_target(entry).value;
     unsigned prot = hal_pte_prot(entry);
-    if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC))
+    if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC)) {
         machine_check("A4", "mapping %#llx writable and executable", (unsigned long long)slot->va);
+    }
     if (!ram_contains(target, HAL_PAGE_SIZE)) {
         machine_check("A1", "mapping %#llx to %#llx, which is not RAM", (unsigned long long)slot->va,
                       (unsigned long long)target);
@@ -55,60 +58,71 @@ static void check_leaf(const struct hal_pte_slot *slot, uint64_t entry)
     bool window = mmu_in_window(slot->va);
     bool right = window ? !(prot & HAL_PROT_USER) && (use == HAL_FRAME_STACK || use == HAL_FRAME_OBJECT)
                         : (prot & HAL_PROT_USER) && use == HAL_FRAME_UNTYPED;
-    if (!right)
+    if (!right) {
         machine_check(window ? "A4" : "A1", "mapping %#llx to frame %#llx, which is %s",
                       (unsigned long long)slot->va, (unsigned long long)target >> HAL_PAGE_SHIFT,
                       ram_use_text(use));
+    }
 }
 
 static void check_link(const struct hal_pte_slot *slot, uint64_t entry)
 {
     uint64_t target = hal_pte_target(entry).value;
-    if (!ram_contains(target, HAL_PAGE_SIZE) || ram_use(target) != HAL_FRAME_TABLE)
-        machine_check("M3", "linking %#llx at level %u, which is no table", (unsigned long long)target, slot->level);
-    if (((entry & HAL_PTE_USER) != 0) == mmu_in_window(slot->va))
+    if (!ram_contains(target, HAL_PAGE_SIZE) || ram_use(target) != HAL_FRAME_TABLE) {
+        machine_check("M3", "linking %#llx at level %u, which is no table", (unsigned long long)target,
+                      slot->level);
+    }
+    if (((entry & HAL_PTE_USER) != 0) == mmu_in_window(slot->va)) {
         machine_check("A4", "link at %#llx is of the wrong half", (unsigned long long)slot->va);
+    }
 }
 
 static void check_entry(const struct hal_pte_slot *slot, uint64_t entry)
 {
-    if (!hal_pte_present(entry))
+    if (!hal_pte_present(entry)) {
         return;
-    if (entry & ~ENTRY_KNOWN)
+    }
+    if (entry & ~ENTRY_KNOWN) {
         machine_check("HAL", "reserved bits in entry %#llx", (unsigned long long)entry);
-    if (!hal_pte_is_leaf(entry, slot->level))
+    }
+    if (!hal_pte_is_leaf(entry, slot->level)) {
         check_link(slot, entry);
-    else if (CONTRACT(slot->level == 0, "large pages are not modelled yet"))
+    } else if (CONTRACT(slot->level == 0, "large pages are not modelled yet")) {
         check_leaf(slot, entry);
+    }
 }
 
 /* Counts the frame that `entry` leads to, up or down. */
 static void count_refs(uint64_t entry, uint32_t change)
 {
     uint64_t frame = hal_frame_number(hal_pte_target(entry));
-    if (hal_pte_present(entry) && frame < ram.frame_count)
+    if (hal_pte_present(entry) && frame < ram.frame_count) {
         ram.refs[frame] += change;
+    }
 }
 
 static void set_filled(uint64_t frame, unsigned index, bool filled)
 {
     uint64_t bit = UINT64_C(1) << (index % 64);
-    if (filled)
+    if (filled) {
         ram.filled[frame][index / 64] |= bit;
-    else
+    } else {
         ram.filled[frame][index / 64] &= ~bit;
+    }
 }
 
 void mmu_table_begin(uint64_t frame)
 {
-    for (unsigned index = 0; index < HAL_PT_ENTRIES; index++)
+    for (unsigned index = 0; index < HAL_PT_ENTRIES; index++) {
         set_filled(frame, index, raw_load(mmu_entry(frame, index)) != 0);
+    }
 }
 
 void mmu_table_end(uint64_t frame)
 {
-    for (unsigned i = mmu_next_filled(frame, 0); i < HAL_PT_ENTRIES; i = mmu_next_filled(frame, i + 1))
+    for (unsigned i = mmu_next_filled(frame, 0); i < HAL_PT_ENTRIES; i = mmu_next_filled(frame, i + 1)) {
         count_refs(raw_load(mmu_entry(frame, i)), UINT32_MAX);
+    }
     memset(ram.filled[frame], 0, sizeof ram.filled[frame]);
     ram.root[frame] = 0;
 }
@@ -121,8 +135,9 @@ bool mmu_is_root(uint64_t frame)
 /* Does `entry` withdraw anything that `old` granted? */
 static bool withdraws(uint64_t old, uint64_t entry, unsigned level)
 {
-    if (!hal_pte_present(old))
+    if (!hal_pte_present(old)) {
         return false;
+    }
     return !hal_pte_present(entry) || hal_pte_target(old).value != hal_pte_target(entry).value ||
            hal_pte_is_leaf(old, level) != hal_pte_is_leaf(entry, level) ||
            (hal_pte_prot(old) & ~hal_pte_prot(entry)) != 0;
@@ -133,22 +148,27 @@ static bool could_have_cached(const struct cpu *cpu, const struct hal_pte_slot *
 {
     uint64_t frame;
     const struct stale *stale = NULL;
-    if (!cpu->online || (!mmu_in_window(slot->va) && cpu->root.value != slot->root.value))
+    if (!cpu->online || (!mmu_in_window(slot->va) && cpu->root.value != slot->root.value)) {
         return false;
-    if (linked)
+    }
+    if (linked) {
         return true;
+    }
     while ((stale = tlb_find(cpu, slot->va, stale))) {
-        if (stale->level <= slot->level || hal_pte_is_leaf(stale->entry, stale->level))
+        if (stale->level <= slot->level || hal_pte_is_leaf(stale->entry, stale->level)) {
             continue;
+        }
         frame = hal_frame_number(hal_pte_target(stale->entry));
         for (unsigned level = stale->level - 1; level > slot->level; level--) {
             uint64_t entry = raw_load(mmu_entry(frame, hal_pt_index(slot->va, level)));
-            if (!hal_pte_present(entry) || hal_pte_is_leaf(entry, level))
+            if (!hal_pte_present(entry) || hal_pte_is_leaf(entry, level)) {
                 break;
+            }
             frame = hal_frame_number(hal_pte_target(entry));
         }
-        if (frame == hal_frame_number(slot->table))
+        if (frame == hal_frame_number(slot->table)) {
             return true;
+        }
     }
     return false;
 }
@@ -157,14 +177,16 @@ static bool could_have_cached(const struct cpu *cpu, const struct hal_pte_slot *
 static void remember_tree(struct cpu *cpu, uint64_t va, uint64_t entry, unsigned level)
 {
     tlb_remember(cpu, &(struct stale){.va = va, .entry = entry, .level = level});
-    if (hal_pte_is_leaf(entry, level))
+    if (hal_pte_is_leaf(entry, level)) {
         return;
+    }
     uint64_t frame = hal_frame_number(hal_pte_target(entry));
     uint64_t base = va & ~(hal_pt_span(level) - 1);
     for (unsigned i = mmu_next_filled(frame, 0); i < HAL_PT_ENTRIES; i = mmu_next_filled(frame, i + 1)) {
         uint64_t lower = raw_load(mmu_entry(frame, i));
-        if (hal_pte_present(lower))
+        if (hal_pte_present(lower)) {
             remember_tree(cpu, base + i * hal_pt_span(level - 1), lower, level - 1);
+        }
     }
 }
 
@@ -174,16 +196,18 @@ static void remember_withdrawn(const struct hal_pte_slot *slot, uint64_t old)
     bool linked = mmu_find_table(slot->root.value >> HAL_PAGE_SHIFT, slot->va, slot->level, &frame) &&
                   frame == hal_frame_number(slot->table);
     for (unsigned i = 0; i < machine.config.cpu_count; i++) {
-        if (could_have_cached(&machine.cpus[i], slot, linked))
+        if (could_have_cached(&machine.cpus[i], slot, linked)) {
             remember_tree(&machine.cpus[i], slot->va, old, slot->level);
+        }
     }
 }
 
 uint64_t hal_pte_load(const struct hal_pte_slot *slot)
 {
     hosted_point(HAL_POINT_LOAD);
-    if (!slot_in_order(slot))
+    if (!slot_in_order(slot)) {
         return 0;
+    }
     uint64_t entry = raw_load(slot_entry(slot));
     sanitizer_acquire(slot_entry(slot));
     return entry;
@@ -193,8 +217,9 @@ uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
 {
     hosted_point(HAL_POINT_UPDATE);
     if (!slot_in_order(slot) || !CONTRACT(slot->level < TOP_LEVEL || !mmu_in_window(slot->va),
-                                          "upper-half entries of a root never change"))
+                                          "upper-half entries of a root never change")) {
         return 0;
+    }
     check_entry(slot, entry);
 
     uint64_t frame = hal_frame_number(slot->table);
@@ -205,24 +230,29 @@ uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
     set_filled(frame, hal_pt_index(slot->va, slot->level), entry != 0);
     count_refs(old, UINT32_MAX);
     count_refs(entry, 1);
-    if (withdraws(old, entry, slot->level))
+    if (withdraws(old, entry, slot->level)) {
         remember_withdrawn(slot, old);
+    }
     return old;
 }
 
 unsigned hal_table_next(hal_paddr_t table, unsigned from)
 {
-    if (!CONTRACT(ram_contains(table.value, HAL_PAGE_SIZE) && ram_use(table.value) == HAL_FRAME_TABLE, "not a table") ||
-        from >= HAL_PT_ENTRIES)
+    if (!CONTRACT(ram_contains(table.value, HAL_PAGE_SIZE) && ram_use(table.value) == HAL_FRAME_TABLE,
+                  "not a table") ||
+        from >= HAL_PT_ENTRIES) {
         return HAL_PT_ENTRIES;
+    }
     return mmu_next_filled(hal_frame_number(table), from);
 }
 
 uint64_t hal_table_peek(hal_paddr_t table, unsigned index)
 {
-    if (!CONTRACT(ram_contains(table.value, HAL_PAGE_SIZE) && ram_use(table.value) == HAL_FRAME_TABLE, "not a table") ||
-        !CONTRACT(index < HAL_PT_ENTRIES, "no such entry"))
+    if (!CONTRACT(ram_contains(table.value, HAL_PAGE_SIZE) && ram_use(table.value) == HAL_FRAME_TABLE,
+                  "not a table") ||
+        !CONTRACT(index < HAL_PT_ENTRIES, "no such entry")) {
         return 0;
+    }
     return raw_load(mmu_entry(hal_frame_number(table), index));
 }
 
@@ -243,8 +273,10 @@ static void copy_upper_half(uint64_t to, uint64_t from)
 
 void hal_root_init(hal_paddr_t root)
 {
-    if (!CONTRACT(ram_contains(root.value, HAL_PAGE_SIZE) && ram_use(root.value) == HAL_FRAME_TABLE, "not a table"))
+    if (!CONTRACT(ram_contains(root.value, HAL_PAGE_SIZE) && ram_use(root.value) == HAL_FRAME_TABLE,
+                  "not a table")) {
         return;
+    }
     uint64_t frame = hal_frame_number(root);
     CONTRACT(mmu_next_filled(frame, 0) == HAL_PT_ENTRIES, "root is not zeroed");
     ram.root[frame] = 1;
@@ -269,7 +301,8 @@ void mmu_prepare(void)
     ram.root[RAM_KERNEL_ROOT >> HAL_PAGE_SHIFT] = 1;
     ram_soil(RAM_WINDOW_TABLE >> HAL_PAGE_SHIFT);
     uint64_t size = ram.frame_count << HAL_PAGE_SHIFT;
-    for (uint64_t base = 0; base < size; base += hal_pt_span(TOP_LEVEL - 1))
+    for (uint64_t base = 0; base < size; base += hal_pt_span(TOP_LEVEL - 1)) {
         put(RAM_LINEAR_TABLE, hal_pt_index(HAL_LINEAR_BASE + base, TOP_LEVEL - 1),
             hal_pte_leaf(hal_paddr(base), HAL_PROT_WRITE) | HAL_PTE_HUGE);
+    }
 }

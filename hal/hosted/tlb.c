@@ -13,8 +13,9 @@ static void grow(struct tlb *tlb)
 {
     size_t capacity = tlb->capacity ? 2 * tlb->capacity : 256;
     struct stale *stale = realloc(tlb->stale, capacity * sizeof *stale);
-    if (!stale)
+    if (!stale) {
         abort();
+    }
     tlb->stale = stale;
     tlb->capacity = capacity;
 }
@@ -22,8 +23,9 @@ static void grow(struct tlb *tlb)
 void tlb_remember(struct cpu *cpu, const struct stale *stale)
 {
     struct tlb *tlb = &cpu->tlb;
-    if (tlb->count == tlb->capacity)
+    if (tlb->count == tlb->capacity) {
         grow(tlb);
+    }
     tlb->stale[tlb->count] = *stale;
     tlb->stale[tlb->count].va &= ~(hal_pt_span(stale->level) - 1);
     tlb->count++;
@@ -36,8 +38,9 @@ void tlb_forget_range(struct cpu *cpu, uint64_t va, uint64_t size)
     for (size_t i = 0; i < tlb->count; i++) {
         const struct stale *stale = &tlb->stale[i];
         bool disjoint = stale->va + (hal_pt_span(stale->level) - 1) < va || stale->va > va + (size - 1);
-        if (disjoint)
+        if (disjoint) {
             tlb->stale[kept++] = *stale;
+        }
     }
     tlb->count = kept;
 }
@@ -52,8 +55,9 @@ const struct stale *tlb_find(const struct cpu *cpu, uint64_t va, const struct st
     const struct tlb *tlb = &cpu->tlb;
     for (size_t i = after ? (size_t)(after - tlb->stale) + 1 : 0; i < tlb->count; i++) {
         const struct stale *stale = &tlb->stale[i];
-        if (va - stale->va < hal_pt_span(stale->level))
+        if (va - stale->va < hal_pt_span(stale->level)) {
             return stale;
+        }
     }
     return NULL;
 }

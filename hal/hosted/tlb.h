@@ -2,10 +2,10 @@
  *
  * What a CPU may still have cached although the tables say otherwise.
  *
- * A CPU may cache, at any moment, every translation and every table that its loaded root leads to, and all of the
- * kernel window. As long as an entry stands, caching it is harmless; so the model remembers only what an edit took
- * away, from then until the CPU flushes it: old leaves, and old links to tables, through which the CPU may
- * still walk (Intel SDM vol. 3A, 4.10.2 and 4.10.3).
+ * A CPU may cache, at any moment, every translation and every table that its loaded root leads to, and all of
+ * the kernel window. As long as an entry stands, caching it is harmless; so the model remembers only what an
+ * edit took away, from then until the CPU flushes it: old leaves, and old links to tables, through which the
+ * CPU may still walk (Intel SDM vol. 3A, 4.10.2 and 4.10.3).
  */
 #ifndef HOSTED_TLB_H
 #define HOSTED_TLB_H
@@ -15,8 +15,8 @@
 /* An entry at `level` that translated [va, va + hal_pt_span(level)). */
 struct stale {
     uint64_t va;
-    uint64_t entry;  /* with the rights that all tables above left it */
-    unsigned level;  /* of the table it stood in; a leaf, or the link to a table of `level` - 1 */
+    uint64_t entry; /* with the rights that all tables above left it */
+    unsigned level; /* of the table it stood in; a leaf, or the link to a table of `level` - 1 */
 };
 
 struct tlb {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The Unicorn engine (2.0): one instance for each CPU, kept from run to run. README.md says what it cannot judge.
+ * The Unicorn engine (2.0): one instance for each CPU, kept from run to run. README.md says what it cannot
+ * judge.
  *
- * This version of Unicorn has no page walk: what it maps is what user code reaches. So its mappings play the TLB: none
- * at first, each filled from the modelled MMU when user code stumbles over its absence (unicorn_map.c), dropped
- * when the CPU flushes.
+ * This version of Unicorn has no page walk: what it maps is what user code reaches. So its mappings play the
+ * TLB: none at first, each filled from the modelled MMU when user code stumbles over its absence
+ * (unicorn_map.c), dropped when the CPU flushes.
  */
 #ifndef HOSTED_UNICORN_ENGINE_H
 #define HOSTED_UNICORN_ENGINE_H
@@ -35,12 +36,14 @@ struct engine {
     unsigned missing_size;
     enum hosted_access missing_access;
     struct keel_user_regs kept;
+    bool self_writing; /* the next instruction writes to the frame that it stands in */
+    uint64_t self_frame;
     unsigned fill_count;
     struct fill fills[FILL_MAX];
 };
 
-/* Where Unicorn enters ring 3 from: a page that holds an IRETQ, its frame and a GDT, at an address that user code
- * cannot have mapped, since it is not canonical. */
+/* Where Unicorn enters ring 3 from: a page that holds an IRETQ, its frame and a GDT, at an address that user
+ * code cannot have mapped, since it is not canonical. */
 #define ENTRY_BASE  UINT64_C(0x0000b5a73d19e000)
 #define ENTRY_GDT   0x000u
 #define ENTRY_FRAME 0x100u
@@ -59,7 +62,9 @@ struct engine *unicorn_engine(unsigned cpu);
 struct engine *unicorn_engine_if_any(unsigned cpu);
 
 /* unicorn_map.c: fills in what is missing; false: the access faults, and the event is there. */
-bool unicorn_fill_missing(struct engine *engine);
+bool unicorn_fill_missing(struct engine *engine, uint64_t rip);
+/* The instruction that wrote to its own frame is done. */
+void unicorn_end_self_writing(struct engine *engine);
 /* The hook for accesses that Unicorn has no mapping for. */
 bool unicorn_on_access(uc_engine *uc, uc_mem_type type, uint64_t va, int size, int64_t value, void *engine);
 

@@ -24,17 +24,20 @@ enum {
 #define REGISTER_COUNT 20
 
 static int register_ids[REGISTER_COUNT] = {
-    UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX, UC_X86_REG_RDX, UC_X86_REG_RSI,     UC_X86_REG_RDI,     UC_X86_REG_RBP,
-    UC_X86_REG_RSP, UC_X86_REG_R8,  UC_X86_REG_R9,  UC_X86_REG_R10, UC_X86_REG_R11,     UC_X86_REG_R12,     UC_X86_REG_R13,
-    UC_X86_REG_R14, UC_X86_REG_R15, UC_X86_REG_RIP, UC_X86_REG_RFLAGS, UC_X86_REG_FS_BASE, UC_X86_REG_GS_BASE,
+    UC_X86_REG_RAX, UC_X86_REG_RBX, UC_X86_REG_RCX,    UC_X86_REG_RDX,     UC_X86_REG_RSI,
+    UC_X86_REG_RDI, UC_X86_REG_RBP, UC_X86_REG_RSP,    UC_X86_REG_R8,      UC_X86_REG_R9,
+    UC_X86_REG_R10, UC_X86_REG_R11, UC_X86_REG_R12,    UC_X86_REG_R13,     UC_X86_REG_R14,
+    UC_X86_REG_R15, UC_X86_REG_RIP, UC_X86_REG_RFLAGS, UC_X86_REG_FS_BASE, UC_X86_REG_GS_BASE,
 };
-_Static_assert(sizeof(struct keel_user_regs) == REGISTER_COUNT * sizeof(uint64_t), "one id for each register");
+_Static_assert(sizeof(struct keel_user_regs) == REGISTER_COUNT * sizeof(uint64_t),
+               "one id for each register");
 
 /* In the order of struct keel_user_regs. */
 static void list_registers(struct keel_user_regs *regs, void *values[REGISTER_COUNT])
 {
-    for (unsigned i = 0; i < REGISTER_COUNT; i++)
+    for (unsigned i = 0; i < REGISTER_COUNT; i++) {
         values[i] = (uint64_t *)(void *)regs + i;
+    }
 }
 
 static void read_registers(struct engine *engine, struct keel_user_regs *regs)
@@ -60,8 +63,9 @@ static uint64_t instruction_pointer(uc_engine *uc)
 /* Reads bytes of code that has just been executed, hence is mapped; zeroes if not. */
 static void read_code(uc_engine *uc, uint64_t at, uint8_t *bytes, size_t size)
 {
-    if (uc_mem_read(uc, at, bytes, size) != UC_ERR_OK)
+    if (uc_mem_read(uc, at, bytes, size) != UC_ERR_OK) {
         memset(bytes, 0, size);
+    }
 }
 
 static void keep_registers(struct engine *engine, uint64_t rip)
@@ -81,7 +85,8 @@ void unicorn_on_interrupt(uc_engine *uc, uint32_t number, void *data)
     if (number == VECTOR_BREAKPOINT || number == VECTOR_OVERFLOW) {
         stop(engine, number, 0);
     } else if (before[0] == 0xcd && before[1] == number) {
-        /* INT n through a gate that is not a user's (Intel SDM vol. 3A, 6.12.1.1): the error code names the gate. */
+        /* INT n through a gate that is not a user's (Intel SDM vol. 3A, 6.12.1.1): the error code names the
+         * gate. */
         keep_registers(engine, rip - 2);
         stop(engine, VECTOR_GENERAL_PROTECTION, (uint64_t)number << 3 | 2);
     } else if (number == VECTOR_GENERAL_PROTECTION && at[0] == 0x0f && at[1] == 0x31) {
@@ -131,8 +136,8 @@ void unicorn_on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void
     unicorn_on_in(uc, port, size, data);
 }
 
-/* x87 and SSE registers between Unicorn and an FXSAVE image (Intel SDM vol. 1, table 10-2). Numbers of registers of one
- * kind are consecutive. */
+/* x87 and SSE registers between Unicorn and an FXSAVE image (Intel SDM vol. 1, table 10-2). Numbers of
+ * registers of one kind are consecutive. */
 static void load_vector(uc_engine *uc, const uint8_t *image)
 {
     uint16_t control, status, tags = 0;
@@ -140,16 +145,19 @@ static void load_vector(uc_engine *uc, const uint8_t *image)
     memcpy(&control, image, sizeof control);
     memcpy(&status, image + 2, sizeof status);
     memcpy(&mxcsr, image + 24, sizeof mxcsr);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         tags |= (uint16_t)((image[4] >> i & 1 ? 0 : 3) << (2 * i)); /* abridged: 1 is "not empty" */
+    }
     uc_reg_write(uc, UC_X86_REG_FPCW, &control);
     uc_reg_write(uc, UC_X86_REG_FPSW, &status);
     uc_reg_write(uc, UC_X86_REG_FPTAG, &tags);
     uc_reg_write(uc, UC_X86_REG_MXCSR, &mxcsr);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         uc_reg_write(uc, UC_X86_REG_ST0 + i, image + 32 + 16 * i);
-    for (int i = 0; i < 16; i++)
+    }
+    for (int i = 0; i < 16; i++) {
         uc_reg_write(uc, UC_X86_REG_XMM0 + i, image + 160 + 16 * i);
+    }
 }
 
 static void save_vector(uc_engine *uc, uint8_t *image)
@@ -165,12 +173,15 @@ static void save_vector(uc_engine *uc, uint8_t *image)
     memcpy(image + 2, &status, sizeof status);
     memcpy(image + 24, &mxcsr, sizeof mxcsr);
     image[4] = 0;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         image[4] |= (uint8_t)(((tags >> (2 * i) & 3) != 3) << i);
-    for (int i = 0; i < 8; i++)
+    }
+    for (int i = 0; i < 8; i++) {
         uc_reg_read(uc, UC_X86_REG_ST0 + i, image + 32 + 16 * i);
-    for (int i = 0; i < 16; i++)
+    }
+    for (int i = 0; i < 16; i++) {
         uc_reg_read(uc, UC_X86_REG_XMM0 + i, image + 160 + 16 * i);
+    }
 }
 
 /* Ring 0, about to execute the IRETQ that enters user code. */
@@ -191,10 +202,11 @@ static void load_registers(struct engine *engine, const struct keel_user_regs *r
 
 static void store_registers(struct engine *engine, struct keel_user_regs *regs)
 {
-    if (engine->registers_kept)
+    if (engine->registers_kept) {
         *regs = engine->kept;
-    else
+    } else {
         read_registers(engine, regs);
+    }
     save_vector(engine->uc, engine->cpu->vector);
 }
 
@@ -220,12 +232,15 @@ static void run_slice(void *data)
     do {
         engine->missing = false;
         load_registers(engine, slice->regs);
-        /* The end address is one that is never executed. The IRETQ counts as an instruction. An error is an access
-         * that the hook refused. */
+        /* The end address is one that is never executed. The IRETQ counts as an instruction. An error is an
+         * access that the hook refused. */
         uc_emu_start(engine->uc, ENTRY_BASE + ENTRY_CODE, ENTRY_BASE + ENTRY_GDT, 0,
-                     (size_t)slice->instructions + 1);
+                     engine->self_writing ? 2 : (size_t)slice->instructions + 1);
         store_registers(engine, slice->regs);
-    } while (engine->missing && unicorn_fill_missing(engine));
+    } while (engine->missing && unicorn_fill_missing(engine, slice->regs->rip));
+    if (engine->self_writing) {
+        unicorn_end_self_writing(engine);
+    }
 
     struct keel_user_event *event = &engine->event;
     if (event->reason == KEEL_USER_SYSCALL) {
@@ -237,7 +252,8 @@ static void run_slice(void *data)
     }
 }
 
-uint64_t unicorn_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_user_event *event, uint64_t slice)
+uint64_t unicorn_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_user_event *event,
+                     uint64_t slice)
 {
     struct engine *engine = unicorn_engine(cpu->id);
     engine->cpu = cpu;
@@ -246,7 +262,8 @@ uint64_t unicorn_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_u
     engine->timestamp = false;
     big_stack_call(run_slice, &(struct slice){engine, regs, slice});
     *event = engine->event;
-    if (engine->timestamp)
+    if (engine->timestamp) {
         execute_timestamp(regs);
+    }
     return event->reason || engine->timestamp ? EVENT_TIME : slice;
 }

@@ -25,14 +25,16 @@ static const uint8_t iretq[] = {0x48, 0xcf};
 #define EFER_NXE UINT64_C(0x800)
 #define CR0_MP   UINT64_C(0x002) /* x87 exceptions reach user code as #MF, as on any system since */
 #define CR0_NE   UINT64_C(0x020)
-#define CR4_TSD  UINT64_C(0x004) /* RDTSC in ring 3 is a #GP: the host's clock must not leak in (unicorn_run.c) */
+#define CR4_TSD                                                                                              \
+    UINT64_C(0x004) /* RDTSC in ring 3 is a #GP: the host's clock must not leak in (unicorn_run.c) */
 
 static struct engine *engines[HOSTED_CPU_MAX];
 
 static void require(uc_err error, const char *what)
 {
-    if (error == UC_ERR_OK)
+    if (error == UC_ERR_OK) {
         return;
+    }
     fprintf(stderr, "keel: hosted machine: Unicorn cannot %s: %s\n", what, uc_strerror(error));
     abort();
 }
@@ -81,10 +83,13 @@ static void add_hooks(struct engine *engine)
     require(uc_hook_add(uc, &hook, UC_HOOK_INTR, CALLBACK(unicorn_on_interrupt), engine, 1, 0), "hook");
     require(uc_hook_add(uc, &hook, UC_HOOK_INSN_INVALID, CALLBACK(unicorn_on_invalid), engine, 1, 0), "hook");
     require(uc_hook_add(uc, &hook, UC_HOOK_MEM_INVALID, CALLBACK(unicorn_on_access), engine, 1, 0), "hook");
-    require(uc_hook_add(uc, &hook, UC_HOOK_INSN, CALLBACK(unicorn_on_syscall), engine, 1, 0, UC_X86_INS_SYSCALL),
+    require(
+        uc_hook_add(uc, &hook, UC_HOOK_INSN, CALLBACK(unicorn_on_syscall), engine, 1, 0, UC_X86_INS_SYSCALL),
+        "hook");
+    require(uc_hook_add(uc, &hook, UC_HOOK_INSN, CALLBACK(unicorn_on_in), engine, 1, 0, UC_X86_INS_IN),
             "hook");
-    require(uc_hook_add(uc, &hook, UC_HOOK_INSN, CALLBACK(unicorn_on_in), engine, 1, 0, UC_X86_INS_IN), "hook");
-    require(uc_hook_add(uc, &hook, UC_HOOK_INSN, CALLBACK(unicorn_on_out), engine, 1, 0, UC_X86_INS_OUT), "hook");
+    require(uc_hook_add(uc, &hook, UC_HOOK_INSN, CALLBACK(unicorn_on_out), engine, 1, 0, UC_X86_INS_OUT),
+            "hook");
 }
 
 struct engine *unicorn_engine_if_any(unsigned cpu)
@@ -94,11 +99,13 @@ struct engine *unicorn_engine_if_any(unsigned cpu)
 
 struct engine *unicorn_engine(unsigned cpu)
 {
-    if (engines[cpu])
+    if (engines[cpu]) {
         return engines[cpu];
+    }
     struct engine *engine = calloc(1, sizeof *engine);
-    if (!engine)
+    if (!engine) {
         abort();
+    }
     require(uc_open(UC_ARCH_X86, UC_MODE_64, &engine->uc), "start");
     make_entry_page(engine);
     add_hooks(engine);

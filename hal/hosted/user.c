@@ -28,8 +28,9 @@
 void user_prepare(void)
 {
     big_stack_prepare();
-    for (unsigned i = 0; i < HOSTED_CPU_MAX; i++)
+    for (unsigned i = 0; i < HOSTED_CPU_MAX; i++) {
         unicorn_flush_range(i, 0, ALL_OF_USER);
+    }
 }
 
 void user_flush_range(struct cpu *cpu, uint64_t va, uint64_t size)
@@ -59,7 +60,8 @@ unsigned user_need(enum hosted_access access)
     }
 }
 
-struct keel_user_event user_page_fault(uint64_t va, enum hosted_access access, const struct translation *found)
+struct keel_user_event user_page_fault(uint64_t va, enum hosted_access access,
+                                       const struct translation *found)
 {
     uint64_t error = FAULT_USER;
     error |= found->present ? FAULT_PRESENT : 0;
@@ -75,9 +77,10 @@ static void check_entry(const struct keel_user_regs *regs)
     struct keel_user_event event;
     CONTRACT(!cpu_current()->irq_on, "interrupts are on");
     CONTRACT(cpu_current()->root.value != RAM_KERNEL_ROOT, "no user root is loaded");
-    if (!hal_user_sanitise(&clean, &event) || memcmp(&clean, regs, sizeof clean) != 0)
+    if (!hal_user_sanitise(&clean, &event) || memcmp(&clean, regs, sizeof clean) != 0) {
         machine_check("U1", "user registers were not sanitised: rip %#llx rflags %#llx",
                       (unsigned long long)regs->rip, (unsigned long long)regs->rflags);
+    }
 }
 
 void hal_user_run(struct keel_user_regs *regs, struct keel_user_event *event)
@@ -93,11 +96,11 @@ void hal_user_run(struct keel_user_regs *regs, struct keel_user_event *event)
         }
         bool scripted = machine.config.user_engine == HOSTED_USER_SCRIPT;
         uint64_t slice = schedule_user_slice();
-        uint64_t time =
-            scripted ? script_run(cpu, regs, event, slice) : unicorn_run(cpu, regs, event, slice);
+        uint64_t time = scripted ? script_run(cpu, regs, event, slice) : unicorn_run(cpu, regs, event, slice);
         schedule_user_time(time);
-        if (event->reason)
+        if (event->reason) {
             return;
+        }
     }
 }
 
@@ -123,8 +126,9 @@ void hal_vector_load(const void *image)
     uint8_t clean[X86_FXSAVE_SIZE];
     memcpy(clean, image, sizeof clean);
     hal_vector_sanitise(clean);
-    if (memcmp(clean, image, sizeof clean) != 0)
+    if (memcmp(clean, image, sizeof clean) != 0) {
         machine_check("U1", "a vector image was not sanitised");
+    }
     memcpy(cpu_current()->vector, clean, sizeof clean);
 }
 

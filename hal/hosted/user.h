@@ -20,7 +20,8 @@ bool user_engine_maps(unsigned cpu, uint64_t frame);
 
 /* The page fault that a CPU raises when a user access at `va` finds `found` (Intel SDM vol. 3A, 4.7). */
 struct translation;
-struct keel_user_event user_page_fault(uint64_t va, enum hosted_access access, const struct translation *found);
+struct keel_user_event user_page_fault(uint64_t va, enum hosted_access access,
+                                       const struct translation *found);
 
 /* The rights that an access needs. */
 unsigned user_need(enum hosted_access access);
@@ -32,10 +33,12 @@ static inline bool user_canonical(uint64_t va)
     return top == 0 || top == UINT64_C(0x1ffff);
 }
 
-/* Both engines: execute user code of `regs` on `cpu` for about `slice` ns; answer the time that passed. An event with
- * a reason: the program stopped there. */
-uint64_t script_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_user_event *event, uint64_t slice);
-uint64_t unicorn_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_user_event *event, uint64_t slice);
+/* Both engines: execute user code of `regs` on `cpu` for about `slice` ns; answer the time that passed. An
+ * event with a reason: the program stopped there. */
+uint64_t script_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_user_event *event,
+                    uint64_t slice);
+uint64_t unicorn_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_user_event *event,
+                     uint64_t slice);
 
 void unicorn_flush_range(unsigned cpu, uint64_t va, uint64_t size);
 bool unicorn_maps(unsigned cpu, uint64_t frame);

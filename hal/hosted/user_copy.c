@@ -19,8 +19,9 @@ void hal_root_load(hal_paddr_t root)
     CONTRACT(!cpu->irq_on, "interrupts are on");
     if (!CONTRACT(root.value % HAL_PAGE_SIZE == 0 && ram_contains(root.value, HAL_PAGE_SIZE) &&
                       ram_use(root.value) == HAL_FRAME_TABLE && mmu_is_root(hal_frame_number(root)),
-                  "not a root"))
+                  "not a root")) {
         return;
+    }
     cpu->root = root;
     tlb_forget_user(cpu);
     user_flush_all(cpu);
@@ -35,14 +36,18 @@ void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count)
     if (page_count == 0 ||
         !CONTRACT(window || (va < KEEL_USER_END && page_count <= (KEEL_USER_END - va) >> HAL_PAGE_SHIFT),
                   "range is outside user space and the kernel window") ||
-        !CONTRACT(window == (root.value == RAM_KERNEL_ROOT), "kernel addresses go with the kernel root only"))
+        !CONTRACT(window == (root.value == RAM_KERNEL_ROOT),
+                  "kernel addresses go with the kernel root only")) {
         return;
-    if (!window && cpu->root.value != root.value)
+    }
+    if (!window && cpu->root.value != root.value) {
         return;
+    }
     va &= ~(HAL_PAGE_SIZE - 1);
     tlb_forget_range(cpu, va, page_count << HAL_PAGE_SHIFT);
-    if (!window)
+    if (!window) {
         user_flush_range(cpu, va, page_count << HAL_PAGE_SHIFT);
+    }
 }
 
 void hal_tlb_flush_all(void)
@@ -54,23 +59,26 @@ void hal_tlb_flush_all(void)
     user_flush_all(cpu);
 }
 
-/* The bytes of user space at `va`, on to the end of their page; NULL when they can't be reached that way. A copy is a
- * stretch for each page, and between two of them everything may change. */
+/* The bytes of user space at `va`, on to the end of their page; NULL when they can't be reached that way. A
+ * copy is a stretch for each page, and between two of them everything may change. */
 static char *reach(uint64_t va, enum hosted_access access, size_t size, size_t *now)
 {
     hosted_point(HAL_POINT_HAL);
     struct cpu *cpu = cpu_current();
     if (!CONTRACT(va >= KEEL_USER_START && va < KEEL_USER_END && size <= KEEL_USER_END - va,
                   "range is outside user space") ||
-        !CONTRACT(cpu->root.value != RAM_KERNEL_ROOT, "no user root is loaded"))
+        !CONTRACT(cpu->root.value != RAM_KERNEL_ROOT, "no user root is loaded")) {
         return NULL;
+    }
     uint64_t in_page = HAL_PAGE_SIZE - va % HAL_PAGE_SIZE;
     *now = size < in_page ? size : (size_t)in_page;
     struct translation found = mmu_translate(cpu, va, user_need(access));
-    if (!mmu_grants(&found, user_need(access)))
+    if (!mmu_grants(&found, user_need(access))) {
         return NULL;
-    if (access == HOSTED_WRITE)
+    }
+    if (access == HOSTED_WRITE) {
         unicorn_memory_written(found.address >> HAL_PAGE_SHIFT);
+    }
     return ram_pointer(found.address);
 }
 
@@ -81,8 +89,9 @@ bool hal_user_copy_in(void *to, uint64_t va, size_t size)
     while (size > 0) {
         size_t now = 0;
         char *memory = reach(va, HOSTED_READ, size, &now);
-        if (!memory)
+        if (!memory) {
             return false;
+        }
         raw_copy(at, memory, now);
         at += now;
         va += now;
@@ -98,8 +107,9 @@ bool hal_user_copy_out(uint64_t va, const void *from, size_t size)
     while (size > 0) {
         size_t now = 0;
         char *memory = reach(va, HOSTED_WRITE, size, &now);
-        if (!memory)
+        if (!memory) {
             return false;
+        }
         raw_copy(memory, at, now);
         at += now;
         va += now;

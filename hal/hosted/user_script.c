@@ -15,7 +15,8 @@
 /* Of the program that plays. */
 static const struct keel_user_regs *registers;
 
-uint64_t script_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_user_event *event, uint64_t slice)
+uint64_t script_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_user_event *event,
+                    uint64_t slice)
 {
     (void)cpu;
     registers = regs;
@@ -31,7 +32,8 @@ bool hosted_user_access(uint64_t va, void *bytes, size_t size, enum hosted_acces
         uint64_t in_page = HAL_PAGE_SIZE - va % HAL_PAGE_SIZE;
         size_t now = size < in_page ? size : (size_t)in_page;
         if (!user_canonical(va)) {
-            *event = (struct keel_user_event){.reason = KEEL_USER_EXCEPTION, .vector = VECTOR_GENERAL_PROTECTION,
+            *event = (struct keel_user_event){.reason = KEEL_USER_EXCEPTION,
+                                              .vector = VECTOR_GENERAL_PROTECTION,
                                               .address = registers->rip};
             return false;
         }
@@ -41,10 +43,11 @@ bool hosted_user_access(uint64_t va, void *bytes, size_t size, enum hosted_acces
             return false;
         }
         char *memory = ram_pointer(found.address);
-        if (access == HOSTED_WRITE)
+        if (access == HOSTED_WRITE) {
             raw_copy(memory, at, now);
-        else
+        } else {
             raw_copy(at, memory, now);
+        }
         at += now;
         va += now;
         size -= now;

@@ -17,8 +17,9 @@
 
 #define WINDOW_PAGES (WINDOW_SIZE >> HAL_PAGE_SHIFT)
 
-/* What stands at a page of host addresses: the frame's number + 1 (0: nothing), and whether core has it mapped. A
- * mapping that core withdrew may stay behind, poisoned (config.lazy_window): to map it again costs nothing. */
+/* What stands at a page of host addresses: the frame's number + 1 (0: nothing), and whether core has it
+ * mapped. A mapping that core withdrew may stay behind, poisoned (config.lazy_window): to map it again costs
+ * nothing. */
 struct page {
     uint32_t host;
     bool live;
@@ -35,8 +36,9 @@ static char *host_address(uint64_t page)
 
 static void reserve(void)
 {
-    if (window)
+    if (window) {
         return;
+    }
     window = mmap(NULL, WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (window == MAP_FAILED) {
         perror("keel: hosted machine: kernel window");
@@ -46,8 +48,8 @@ static void reserve(void)
 
 static void host_map(uint64_t page, uint64_t count, uint64_t frame)
 {
-    void *at = mmap(host_address(page), count << HAL_PAGE_SHIFT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram.file,
-                    (off_t)(frame << HAL_PAGE_SHIFT));
+    void *at = mmap(host_address(page), count << HAL_PAGE_SHIFT, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_FIXED, ram.file, (off_t)(frame << HAL_PAGE_SHIFT));
     if (at == MAP_FAILED) {
         perror("keel: hosted machine: mapping a window page");
         abort();
@@ -71,10 +73,12 @@ static bool keep_host_mappings(void)
 
 void window_release(void)
 {
-    if (window && pages_high)
+    if (window && pages_high) {
         host_unmap(0, pages_high);
-    for (uint64_t page = 0; page < pages_high; page++)
+    }
+    for (uint64_t page = 0; page < pages_high; page++) {
         pages[page] = (struct page){0};
+    }
     pages_high = 0;
 }
 
@@ -83,16 +87,19 @@ static void withdraw(uint64_t page, uint64_t count)
 {
     bool keep = keep_host_mappings();
     for (uint64_t i = page; i < page + count; i++) {
-        if (pages[i].live)
+        if (pages[i].live) {
             ram.window[pages[i].host - 1]--;
+        }
         pages[i].live = false;
-        if (!keep)
+        if (!keep) {
             pages[i].host = 0;
+        }
     }
-    if (keep)
+    if (keep) {
         sanitizer_poison(host_address(page), count << HAL_PAGE_SHIFT);
-    else
+    } else {
         host_unmap(page, count);
+    }
 }
 
 void window_prepare(void)
@@ -100,8 +107,9 @@ void window_prepare(void)
     reserve();
     bool keep = keep_host_mappings();
     for (uint64_t page = 0; page < pages_high; page++) {
-        if (pages[page].live || (pages[page].host && !keep))
+        if (pages[page].live || (pages[page].host && !keep)) {
             withdraw(page, 1);
+        }
     }
 }
 
@@ -110,8 +118,9 @@ static uint32_t wanted(uint64_t page)
 {
     uint64_t va = HAL_WINDOW_BASE + (page << HAL_PAGE_SHIFT);
     uint64_t table;
-    if (!mmu_find_table(RAM_KERNEL_ROOT >> HAL_PAGE_SHIFT, va, 0, &table))
+    if (!mmu_find_table(RAM_KERNEL_ROOT >> HAL_PAGE_SHIFT, va, 0, &table)) {
         return 0;
+    }
     uint64_t entry = raw_load(mmu_entry(table, hal_pt_index(va, 0)));
     return hal_pte_present(entry) ? (uint32_t)hal_frame_number(hal_pte_target(entry)) + 1 : 0;
 }
@@ -120,19 +129,23 @@ static uint32_t wanted(uint64_t page)
 static void establish(uint64_t page, uint64_t count, uint32_t frame)
 {
     bool stands = true;
-    for (uint64_t i = 0; i < count; i++)
-        stands = stands && pages[page + i].host == frame + i + 1;
-    if (!stands)
-        host_map(page, count, frame);
     for (uint64_t i = 0; i < count; i++) {
-        if (pages[page + i].live)
+        stands = stands && pages[page + i].host == frame + i + 1;
+    }
+    if (!stands) {
+        host_map(page, count, frame);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        if (pages[page + i].live) {
             ram.window[pages[page + i].host - 1]--;
+        }
         pages[page + i] = (struct page){.host = (uint32_t)(frame + i + 1), .live = true};
         ram.window[frame + i]++;
     }
     sanitizer_unpoison(host_address(page), count << HAL_PAGE_SHIFT);
-    if (pages_high < page + count)
+    if (pages_high < page + count) {
         pages_high = page + count;
+    }
 }
 
 static bool up_to_date(uint64_t page, uint32_t frame_plus_one)
@@ -145,8 +158,9 @@ void hal_window_sync(uint64_t va, uint64_t page_count)
     uint64_t first = (va - HAL_WINDOW_BASE) >> HAL_PAGE_SHIFT;
     if (!CONTRACT(va % HAL_PAGE_SIZE == 0, "address is not a page's") ||
         !CONTRACT(va >= HAL_WINDOW_BASE && first <= WINDOW_PAGES && page_count <= WINDOW_PAGES - first,
-                  "range is outside the window, or past its first GiB, which is all that this machine has"))
+                  "range is outside the window, or past its first GiB, which is all that this machine has")) {
         return;
+    }
 
     uint64_t end = first + page_count;
     for (uint64_t page = first; page < end;) {
@@ -154,12 +168,14 @@ void hal_window_sync(uint64_t va, uint64_t page_count)
         uint64_t count = 1;
         if (!up_to_date(page, frame)) {
             while (page + count < end && wanted(page + count) == (frame ? frame + count : 0) &&
-                   !up_to_date(page + count, wanted(page + count)))
+                   !up_to_date(page + count, wanted(page + count))) {
                 count++;
-            if (frame)
+            }
+            if (frame) {
                 establish(page, count, frame - 1);
-            else
+            } else {
                 withdraw(page, count);
+            }
         }
         page += count;
     }
@@ -168,8 +184,9 @@ void hal_window_sync(uint64_t va, uint64_t page_count)
 bool window_page_mapped(uint64_t va, uint64_t *frame)
 {
     uint64_t page = (va - HAL_WINDOW_BASE) >> HAL_PAGE_SHIFT;
-    if (va < HAL_WINDOW_BASE || page >= WINDOW_PAGES || !pages[page].live)
+    if (va < HAL_WINDOW_BASE || page >= WINDOW_PAGES || !pages[page].live) {
         return false;
+    }
     *frame = pages[page].host - 1;
     return true;
 }
@@ -178,8 +195,9 @@ char *window_pointer(uint64_t va, uint64_t size)
 {
     uint64_t frame;
     for (uint64_t offset = 0; offset < size; offset += HAL_PAGE_SIZE) {
-        if (!window_page_mapped(va + offset, &frame))
+        if (!window_page_mapped(va + offset, &frame)) {
             return NULL;
+        }
     }
     return host_address((va - HAL_WINDOW_BASE) >> HAL_PAGE_SHIFT);
 }
@@ -187,8 +205,9 @@ char *window_pointer(uint64_t va, uint64_t size)
 bool window_address(const void *host, uint64_t *va)
 {
     uint64_t offset = (uint64_t)((uintptr_t)host - (uintptr_t)window);
-    if (!window || offset >= WINDOW_SIZE)
+    if (!window || offset >= WINDOW_SIZE) {
         return false;
+    }
     *va = HAL_WINDOW_BASE + offset;
     return true;
 }

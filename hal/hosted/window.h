@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The kernel window as host memory: its first stretch is a reservation of host address space, in which the pages that
- * core mapped are mapped, and everything else faults. Guard pages are thus real.
+ * The kernel window as host memory: its first stretch is a reservation of host address space, in which the
+ * pages that core mapped are mapped, and everything else faults. Guard pages are thus real.
  */
 #ifndef HOSTED_WINDOW_H
 #define HOSTED_WINDOW_H

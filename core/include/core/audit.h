@@ -15,9 +15,8 @@ uint32_t audit_run(void);
 void audit_report(const char *invariant, const char *what, uint64_t where);
 
 /* The parts, in the order that they run. */
-void audit_frames_begin(void); /* states legal; clears audit_holds */
-void audit_spaces(void);       /* tables, leaves, counts their holds */
-void audit_objects(void);      /* segments' holds, tasks, CPUs */
-void audit_frames_end(void);   /* counts cover the holds */
+void audit_spaces(void);  /* tables, leaves; counts their holds */
+void audit_objects(void); /* segments' holds, tasks, CPUs */
+void audit_frames(void);  /* states legal, counts cover the holds; clears audit_holds for the next time */
 
 #endif

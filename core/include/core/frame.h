@@ -32,7 +32,7 @@ struct frame {
     uint16_t entries;      /* TABLE: entries that are not zero, under the table's lock */
     uint8_t type;          /* enum frame_type */
     uint8_t reserved;      /* 0 */
-    uint32_t audit_holds;  /* scratch of the audit: references that it could account for */
+    uint32_t audit_holds;  /* scratch of the audit: references that it could account for; 0 between audits */
 };
 
 /* Makes the array from the map, stealing room for it and marking everything else. Boot CPU, once. False: no room. */

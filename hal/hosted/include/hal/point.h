@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Scheduling points of the hosted machine: here time passes, interrupts arrive, and another simulated CPU may run.
- * Included by hal/atomic.h, which defines `enum hal_point_kind` first.
+ * Scheduling points of the hosted machine: here time passes, interrupts arrive, and another simulated CPU may
+ * run. Included by hal/atomic.h, which defines `enum hal_point_kind` first.
  */
 #ifndef HAL_POINT_H
 #define HAL_POINT_H

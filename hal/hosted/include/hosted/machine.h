@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The hosted machine, as tests, fuzzers and main.c see it: configure one, run the linked kernel on it, judge how it
- * ended. One machine exists at a time; each run starts from the same state, whatever the one before did, and is a
- * function of its configuration alone.
+ * The hosted machine, as tests, fuzzers and main.c see it: configure one, run the linked kernel on it, judge
+ * how it ended. One machine exists at a time; each run starts from the same state, whatever the one before
+ * did, and is a function of its configuration alone.
  */
 #ifndef HOSTED_MACHINE_H
 #define HOSTED_MACHINE_H
@@ -15,10 +15,10 @@
 /* Who chooses which CPU runs next. */
 enum hosted_strategy {
     HOSTED_SEQUENTIAL, /* switch only where a CPU waits, relaxes or stops */
-    HOSTED_RANDOM,     /* by `seed`, about every `switch_period` points; timers also fire early in virtual time */
-    HOSTED_PCT,        /* priorities by `seed`, `change_points` demotions among the first `pct_steps` points */
-    HOSTED_BYTES,      /* by `choices` as distances between switches (schedule.c); sequential once they run out */
-    HOSTED_REPLAY,     /* by `choices`, one at each point, as hosted_explore reports them */
+    HOSTED_RANDOM, /* by `seed`, about every `switch_period` points; timers also fire early in virtual time */
+    HOSTED_PCT,    /* priorities by `seed`, `change_points` demotions among the first `pct_steps` points */
+    HOSTED_BYTES,  /* by `choices` as distances between switches (schedule.c); sequential once they run out */
+    HOSTED_REPLAY, /* by `choices`, one at each point, as hosted_explore reports them */
 };
 
 enum hosted_user_engine {
@@ -26,8 +26,8 @@ enum hosted_user_engine {
     HOSTED_USER_SCRIPT,  /* `user_script` plays them */
 };
 
-/* Plays a user program for a moment: may change registers, reach memory by hosted_user_access, and says in `event` why
- * it stops; reason 0: the moment is over and the program goes on later. */
+/* Plays a user program for a moment: may change registers, reach memory by hosted_user_access, and says in
+ * `event` why it stops; reason 0: the moment is over and the program goes on later. */
 typedef void hosted_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);
 
 /* Zero means the default wherever one is named. */
@@ -48,8 +48,8 @@ struct hosted_config {
     size_t command_line_size;
     const void *initrd;
     size_t initrd_size;
-    /* In place of "all RAM is usable". The machine adds its own regions (its tables, the initrd). What is usable must
-     * be RAM. */
+    /* In place of "all RAM is usable". The machine adds its own regions (its tables, the initrd). What is
+     * usable must be RAM. */
     const struct hal_region *regions;
     size_t region_count;
 
@@ -61,9 +61,10 @@ struct hosted_config {
     void *console_context;
 
     uint64_t step_limit;   /* scheduling points before the run counts as a livelock; default 2^40 */
-    bool count_violations; /* report machine checks in the result; otherwise the first one aborts the process */
-    /* Leave host mappings of the kernel window behind for the next use, poisoned instead of unmapped. Much faster
-     * for fuzzing; a guard page is then seen only by AddressSanitizer. */
+    bool count_violations; /* report machine checks in the result; otherwise the first one aborts the process
+                            */
+    /* Leave host mappings of the kernel window behind for the next use, poisoned instead of unmapped. Much
+     * faster for fuzzing; a guard page is then seen only by AddressSanitizer. */
     bool lazy_window;
 };
 
@@ -78,12 +79,12 @@ enum hosted_end {
 
 struct hosted_result {
     enum hosted_end end;
-    int32_t status;          /* of power off and restart; otherwise 1 */
-    unsigned violations;     /* machine checks, where count_violations */
-    uint64_t points;         /* scheduling points passed */
-    uint64_t choices;        /* choices made among more than one possibility */
-    uint64_t time;           /* virtual nanoseconds */
-    char message[160];       /* of a panic, fault, deadlock or livelock */
+    int32_t status;            /* of power off and restart; otherwise 1 */
+    unsigned violations;       /* machine checks, where count_violations */
+    uint64_t points;           /* scheduling points passed */
+    uint64_t choices;          /* choices made among more than one possibility */
+    uint64_t time;             /* virtual nanoseconds */
+    char message[160];         /* of a panic, fault, deadlock or livelock */
     char first_violation[160]; /* begins with the invariant's id */
 };
 
@@ -93,8 +94,8 @@ struct hosted_result hosted_run(const struct hosted_config *config);
 /* The end in words. */
 const char *hosted_end_text(enum hosted_end end);
 
-/* For user scripts: one access of the running program through its CPU's TLB and MMU. False: the access faults and
- * `event` is filled with the page fault that a CPU would raise. */
+/* For user scripts: one access of the running program through its CPU's TLB and MMU. False: the access faults
+ * and `event` is filled with the page fault that a CPU would raise. */
 enum hosted_access { HOSTED_READ, HOSTED_WRITE, HOSTED_FETCH };
 bool hosted_user_access(uint64_t va, void *bytes, size_t size, enum hosted_access access,
                         struct keel_user_event *event);

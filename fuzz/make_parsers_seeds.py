@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""make_parser_seeds.py FOLDER: writes the seed inputs of fuzz_parsers.
+"""make_parsers_seeds.py FOLDER: writes the seed inputs of fuzz_parsers.
 
 The first byte of an input picks the parser; see LLVMFuzzerTestOneInput in fuzz_parsers.c.
 """
@@ -125,7 +125,7 @@ def cmdline_seeds():
 
 def main(arguments):
     if len(arguments) != 1:
-        print("usage: make_parser_seeds.py FOLDER", file=sys.stderr)
+        print("usage: make_parsers_seeds.py FOLDER", file=sys.stderr)
         return 2
     os.makedirs(arguments[0], exist_ok=True)
     for seeds in (elf_seeds, cpio_seeds, acpi_seeds, memmap_seeds, cmdline_seeds):

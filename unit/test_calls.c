@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The misuse matrix, made from the table of calls: every call with every wrong handle and every NULL, and in
+ * every context. A new call is in it on the day it is born.
+ */
+#include "calls.h"
+
+#include <string.h>
+
+#include "core/cpu.h"
+#include "core/frame.h"
+#include "support.h"
+
+#define MEMORY_SIZE 1024u
+
+static _Alignas(16) unsigned char memory[CALL_ARGUMENTS_MAX][MEMORY_SIZE];
+static uint64_t valid[OBJECT_KIND_COUNT], closed[OBJECT_KIND_COUNT];
+
+static void never_run(uint64_t argument)
+{
+    (void)argument;
+    CHECK_OK(keel_task_sleep(UINT64_MAX));
+}
+
+/* One open and one closed handle of every kind. */
+static void make_handles(void)
+{
+    keel_segment_t segment = {0};
+    keel_task_t task = {0};
+    for (unsigned round = 0; round < 2; round++) {
+        memcpy(closed, valid, sizeof closed);
+        valid[OBJECT_FRAME] = unit_frame().value;
+        CHECK_OK(keel_segment_alloc(1, 1, &segment));
+        valid[OBJECT_SEGMENT] = segment.value;
+        valid[OBJECT_SPACE] = unit_space().value;
+        task = unit_spawn(never_run, 0);
+        valid[OBJECT_TASK] = task.value;
+    }
+    CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
+    CHECK_OK(keel_segment_release((keel_segment_t){closed[OBJECT_SEGMENT]}));
+    CHECK_OK(keel_space_release((keel_space_t){closed[OBJECT_SPACE]}));
+    CHECK_OK(keel_task_release((keel_task_t){closed[OBJECT_TASK]}));
+}
+
+static bool is_handle(const struct call_argument *argument)
+{
+    return argument->kind == CALL_HANDLE || argument->kind == CALL_HANDLE_OPTIONAL;
+}
+
+static bool is_pointer(const struct call_argument *argument)
+{
+    return !is_handle(argument) && argument->kind != CALL_NUMBER;
+}
+
+/* Arguments that pass the checks of the entry point; zeroes beyond, which most bodies refuse. */
+static void good_values(enum call_id id, struct call_value *values)
+{
+    memset(memory, 0, sizeof memory);
+    for (unsigned i = 0; i < call_descriptors[id].argument_count; i++) {
+        const struct call_argument *argument = &call_descriptors[id].arguments[i];
+        CHECK(argument->size <= MEMORY_SIZE);
+        values[i] = (struct call_value){.memory = memory[i], .size = 8};
+        if (is_handle(argument)) {
+            values[i].number = valid[argument->object];
+        }
+    }
+}
+
+/* The call does not come back, or not soon, when its arguments pass. */
+static bool goes_away(enum call_id id)
+{
+    return id == CALL_ID_POWER_OFF || id == CALL_ID_RESTART || id == CALL_ID_TASK_EXIT ||
+           id == CALL_ID_TASK_JOIN;
+}
+
+static void try_handle(enum call_id id, unsigned index, uint64_t handle)
+{
+    struct call_value values[CALL_ARGUMENTS_MAX];
+    good_values(id, values);
+    values[index].number = handle;
+    keel_status_t status = call_invoke(id, values);
+    unit_check_status(status, KEEL_E_BAD_HANDLE, call_descriptors[id].name, __FILE__, __LINE__);
+}
+
+static void H1_every_call_refuses_every_wrong_handle(void)
+{
+    make_handles();
+    for (unsigned id = 0; id < CALL_COUNT; id++) {
+        const struct call_descriptor *call = &call_descriptors[id];
+        for (unsigned i = 0; i < call->argument_count; i++) {
+            if (!is_handle(&call->arguments[i])) {
+                continue;
+            }
+            enum object_kind kind = call->arguments[i].object;
+            for (unsigned other = OBJECT_FRAME; other < OBJECT_KIND_COUNT; other++) {
+                if (other != kind) {
+                    try_handle(id, i, valid[other]);
+                }
+            }
+            if (call->arguments[i].kind == CALL_HANDLE) {
+                try_handle(id, i, 0);
+            }
+            try_handle(id, i, closed[kind]);
+            try_handle(id, i, closed[kind] + 1);
+            try_handle(id, i, valid[kind] + 1);
+            try_handle(id, i, valid[kind] - 1);
+            try_handle(id, i, valid[kind] | UINT64_C(0x0fffffff00000000));
+            try_handle(id, i, valid[kind] ^ UINT64_C(1) << 63);
+            try_handle(id, i, UINT64_MAX);
+        }
+    }
+    CHECK_AUDIT();
+}
+
+static void H1_every_call_refuses_every_null(void)
+{
+    make_handles();
+    uint64_t before = frame_free_count();
+    for (unsigned id = 0; id < CALL_COUNT; id++) {
+        const struct call_descriptor *call = &call_descriptors[id];
+        for (unsigned i = 0; i < call->argument_count; i++) {
+            struct call_value values[CALL_ARGUMENTS_MAX];
+            if (is_pointer(&call->arguments[i])) {
+                good_values((enum call_id)id, values);
+                values[i].memory = NULL;
+                unit_check_status(call_invoke((enum call_id)id, values), KEEL_E_INVALID, call->name, __FILE__,
+                                  __LINE__);
+            }
+        }
+    }
+    CHECK_EQUAL(frame_free_count(), before);
+    CHECK_AUDIT();
+}
+
+/* Numbers at every border, with everything else in order: an answer, whatever it is, and a clean machine. */
+static void M8_every_call_survives_every_border_number(void)
+{
+    static const uint64_t borders[] = {0,
+                                       1,
+                                       4095,
+                                       4096,
+                                       4097,
+                                       0x7fffffff,
+                                       0x80000000,
+                                       UINT32_MAX,
+                                       UINT64_C(1) << 47,
+                                       KEEL_USER_END,
+                                       UINT64_C(1) << 63,
+                                       UINT64_MAX - 1,
+                                       UINT64_MAX};
+    make_handles();
+    for (unsigned id = 0; id < CALL_COUNT; id++) {
+        const struct call_descriptor *call = &call_descriptors[id];
+        if (goes_away((enum call_id)id) || id == CALL_ID_TASK_SLEEP || id == CALL_ID_SEGMENT_RELEASE ||
+            id == CALL_ID_SPACE_RELEASE || id == CALL_ID_TASK_RELEASE || id == CALL_ID_FRAME_RELEASE) {
+            continue;
+        }
+        for (unsigned i = 0; i < call->argument_count; i++) {
+            for (size_t j = 0;
+                 call->arguments[i].kind == CALL_NUMBER && j < sizeof borders / sizeof borders[0]; j++) {
+                struct call_value values[CALL_ARGUMENTS_MAX];
+                good_values((enum call_id)id, values);
+                values[i].number = borders[j];
+                keel_status_t status = call_invoke((enum call_id)id, values);
+                CHECK(status >= KEEL_OK && status < KEEL_STATUS_COUNT);
+            }
+        }
+    }
+    CHECK_AUDIT();
+}
+
+static void invoke_everywhere(unsigned context)
+{
+    for (unsigned id = 0; id < CALL_COUNT; id++) {
+        struct call_value values[CALL_ARGUMENTS_MAX];
+        good_values((enum call_id)id, values);
+        bool allowed = (call_descriptors[id].contexts & context) != 0;
+        keel_status_t status = call_invoke((enum call_id)id, values);
+        if ((status == KEEL_E_CONTEXT) == allowed) {
+            unit_check(false, call_descriptors[id].name, __FILE__, __LINE__);
+        }
+    }
+}
+
+static void make_calls_early(void)
+{
+    invoke_everywhere(CONTEXT_EARLY);
+}
+
+static void H4_every_call_errs_before_there_are_tasks(void)
+{
+    CHECK(unit_console_contains("keel: starting"));
+}
+
+static unsigned inside;
+
+static void policy_run(void *context, uint64_t first, uint64_t count)
+{
+    (void)context;
+    (void)first;
+    (void)count;
+    inside++;
+    invoke_everywhere(CONTEXT_POLICY);
+}
+
+static uint32_t policy_alloc(void *context, uint64_t count, uint64_t alignment, uint64_t *first)
+{
+    policy_run(context, count, alignment);
+    *first = 0;
+    return 1;
+}
+
+static void P2_every_call_works_or_errs_inside_an_allocator(void)
+{
+    const struct keel_frame_allocator allocator = {NULL, policy_run, policy_alloc, policy_run};
+    make_handles();
+    inside = 0;
+    CHECK_OK(keel_frame_allocator_inject(&allocator));
+    CHECK_OK(keel_frame_release(unit_frame()));
+    CHECK(inside >= 3);
+    CHECK_AUDIT();
+}
+
+static void sched_enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
+{
+    (void)task;
+    (void)priority;
+    policy_run(context, cpu, reason);
+}
+
+static keel_task_t sched_pick(void *context, uint32_t cpu)
+{
+    policy_run(context, cpu, 0);
+    return (keel_task_t){UINT64_MAX};
+}
+
+static void sched_dequeue(void *context, keel_task_t task)
+{
+    policy_run(context, task.value, 0);
+}
+
+static uint32_t sched_tick(void *context, keel_task_t task, uint32_t cpu)
+{
+    policy_run(context, task.value, cpu);
+    return 1;
+}
+
+static void P2_every_call_works_or_errs_inside_a_scheduler(void)
+{
+    const struct keel_scheduler scheduler = {NULL, sched_enqueue, sched_pick, sched_dequeue, sched_tick};
+    make_handles();
+    inside = 0;
+    CHECK_OK(keel_scheduler_inject(&scheduler));
+    CHECK_OK(keel_task_sleep(30000000));
+    CHECK(inside >= 3);
+    CHECK_AUDIT();
+}
+
+static void P2_calls_that_do_not_come_back_are_task_calls_only(void)
+{
+    CHECK_EQUAL(call_descriptors[CALL_ID_POWER_OFF].contexts, CONTEXT_TASK);
+    CHECK_EQUAL(call_descriptors[CALL_ID_RESTART].contexts, CONTEXT_TASK);
+    CHECK_EQUAL(call_descriptors[CALL_ID_TASK_EXIT].contexts, CONTEXT_TASK);
+    struct call_value values[CALL_ARGUMENTS_MAX] = {{0}};
+    CHECK_STATUS(call_invoke(CALL_COUNT, values), KEEL_E_INVALID);
+}
+
+static void H4_calls_are_traced_where_asked(void)
+{
+    CHECK_STATUS(keel_frame_release((keel_frame_t){0x77}), KEEL_E_BAD_HANDLE);
+    CHECK(unit_console_contains("frame_release(frame=0x77) -> the handle is forged"));
+}
+
+int main(int argc, char **argv)
+{
+    static const char trace[] = "keel.trace";
+    const struct CMUnitTest tests[] = {
+        UNIT(H1_every_call_refuses_every_wrong_handle, .leaves_things = true),
+        UNIT(H1_every_call_refuses_every_null, .leaves_things = true),
+        UNIT(M8_every_call_survives_every_border_number, .leaves_things = true),
+        UNIT(H4_every_call_errs_before_there_are_tasks, .early = make_calls_early),
+        UNIT(P2_every_call_works_or_errs_inside_an_allocator, .leaves_things = true),
+        UNIT(P2_every_call_works_or_errs_inside_a_scheduler, .leaves_things = true),
+        UNIT(P2_calls_that_do_not_come_back_are_task_calls_only),
+        UNIT(H4_calls_are_traced_where_asked, .config.command_line = trace,
+             .config.command_line_size = sizeof trace - 1),
+    };
+    return unit_main(tests, argc, argv);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Races between two CPUs, every schedule within the stated number of preemptions. In each, one task waits on
+ * CPU 1 until the first task has it go; between the marks both CPUs are explored.
+ */
+#include "core/frame.h"
+#include "core/space.h"
+#include "resolve.h"
+#include "support.h"
+
+static atomic_u32_t ready, go, done;
+static uint64_t handle;
+static keel_space_t space;
+static keel_status_t theirs;
+static char byte = 'k';
+
+/* Brings `entry` to the point where it waits for `go`. */
+static keel_task_t start(void (*entry)(uint64_t))
+{
+    atomic_u32_init(&ready, 0);
+    atomic_u32_init(&go, 0);
+    atomic_u32_init(&done, 0);
+    keel_task_t other = unit_spawn(entry, 0);
+    unit_await(&ready);
+    hosted_explore_begin();
+    atomic_u32_store_release(&go, 1);
+    return other;
+}
+
+static void finish(keel_task_t other)
+{
+    unit_await(&done);
+    hosted_explore_end();
+    CHECK(unit_join(other) == 0);
+}
+
+static void wait_for_go(void)
+{
+    atomic_u32_store_release(&ready, 1);
+    unit_await(&go);
+}
+
+static void new_frame(void)
+{
+    keel_frame_t frame = unit_frame();
+    CHECK_OK(keel_frame_write(frame, 0, &byte, 1));
+    handle = frame.value;
+}
+
+/* A lookup finds the frame of the handle, untouched, for as long as it holds it; or nothing. */
+static void look_up(uint64_t argument)
+{
+    (void)argument;
+    wait_for_go();
+    for (unsigned i = 0; i < 2; i++) {
+        struct frame *frame = NULL;
+        char seen = 0;
+        theirs = resolve_frame(handle, &frame);
+        CHECK(theirs == KEEL_OK || theirs == KEEL_E_BAD_HANDLE);
+        if (theirs == KEEL_OK) {
+            hal_phys_read(&seen, frame_address(frame), 1);
+            CHECK(seen == 'k');
+            let_go_frame(frame);
+        }
+    }
+    atomic_u32_store_release(&done, 1);
+}
+
+static void M2_explore_lookup_against_release_and_reuse(void)
+{
+    new_frame();
+    struct frame *frame = NULL, *next = NULL;
+    keel_task_t other = start(look_up);
+    CHECK_OK(resolve_frame(handle, &frame));
+    CHECK_OK(ref_handle_drop(&frame->ref));
+    CHECK(!ref_put(&frame->ref));
+    let_go_frame(frame);
+    CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &next));
+    finish(other);
+    frame_put(next);
+}
+
+static void release_too(uint64_t argument)
+{
+    (void)argument;
+    wait_for_go();
+    theirs = keel_frame_release((keel_frame_t){handle});
+    atomic_u32_store_release(&done, 1);
+}
+
+static void M6_explore_two_releases_of_one_reference(void)
+{
+    new_frame();
+    keel_task_t other = start(release_too);
+    keel_status_t ours = keel_frame_release((keel_frame_t){handle});
+    finish(other);
+    CHECK((ours == KEEL_OK) != (theirs == KEEL_OK));
+    CHECK(ours == KEEL_OK || ours == KEEL_E_BAD_HANDLE);
+    CHECK(theirs == KEEL_OK || theirs == KEEL_E_BAD_HANDLE);
+}
+
+static void M2_explore_reference_against_last_release(void)
+{
+    new_frame();
+    keel_task_t other = start(release_too);
+    keel_status_t ours = keel_frame_ref((keel_frame_t){handle});
+    finish(other);
+    CHECK_OK(theirs);
+    CHECK_STATUS(keel_frame_release((keel_frame_t){handle}), ours);
+    CHECK_STATUS(keel_frame_release((keel_frame_t){handle}), KEEL_E_BAD_HANDLE);
+}
+
+static void allocate_and_free(uint64_t argument)
+{
+    (void)argument;
+    struct frame *frame = NULL;
+    wait_for_go();
+    CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &frame));
+    handle = frame_number(frame);
+    frame_put(frame);
+    atomic_u32_store_release(&done, 1);
+}
+
+static void M5_explore_two_allocations(void)
+{
+    struct frame *frame = NULL;
+    uint64_t total = frame_total();
+    keel_task_t other = start(allocate_and_free);
+    CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &frame));
+    CHECK(ref_word_state(atomic_u64_peek(&frame->ref.word)) == REF_LIVE);
+    CHECK_EQUAL(ref_word_count(atomic_u64_peek(&frame->ref.word)), 1);
+    CHECK(frame_free_count() <= total);
+    finish(other);
+    frame_put(frame);
+}
+
+static void M1_explore_last_release_against_map(void)
+{
+    uint64_t unmapped = 0;
+    struct frame *frame;
+    new_frame();
+    space = unit_space();
+    keel_task_t other = start(release_too);
+    keel_status_t ours = keel_space_map(space, 0x1000, (keel_frame_t){handle}, KEEL_READ);
+    finish(other);
+    CHECK(ours == KEEL_OK || ours == KEEL_E_BAD_HANDLE);
+    CHECK_STATUS(resolve_frame(handle, &frame), KEEL_E_BAD_HANDLE);
+    CHECK_AUDIT();
+    CHECK_OK(keel_space_unmap(space, 0x1000, 1, &unmapped));
+    CHECK_EQUAL(unmapped, ours == KEEL_OK);
+    CHECK_OK(keel_space_release(space));
+}
+
+static void exit_now(uint64_t argument)
+{
+    (void)argument;
+    wait_for_go();
+    CHECK_OK(keel_task_exit(9));
+}
+
+static void T9_explore_join_against_exit(void)
+{
+    int32_t status = 0;
+    keel_task_t other = start(exit_now);
+    CHECK_OK(keel_task_join(other, &status));
+    CHECK_OK(keel_task_release(other));
+    hosted_explore_end();
+    CHECK(status == 9);
+}
+
+static void map_new(uint64_t va)
+{
+    keel_frame_t frame = unit_frame();
+    CHECK_OK(keel_space_map(space, va, frame, KEEL_READ | KEEL_WRITE));
+    CHECK_OK(keel_frame_release(frame));
+}
+
+static void unmap_theirs(uint64_t argument)
+{
+    uint64_t unmapped = argument;
+    struct space *object = NULL;
+    CHECK_OK(keel_space_activate(space));
+    CHECK_OK(resolve_space(space.value, &object));
+    wait_for_go();
+    unmapped = space_unmap(object, 0x200000, 1);
+    atomic_u32_store_release(&done, 1);
+    CHECK_EQUAL(unmapped, 1);
+    let_go_space(object);
+}
+
+static void A2_explore_two_cpus_shooting_at_each_other(void)
+{
+    struct space *object = NULL;
+    space = unit_space();
+    map_new(0x1000);
+    map_new(0x200000);
+    CHECK_OK(keel_space_activate(space));
+    CHECK_OK(resolve_space(space.value, &object));
+    keel_task_t other = start(unmap_theirs);
+    CHECK_EQUAL(space_unmap(object, 0x1000, 1), 1); /* frees the frame: the machine checks both CPUs */
+    finish(other);
+    let_go_space(object);
+    CHECK_OK(keel_space_release(space));
+}
+
+static void activate_and_touch(uint64_t argument)
+{
+    char seen = 0;
+    (void)argument;
+    wait_for_go();
+    CHECK_OK(keel_space_activate(space));
+    theirs = keel_user_read(0x1000, &seen, 1);
+    CHECK(theirs == KEEL_OK || theirs == KEEL_E_FAULT);
+    atomic_u32_store_release(&done, 1);
+}
+
+static void A2_explore_activation_against_unmap(void)
+{
+    struct space *object = NULL;
+    space = unit_space();
+    map_new(0x1000);
+    CHECK_OK(resolve_space(space.value, &object));
+    keel_task_t other = start(activate_and_touch);
+    CHECK_EQUAL(space_unmap(object, 0x1000, 1), 1);
+    finish(other);
+    let_go_space(object);
+    CHECK_OK(keel_space_release(space));
+}
+
+#define EXPLORE(function, bound)                                                                             \
+    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = 1 << 20)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        EXPLORE(M2_explore_lookup_against_release_and_reuse, 2),
+        EXPLORE(M6_explore_two_releases_of_one_reference, 2),
+        EXPLORE(M2_explore_reference_against_last_release, 2),
+        EXPLORE(M5_explore_two_allocations, 2),
+        EXPLORE(M1_explore_last_release_against_map, 1),
+        EXPLORE(T9_explore_join_against_exit, 1),
+        EXPLORE(A2_explore_two_cpus_shooting_at_each_other, 1),
+        EXPLORE(A2_explore_activation_against_unmap, 1),
+    };
+    return unit_main(tests, argc, argv);
+}
