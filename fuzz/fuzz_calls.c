@@ -13,7 +13,8 @@
 #include "calls_world.h"
 #include "core/audit.h"
 #include "core/frame.h"
-#include "core/object.h"
+#include "core/task.h"
+#include "hal/machine.h"
 #include "hosted/machine.h"
 
 #define RAM_SIZE        (UINT64_C(1) << 20)
@@ -26,16 +27,10 @@ struct calls_world calls_world;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void die(const char *why)
-{
-    fprintf(stderr, "fuzz_calls: %s\n", why);
-    abort();
-}
-
 static void audit(void)
 {
     if (audit_run() != 0) {
-        die("the audit found violations; run with KEEL_PRINT=1 to see them");
+        hal_panic("the audit found violations; run with KEEL_PRINT=1 to see them");
     }
 }
 
@@ -75,12 +70,14 @@ static void start_workers(void)
     }
 }
 
-/* Tasks besides the calling one whose slot is in use. */
-static unsigned other_tasks(void)
+/* Tasks besides the calling one whose slot is in use; with `running_only` those that may still do something. */
+static unsigned other_tasks(bool running_only)
 {
     unsigned count = 0;
     for (uint32_t i = 0; i < object_slots(OBJECT_TASK); i++) {
-        count += ref_word_state(atomic_u64_peek(&object_at(OBJECT_TASK, i)->ref.word)) != REF_FREE;
+        const struct task *task = (const struct task *)object_at(OBJECT_TASK, i);
+        bool in_use = ref_word_state(atomic_u64_peek(&task->object.ref.word)) != REF_FREE;
+        count += in_use && !(running_only && atomic_u32_peek(&task->state) == TASK_DEAD);
     }
     return count - 1;
 }
@@ -118,15 +115,16 @@ int32_t keel_main(void)
     bool done = false;
     for (unsigned turn = 0; turn < WAIT_TURNS && !done; turn++) {
         keel_task_sleep(WAIT_TURN_NS);
-        done = calls_world.next_op >= calls_world.input.op_count;
-        if (done) {
-            release_all();
-            done = other_tasks() == 0;
-        }
+        done = calls_world.next_op >= calls_world.input.op_count && other_tasks(true) == 0;
+    }
+    release_all();
+    /* The last task may still be on its way off its CPU. */
+    for (unsigned turn = 0; turn < WAIT_TURNS && done && other_tasks(false) != 0; turn++) {
+        keel_task_sleep(WAIT_TURN_NS);
     }
     audit();
-    if (done && frame_free_count() != free_before) {
-        die("frames are missing although everything was released (M8)");
+    if (done && (other_tasks(false) != 0 || frame_free_count() != free_before)) {
+        hal_panic("tasks or frames are left although everything was released (M8)");
     }
     return 0;
 }

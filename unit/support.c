@@ -65,7 +65,9 @@ static void capture_console(void *context, const char *bytes, size_t size)
     (void)context;
     size_t room = sizeof console - 1 - console_size;
     size_t kept = size < room ? size : room;
-    memcpy(console + console_size, bytes, kept);
+    if (kept > 0) { /* a write of nothing may come without bytes */
+        memcpy(console + console_size, bytes, kept);
+    }
     console_size += kept;
     console[console_size] = '\0';
     if (running->early != NULL && console_size == kept) { /* the first line that this boot prints */
@@ -142,6 +144,9 @@ void unit_await(atomic_u32_t *flag)
 int32_t keel_main(void)
 {
     uint64_t frames_before = frame_free_count();
+    if (running->explore) {
+        console_size = 0; /* of thousands of runs, the last one matters */
+    }
     running->body();
     if (!running->leaves_things) {
         unit_settle();

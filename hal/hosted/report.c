@@ -6,7 +6,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hal/machine.h"
@@ -44,9 +43,8 @@ void machine_check(const char *id, const char *format, ...)
         }
         return;
     }
-    fprintf(stderr, "keel: machine check: %s (cpu %u, %llu points)\n", text,
-            machine.current ? machine.current->id : 0, (unsigned long long)machine.result.points);
-    machine_print("keel: machine check: %s", text);
+    machine_print("keel: machine check: %s (cpu %u, %llu points)", text, machine.current->id,
+                  (unsigned long long)machine.result.points);
     machine_backtrace();
-    abort();
+    machine_end(HOSTED_CHECK, 1, text);
 }

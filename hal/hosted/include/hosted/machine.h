@@ -61,8 +61,7 @@ struct hosted_config {
     void *console_context;
 
     uint64_t step_limit;   /* scheduling points before the run counts as a livelock; default 2^40 */
-    bool count_violations; /* report machine checks in the result; otherwise the first one aborts the process
-                            */
+    bool count_violations; /* count machine checks in the result; otherwise the first one ends the run */
     /* Leave host mappings of the kernel window behind for the next use, poisoned instead of unmapped. Much
      * faster for fuzzing; a guard page is then seen only by AddressSanitizer. */
     bool lazy_window;
@@ -75,6 +74,7 @@ enum hosted_end {
     HOSTED_FAULT,      /* a kernel page fault, stack overflow included */
     HOSTED_DEADLOCK,   /* every CPU waits and nothing can wake one */
     HOSTED_STEP_LIMIT, /* livelock */
+    HOSTED_CHECK,      /* a machine check, where they are not counted */
 };
 
 struct hosted_result {

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * core/audit.c: planted damage of every kind that it claims to see is seen, and repaired damage is not.
+ */
+#include "core/audit.h"
+
+#include "core/cpu.h"
+#include "core/frame.h"
+#include "core/pagetable.h"
+#include "support.h"
+
+static uint64_t frame_in(enum ref_state state)
+{
+    for (uint64_t number = 1; number < frame_end(); number++) {
+        if (ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) == state) {
+            return number;
+        }
+    }
+    CHECK_NEVER("no frame in that state");
+    return 0;
+}
+
+/* Sets the word of a frame in state `from`, audits, restores. */
+static void plant_word(enum ref_state from, enum ref_state state, uint32_t count, const char *id)
+{
+    struct frame *frame = frame_at(frame_in(from));
+    uint64_t word = atomic_u64_peek(&frame->ref.word);
+    CHECK_AUDIT();
+    atomic_u64_init(&frame->ref.word, (word & ~UINT64_C(0xffffffff)) | (uint64_t)state << 24 | count);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains(id));
+    atomic_u64_init(&frame->ref.word, word);
+    CHECK_AUDIT();
+}
+
+static void M1_audit_sees_a_free_frame_with_references(void)
+{
+    plant_word(REF_FREE, REF_FREE, 1, "audit: M1");
+}
+
+static void M2_audit_sees_an_unknown_state(void)
+{
+    plant_word(REF_FREE, (enum ref_state)99, 0, "audit: M2");
+}
+
+static void M3_audit_sees_a_typed_frame_that_is_shared(void)
+{
+    plant_word(REF_PRIVATE, REF_LIVE, 1, "audit: M3");
+    plant_word(REF_FREE, REF_PRIVATE, 0, "audit: M3");
+}
+
+static void M5_audit_sees_a_reserved_frame_with_references(void)
+{
+    plant_word(REF_RESERVED, REF_RESERVED, 1, "audit: M5");
+}
+
+static void M1_audit_sees_a_free_frame_with_a_type(void)
+{
+    struct frame *frame = frame_at(frame_in(REF_FREE));
+    frame->type = FRAME_OBJECT;
+    CHECK_EQUAL(unit_audit(), 1);
+    frame->type = FRAME_NONE;
+}
+
+static void M6_audit_sees_more_holders_than_references(void)
+{
+    keel_space_t space = unit_space();
+    keel_frame_t handle = unit_frame();
+    CHECK_OK(keel_space_map(space, 0x1000, handle, KEEL_READ));
+    struct frame *frame = frame_at(handle_slot(handle.value));
+    uint64_t word = atomic_u64_peek(&frame->ref.word);
+    atomic_u64_init(&frame->ref.word, word - 1);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("audit: M6"));
+    atomic_u64_init(&frame->ref.word, word);
+    CHECK_OK(keel_frame_release(handle));
+    CHECK_OK(keel_space_release(space));
+}
+
+static void A1_audit_sees_a_wrong_count_of_entries(void)
+{
+    keel_space_t space = unit_space();
+    keel_frame_t handle = unit_frame();
+    CHECK_OK(keel_space_map(space, 0x1000, handle, KEEL_READ));
+    for (uint64_t number = 0; number < frame_end(); number++) {
+        struct frame *frame = frame_at(number);
+        if (frame->type == FRAME_TABLE && frame->entries == 1) {
+            frame->entries = 100;
+            CHECK(unit_audit() <= 1); /* the window's tables are not walked */
+            frame->entries = 1;
+        }
+    }
+    CHECK(unit_console_contains("a table's count of entries is wrong"));
+    CHECK_OK(keel_frame_release(handle));
+    CHECK_OK(keel_space_release(space));
+}
+
+static void T1_audit_sees_a_current_task_that_is_not_on(void)
+{
+    bool interrupts = hal_irq_disable();
+    struct task *task = cpu_this()->current;
+    uint32_t state = atomic_u32_peek(&task->state);
+    atomic_u32_init(&task->state, TASK_RUNNING);
+    CHECK_EQUAL(audit_run(), 1);
+    atomic_u32_init(&task->state, state);
+    CHECK_EQUAL(audit_run(), 0);
+    hal_irq_restore(interrupts);
+    CHECK(unit_console_contains("audit: T1"));
+}
+
+static void T1_audit_sees_one_task_on_two_cpus(void)
+{
+    bool interrupts = hal_irq_disable();
+    unsigned self = hal_cpu_id();
+    struct cpu *other = cpu_at(1 - self);
+    struct task *task = other->current;
+    other->current = cpu_this()->current;
+    CHECK(audit_run() > 0);
+    other->current = task;
+    hal_irq_restore(interrupts);
+    CHECK(unit_console_contains("one task runs on two CPUs"));
+}
+
+static void U3_audit_sees_foreign_vector_registers(void)
+{
+    bool interrupts = hal_irq_disable();
+    struct task *stranger = (struct task *)object_at(OBJECT_TASK, object_slots(OBJECT_TASK) - 1);
+    cpu_this()->vector_owner = stranger;
+    CHECK_EQUAL(audit_run(), 1);
+    cpu_this()->vector_owner = NULL;
+    hal_irq_restore(interrupts);
+    CHECK(unit_console_contains("audit: U3"));
+}
+
+static void T4_audit_sees_a_task_without_its_stack(void)
+{
+    struct task *task = task_current();
+    task->stack->type = FRAME_OBJECT;
+    CHECK(unit_audit() > 0);
+    task->stack->type = FRAME_STACK;
+    CHECK(unit_console_contains("audit: T4"));
+}
+
+static void M8_audit_needs_an_argument(void)
+{
+    CHECK_STATUS(keel_audit(NULL), KEEL_E_INVALID);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT(M1_audit_sees_a_free_frame_with_references),
+        UNIT(M2_audit_sees_an_unknown_state),
+        UNIT(M3_audit_sees_a_typed_frame_that_is_shared),
+        UNIT(M5_audit_sees_a_reserved_frame_with_references),
+        UNIT(M1_audit_sees_a_free_frame_with_a_type),
+        UNIT(M6_audit_sees_more_holders_than_references),
+        UNIT(A1_audit_sees_a_wrong_count_of_entries),
+        UNIT(T1_audit_sees_a_current_task_that_is_not_on),
+        UNIT(T1_audit_sees_one_task_on_two_cpus),
+        UNIT(U3_audit_sees_foreign_vector_registers),
+        UNIT(T4_audit_sees_a_task_without_its_stack),
+        UNIT(M8_audit_needs_an_argument),
+    };
+    return unit_main(tests, argc, argv);
+}
