@@ -121,16 +121,6 @@ static bool skipped(enum call_id id, const struct calls_op *op)
     return (id == CALL_ID_POWER_OFF || id == CALL_ID_RESTART) && op->numbers[0] != 0;
 }
 
-static void remember(enum object_kind kind, uint64_t handle, uint8_t slot)
-{
-    calls_world.slots[kind][slot % CALLS_SLOTS] = handle;
-    if (calls_world.made_count < CALLS_HANDLES_MAX) {
-        calls_world.made[calls_world.made_count].kind = kind;
-        calls_world.made[calls_world.made_count].handle = handle;
-        calls_world.made_count++;
-    }
-}
-
 void calls_execute(const struct calls_op *op)
 {
     enum call_id id = (enum call_id)(op->call % CALL_COUNT);
@@ -152,7 +142,7 @@ void calls_execute(const struct calls_op *op)
     }
     for (unsigned i = 0; i < call->argument_count && status == KEEL_OK; i++) {
         if (call->arguments[i].kind == CALL_NEW_HANDLE) {
-            remember(call->arguments[i].object, values[i].number, op->slot);
+            calls_world.slots[call->arguments[i].object][op->slot % CALLS_SLOTS] = values[i].number;
         }
     }
 }

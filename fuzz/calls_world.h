@@ -8,18 +8,11 @@
 #include "calls_input.h"
 #include "keel/keel.h"
 
-#define CALLS_HANDLES_MAX (CALLS_OPS_MAX + 8u)
-
 struct calls_world {
     struct calls_input input;
     size_t next_op; /* taken by whichever worker runs next */
     uint64_t random;
     uint64_t slots[OBJECT_KIND_COUNT][CALLS_SLOTS]; /* handles that operations name by index; live, stale or 0 */
-    struct {
-        enum object_kind kind;
-        uint64_t handle;
-    } made[CALLS_HANDLES_MAX]; /* every handle ever got, for the clean-up at the end */
-    size_t made_count;
     bool print;
 };
 

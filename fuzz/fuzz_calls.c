@@ -96,13 +96,23 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
     }
 }
 
+static void release_wholly(enum object_kind kind, uint64_t handle)
+{
+    for (unsigned turn = 0; turn < RELEASE_LIMIT && release(kind, handle) == KEEL_OK; turn++) {
+    }
+}
+
+/* Every handle there is, whoever got or guessed it. */
 static void release_all(void)
 {
-    for (size_t i = 0; i < calls_world.made_count; i++) {
-        for (unsigned turn = 0; turn < RELEASE_LIMIT; turn++) {
-            if (release(calls_world.made[i].kind, calls_world.made[i].handle) != KEEL_OK) {
-                break;
-            }
+    for (enum object_kind kind = OBJECT_SEGMENT; kind < OBJECT_KIND_COUNT; kind++) {
+        for (uint32_t i = 0; i < object_slots(kind); i++) {
+            release_wholly(kind, object_handle(kind, object_at(kind, i)));
+        }
+    }
+    for (uint64_t number = 0; number < frame_end(); number++) {
+        if (frame_at(number)->type == FRAME_UNTYPED) {
+            release_wholly(OBJECT_FRAME, frame_handle(frame_at(number)));
         }
     }
 }
