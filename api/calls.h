@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The table of calls as data, and what every entry point does first and last. Internal to api; also for the fuzzers and
- * tests, which make calls from data.
+ * The table of calls as data, and what every entry point does first and last. Internal to api; also for the
+ * fuzzers and tests, which make calls from data.
  */
 #ifndef API_CALLS_H
 #define API_CALLS_H

@@ -63,7 +63,8 @@ keel_status_t call_frame_info(struct frame *frame, struct keel_frame_info *info)
 keel_status_t call_segment_alloc(uint64_t frame_count, uint64_t alignment, uint64_t *segment)
 {
     bool power_of_two = alignment != 0 && (alignment & (alignment - 1)) == 0;
-    if (frame_count == 0 || frame_count > SEGMENT_FRAMES_MAX || !power_of_two || alignment > SEGMENT_ALIGNMENT_MAX) {
+    if (frame_count == 0 || frame_count > SEGMENT_FRAMES_MAX || !power_of_two ||
+        alignment > SEGMENT_ALIGNMENT_MAX) {
         return KEEL_E_INVALID;
     }
     return segment_create(frame_count, alignment, segment);
@@ -88,7 +89,8 @@ keel_status_t call_segment_read(struct segment *segment, uint64_t offset, void *
     return KEEL_OK;
 }
 
-keel_status_t call_segment_write(struct segment *segment, uint64_t offset, const void *buffer, size_t buffer_size)
+keel_status_t call_segment_write(struct segment *segment, uint64_t offset, const void *buffer,
+                                 size_t buffer_size)
 {
     if (!range_fits(offset, buffer_size, segment->frame_count << HAL_PAGE_SHIFT)) {
         return KEEL_E_INVALID;

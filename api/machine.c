@@ -11,11 +11,14 @@
 #include "hal/cpu.h"
 #include "hal/machine.h"
 
-_Static_assert((int)KEEL_REGION_USABLE == HAL_REGION_USABLE && (int)KEEL_REGION_RECLAIMABLE == HAL_REGION_RECLAIMABLE &&
-                   (int)KEEL_REGION_KERNEL == HAL_REGION_KERNEL && (int)KEEL_REGION_INITRD == HAL_REGION_INITRD &&
+_Static_assert((int)KEEL_REGION_USABLE == HAL_REGION_USABLE &&
+                   (int)KEEL_REGION_RECLAIMABLE == HAL_REGION_RECLAIMABLE &&
+                   (int)KEEL_REGION_KERNEL == HAL_REGION_KERNEL &&
+                   (int)KEEL_REGION_INITRD == HAL_REGION_INITRD &&
                    (int)KEEL_REGION_RESERVED == HAL_REGION_RESERVED,
                "one numbering of regions");
-_Static_assert((int)KEEL_LOG_ERROR == LOG_ERROR && (int)KEEL_LOG_DEBUG == LOG_DEBUG, "one numbering of log levels");
+_Static_assert((int)KEEL_LOG_ERROR == LOG_ERROR && (int)KEEL_LOG_DEBUG == LOG_DEBUG,
+               "one numbering of log levels");
 
 keel_status_t call_boot_info(struct keel_boot_info *info)
 {

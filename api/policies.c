@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Injected policies: core asks here, the policy's function is called in policy context, and its answer is checked before core
- * sees it (P1). What core then cannot claim comes back as wrong, too.
+ * Injected policies: core asks here, the policy's function is called in policy context, and its answer is
+ * checked before core sees it (P1). What core then cannot claim comes back as wrong, too.
  */
 #include "calls.h"
 #include "core/cpu.h"
@@ -61,15 +61,14 @@ enum policy_answer policy_frame_choose(uint64_t count, uint64_t alignment, uint6
     if (!allocator_injected) {
         return POLICY_ABSENT;
     }
-    uint64_t answer = 0;
     policy_enter();
-    uint32_t chose = allocator.alloc(allocator.context, count, alignment, &answer);
+    uint64_t answer = allocator.alloc(allocator.context, count, alignment);
     policy_leave();
-    if (chose == 0) {
+    if (answer == KEEL_FRAME_NONE) {
         return POLICY_NONE;
     }
     bool inside = answer < frame_end() && count <= frame_end() - answer;
-    if (chose != 1 || !inside || answer % alignment != 0) {
+    if (!inside || answer % alignment != 0) {
         policy_frame_wrong();
         return POLICY_WRONG;
     }

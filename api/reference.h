@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * keel_X_ref and keel_X_release, the same for every kind. The entry point holds a reference of its own meanwhile, so
- * what is dropped here is never the last one.
+ * keel_X_ref and keel_X_release, the same for every kind. The entry point holds a reference of its own
+ * meanwhile, so what is dropped here is never the last one.
  */
 #ifndef API_REFERENCE_H
 #define API_REFERENCE_H

@@ -2,6 +2,7 @@
 """Runs a machine as a child process and follows its console line by line."""
 
 import os
+import re
 import select
 import subprocess
 import sys
@@ -13,10 +14,11 @@ import transcript
 class Console:
     """The output of a running machine. Shows it, keeps the cleaned lines, and knows how the machine ended."""
 
-    def __init__(self, command, timeout=None, until=None):
+    def __init__(self, command, timeout=None, until=None, watch=None):
         self.command = command
         self.timeout = timeout  # seconds; None: no limit
         self.until = until  # a compiled expression: the line that ends the run
+        self.watch = watch  # called with each line
         self.lines = []
         self.status = None  # exit status of the process, None if it was stopped here
         self.matched = False  # `until` was seen
@@ -57,6 +59,8 @@ class Console:
             return  # nothing but cursor movements
         self.lines.append(line)
         print(line, flush=True)
+        if self.watch:
+            self.watch(line)
         if self.until and self.until.search(line):
             self.matched = True
 
@@ -87,11 +91,30 @@ def finish(console, failure, arguments):
     return 0
 
 
+def missing_line(console, patterns):
+    """The first of the expressions that no line matches, as a sentence, or None."""
+    for pattern in patterns:
+        if console.last_matching(re.compile(pattern)) is None:
+            return f"No line of the console matches: {pattern}"
+    return None
+
+
+def judge_panic(console, patterns, panicked):
+    """For a run that must end in a panic: why it failed, or None."""
+    if not panicked:
+        return f"The kernel did not panic; the machine ended with status {console.status}."
+    return missing_line(console, patterns)
+
+
 def add_common_options(parser):
     parser.add_argument("--initrd", required=True, help="the initial ramdisk, as make_initrd.py makes it")
     parser.add_argument("--command-line", default="", help="what the kernel is told")
     parser.add_argument("--transcript", metavar="FILE", help="where to write the transcript of the run")
     parser.add_argument("--expect", metavar="FILE", help="fail unless the transcript equals this one")
+    parser.add_argument(
+        "--says", metavar="REGEX", action="append", default=[], help="a line must match; may be repeated"
+    )
+    parser.add_argument("--panic", action="store_true", help="the run must end in a panic")
 
 
 def readable(*paths):

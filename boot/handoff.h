@@ -2,11 +2,12 @@
  *
  * What the loader leaves for the kernel. Shared by boot/loader and hal/x86_64, known to nobody else.
  *
- * The loader enters the kernel ELF's entry point on the boot CPU in 64-bit mode: interrupts off, boot services
- * gone, RDI = physical address of this structure, a stack of at least 16 KiB. The page tables are the loader's:
- * all RAM and this structure identity-mapped, the kernel's segments at their linked addresses (p_vaddr) with their
- * own rights (W^X, EFER.NXE on). The kernel switches to tables of its own at once. Every address here is
- * physical; everything pointed to lies in memory typed LOADER in the map, or inside the images named.
+ * The loader enters the kernel ELF's entry point on the boot CPU in 64-bit mode: interrupts off, boot
+ * services gone, RDI = physical address of this structure, a stack of at least 16 KiB. The page tables are
+ * the loader's: all RAM and this structure identity-mapped, the kernel's segments at their linked addresses
+ * (p_vaddr) with their own rights (W^X, EFER.NXE on). The kernel switches to tables of its own at once. Every
+ * address here is physical; everything pointed to lies in memory typed LOADER in the map, or inside the
+ * images named.
  */
 #ifndef BOOT_HANDOFF_H
 #define BOOT_HANDOFF_H
@@ -35,7 +36,7 @@ struct handoff_range {
 };
 
 struct handoff_framebuffer {
-    uint64_t base, size; /* 0, 0: none */
+    uint64_t base, size;                             /* 0, 0: none */
     uint32_t width, height, pixels_per_line, format; /* format: EFI_GRAPHICS_PIXEL_FORMAT */
 };
 

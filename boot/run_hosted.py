@@ -6,10 +6,14 @@ Exit status: 0 the kernel said that all is well, 1 it did not, 2 the run could n
 """
 
 import argparse
+import re
 import signal
 import sys
 
 import console
+
+EXIT_FAILED = 1  # of the hosted machine, for every end but a power-off with status 0
+PANIC = re.compile(r"^keel: panic$")
 
 
 def parse(argument_list):
@@ -34,6 +38,18 @@ def machine_command(arguments):
     return command
 
 
+def judge(machine, arguments):
+    """Why the run failed, or None."""
+    if machine.timed_out:
+        return f"The machine hangs: it did not end within {machine.timeout:g} s."
+    if arguments.panic:
+        panicked = machine.status == EXIT_FAILED and machine.last_matching(PANIC) is not None
+        return console.judge_panic(machine, arguments.says, panicked)
+    if machine.status != 0:
+        return f"The machine ended with status {machine.status}."
+    return console.missing_line(machine, arguments.says)
+
+
 def main(argument_list):
     arguments = parse(argument_list)
     problem = console.readable(arguments.kernel, arguments.initrd)
@@ -46,12 +62,7 @@ def main(argument_list):
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    failure = None
-    if machine.timed_out:
-        failure = f"The machine hangs: it did not end within {machine.timeout:g} s."
-    elif machine.status != 0:
-        failure = f"The machine ended with status {machine.status}."
-    return console.finish(machine, failure, arguments)
+    return console.finish(machine, judge(machine, arguments), arguments)
 
 
 if __name__ == "__main__":

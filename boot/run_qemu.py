@@ -57,14 +57,21 @@ def make_esp(folder, arguments):
     return esp
 
 
-def judge(guest, refusal):
+def judge(guest, refusal=None, panic=False, says=()):
     """Why the run failed, or None."""
     if guest.timed_out:
         return f"The guest hangs: it did not end within {guest.timeout:g} s."
     if refusal:
-        return None if guest.last_matching(re.compile(refusal)) else f"No line of the console matches: {refusal}"
+        return console.missing_line(guest, [refusal])
     if guest.matched:
         return f"The loader gave up: {guest.last_matching(LOADER).group(1)}."
+    if panic:
+        return console.judge_panic(guest, says, guest.status == EXIT_PANIC)
+    return judge_end(guest) or console.missing_line(guest, says)
+
+
+def judge_end(guest):
+    """Why the end of a run is not one with which all is well, or None."""
     if guest.status == EXIT_WELL:
         return None
     said = guest.last_matching(POWER_OFF)
@@ -84,7 +91,7 @@ def print_debug_help(kernel):
     print(f"  gdb -ex 'file {os.path.abspath(kernel)}' -ex 'target remote :1234'", flush=True)
 
 
-def boot(arguments, folder):
+def boot(arguments, folder, watch):
     code, variables = qemu_machine.find_firmware()
     own_variables = os.path.join(folder, "variables.fd")
     shutil.copyfile(variables, own_variables)
@@ -92,12 +99,13 @@ def boot(arguments, folder):
     command = qemu_machine.qemu_command(code, own_variables, esp, arguments.debug, arguments.extra)
     if arguments.debug:
         print_debug_help(arguments.kernel)
-    guest = console.Console(command, arguments.timeout, until=LOADER)
+    guest = console.Console(command, arguments.timeout, until=LOADER, watch=watch)
     guest.run()
-    return console.finish(guest, judge(guest, arguments.refusal), arguments)
+    failure = judge(guest, arguments.refusal, arguments.panic, arguments.says)
+    return console.finish(guest, failure, arguments)
 
 
-def main(argument_list):
+def main(argument_list, watch=None):
     arguments = parse(argument_list)
     problem = console.readable(arguments.loader, arguments.kernel, arguments.initrd)
     if problem is None and shutil.which("qemu-system-x86_64") is None:
@@ -106,7 +114,7 @@ def main(argument_list):
         # Not in the build tree: QEMU's option syntax cannot carry every character that a path may have.
         with tempfile.TemporaryDirectory(prefix="keel-boot-", dir="/tmp") as folder:
             try:
-                return boot(arguments, folder)
+                return boot(arguments, folder, watch)
             except qemu_machine.MachineError as error:
                 problem = str(error)
             except KeyboardInterrupt:

@@ -11,6 +11,14 @@ target_compile_options(
                           -fno-omit-frame-pointer
 )
 
+# A frame larger than a guard area is probed page by page, so that it cannot step over the guard into another stack (T3).
+# clang's driver knows the option for some systems only; its compiler proper knows it for the bare machine too.
+if(KEEL_BACKEND STREQUAL x86_64)
+    target_compile_options(keel_strict INTERFACE "$<$<COMPILE_LANGUAGE:C>:SHELL:-Xclang -fstack-clash-protection>")
+else()
+    target_compile_options(keel_strict INTERFACE $<$<COMPILE_LANGUAGE:C>:-fstack-clash-protection>)
+endif()
+
 # Types and constants without calls: for every layer.
 add_library(keel_vocabulary INTERFACE)
 target_include_directories(keel_vocabulary INTERFACE ${PROJECT_SOURCE_DIR}/api/vocabulary)

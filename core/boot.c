@@ -52,7 +52,8 @@ static void report_memory(void)
     text_string(&line, " frames free");
     log_text(LOG_INFO, &line);
     if (memmap.truncated) {
-        log_string(LOG_WARNING, "memory: the map has too many regions; memory above the last one kept is not used");
+        log_string(LOG_WARNING,
+                   "memory: the map has too many regions; memory above the last one kept is not used");
     }
 }
 

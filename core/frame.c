@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The frame array and the frames' lives, see core/frame.h. Which frame to use next is asked in frame_choose.c.
+ * The frame array and the frames' lives, see core/frame.h. Which frame to use next is asked in
+ * frame_choose.c.
  */
 #include "core/frame.h"
 
@@ -50,7 +51,8 @@ uint64_t frame_free_count(void)
     return atomic_u64_peek(&frames_free);
 }
 
-/* One past the last frame of usable memory, or less where the array for so many would be out of proportion. */
+/* One past the last frame of usable memory, or less where the array for so many would be out of proportion.
+ */
 static uint64_t choose_end(const struct memmap *map)
 {
     uint64_t end = 0;
@@ -140,11 +142,13 @@ static enum hal_frame_use use_of(enum frame_type type)
 
 uint64_t frame_handle(const struct frame *frame)
 {
-    return handle_make(OBJECT_FRAME, frame_number(frame), ref_word_generation(atomic_u64_peek(&frame->ref.word)));
+    return handle_make(OBJECT_FRAME, frame_number(frame),
+                       ref_word_generation(atomic_u64_peek(&frame->ref.word)));
 }
 
 /* Claims frames and makes them what they shall be, but for the last step: they are still BUSY. */
-static keel_status_t claim_and_prepare(enum frame_type type, uint64_t count, uint64_t alignment, uint64_t *first)
+static keel_status_t claim_and_prepare(enum frame_type type, uint64_t count, uint64_t alignment,
+                                       uint64_t *first)
 {
     keel_status_t status = frame_choose_claim(count, alignment, first);
     if (status != KEEL_OK) {

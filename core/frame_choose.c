@@ -51,7 +51,8 @@ static bool scan(uint64_t count, uint64_t alignment, uint64_t *first)
     if (count > end || alignment > end) {
         return false;
     }
-    if (!scan_range(scan_from, end, count, alignment, first) && !scan_range(0, end, count, alignment, first)) {
+    if (!scan_range(scan_from, end, count, alignment, first) &&
+        !scan_range(0, end, count, alignment, first)) {
         return false;
     }
     scan_from = *first + count;
@@ -120,8 +121,8 @@ void frame_choose_for_each_free(void (*step)(uint64_t first, uint64_t count))
 {
     uint64_t run = 0;
     for (uint64_t number = 0; number <= frame_end(); number++) {
-        bool is_free = number < frame_end() &&
-                       ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) == REF_FREE;
+        bool is_free =
+            number < frame_end() && ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) == REF_FREE;
         if (!is_free) {
             if (number > run) {
                 step(run, number - run);

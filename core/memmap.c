@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Normalising the memory map: sweep from border to border and ask, between each two, which kind wins there. Quadratic
- * in the number of regions, which is some hundreds, once at boot; in return it needs no sorting and no scratch memory.
+ * Normalising the memory map: sweep from border to border and ask, between each two, which kind wins there.
+ * Quadratic in the number of regions, which is some hundreds, once at boot; in return it needs no sorting and
+ * no scratch memory.
  */
 #include "core/memmap.h"
 
@@ -32,7 +33,8 @@ static struct extent extent_of(const struct hal_region *region)
     return (struct extent){base & ~PAGE_MASK, (end + PAGE_MASK) & ~PAGE_MASK};
 }
 
-/* Looks at all regions from address `at`: which kind rules there (false: none), and where the next border is. */
+/* Looks at all regions from address `at`: which kind rules there (false: none), and where the next border is.
+ */
 static bool look(const struct hal_region *regions, size_t count, uint64_t at, enum hal_region_kind *kind,
                  uint64_t *next)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Object pools, see core/object.h. A pool is an array in OBJECT frames, sized by the memory that the machine has.
+ * Object pools, see core/object.h. A pool is an array in OBJECT frames, sized by the memory that the machine
+ * has.
  */
 #include "core/object.h"
 
@@ -77,7 +78,8 @@ uint32_t object_index(enum object_kind kind, const struct object *object)
 
 uint64_t object_handle(enum object_kind kind, const struct object *object)
 {
-    return handle_make(kind, object_index(kind, object), ref_word_generation(atomic_u64_peek(&object->ref.word)));
+    return handle_make(kind, object_index(kind, object),
+                       ref_word_generation(atomic_u64_peek(&object->ref.word)));
 }
 
 struct object *object_claim(enum object_kind kind)

@@ -76,7 +76,8 @@ keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
         if (ref_word_state(word) != REF_LIVE || ref_word_generation(word) != generation) {
             return KEEL_E_BAD_HANDLE;
         }
-        /* The generation is the same before this load and at the exchange below, so it belongs to that life. */
+        /* The generation is the same before this load and at the exchange below, so it belongs to that life.
+         */
         if (atomic_u32_load_acquire(&ref->handles) == 0) {
             return KEEL_E_BAD_HANDLE;
         }

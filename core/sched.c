@@ -13,7 +13,8 @@
 static struct spinlock lock;
 static uint32_t runnable_count; /* tasks in state RUNNABLE without ON; under the lock */
 static uint32_t scan_from;      /* where the fallback looks first; under the lock */
-static atomic_u64_t idle_mask;  /* CPUs that idle: set before the last look at the queue, so no wake-up is lost */
+static atomic_u64_t
+    idle_mask; /* CPUs that idle: set before the last look at the queue, so no wake-up is lost */
 
 void sched_init(void)
 {
@@ -40,20 +41,25 @@ static void enqueue(struct task *task, uint32_t reason)
     policy_task_enqueue(task, task->last_cpu, reason);
 }
 
-/* Interrupts an idle CPU, if there is one, so that it looks at the queue. */
+/* Interrupts an idle CPU, if there is one, so that it looks at the queue. Its bit is taken with the kick, so
+ * that the next task wakes the next CPU; the CPU sets it again before it looks. */
 static void kick_idle(uint32_t preferred)
 {
-    unsigned self = hal_cpu_id();
-    uint64_t idle = atomic_u64_load_acquire(&idle_mask) & ~(UINT64_C(1) << self);
-    if (idle == 0) {
-        return;
-    }
-    unsigned target = preferred;
-    if (!(idle >> preferred & 1)) {
-        for (target = 0; !(idle >> target & 1); target++) {
+    uint64_t self = UINT64_C(1) << hal_cpu_id();
+    uint64_t idle = atomic_u64_load_acquire(&idle_mask) & ~self;
+    while (idle != 0) {
+        unsigned target = preferred;
+        if ((idle >> preferred & 1) == 0) {
+            for (target = 0; (idle >> target & 1) == 0; target++) {
+            }
+        }
+        uint64_t bit = UINT64_C(1) << target;
+        idle = atomic_u64_fetch_and(&idle_mask, ~bit) & ~self;
+        if ((idle & bit) != 0) {
+            hal_ipi_send(target);
+            return;
         }
     }
-    hal_ipi_send(target);
 }
 
 void sched_start(struct task *task)
@@ -123,7 +129,7 @@ static struct task *pick(struct cpu *cpu)
         policy_task_wrong();
         answer = POLICY_WRONG;
     }
-    if (answer == POLICY_NONE && cpu->idle_ticks >= SCHED_PATIENCE_TICKS) {
+    if (answer == POLICY_NONE && cpu->idle_ticks >= SCHED_PATIENCE_TICKS && runnable_count > 0) {
         policy_task_wrong();
         answer = POLICY_WRONG;
     }
@@ -290,13 +296,15 @@ _Noreturn void sched_idle(void)
         bool interrupts = spinlock_acquire(&lock);
         CORE_ASSERT(!interrupts);
         struct task *next = pick(cpu);
-        spinlock_release(&lock, interrupts);
-        if (next == NULL) {
-            hal_cpu_wait();
+        if (next != NULL) {
+            atomic_u64_fetch_and(&idle_mask,
+                                 ~bit); /* under the lock: who enqueues from here on kicks another CPU */
         }
-        atomic_u64_fetch_and(&idle_mask, ~bit);
+        spinlock_release(&lock, interrupts);
         if (next != NULL) {
             switch_to(cpu, next, 0);
+        } else {
+            hal_cpu_wait();
         }
     }
 }

@@ -33,8 +33,8 @@ keel_status_t space_create(uint64_t *handle)
     return KEEL_OK;
 }
 
-/* After the last reference no CPU has the root loaded, and whoever left it flushed by loading another: nothing of it
- * is cached anywhere (A2). */
+/* After the last reference no CPU has the root loaded, and whoever left it flushed by loading another:
+ * nothing of it is cached anywhere (A2). */
 void space_put(struct space *space)
 {
     if (!ref_put(&space->object.ref)) {
@@ -92,7 +92,8 @@ static bool sweep_next(struct sweep *sweep, hal_paddr_t root, struct hal_pte_slo
 
 static void space_shootdown(struct space *space, uint64_t va, uint64_t end)
 {
-    /* The entries' exchanges come first, then this look: a CPU that is not in the mask yet walks the new ones. */
+    /* The entries' exchanges come first, then this look: a CPU that is not in the mask yet walks the new
+     * ones. */
     atomic_fence();
     tlb_shootdown(atomic_u64_load_acquire(&space->cpus), frame_address(space->root), va,
                   (end - va) >> HAL_PAGE_SHIFT);
@@ -188,11 +189,13 @@ void space_load(struct space *space)
     }
     uint64_t bit = UINT64_C(1) << hal_cpu_id();
     if (space != NULL) {
-        atomic_u64_fetch_or(&space->cpus, bit); /* before the load: a shootdown from here on includes this CPU */
+        atomic_u64_fetch_or(&space->cpus,
+                            bit); /* before the load: a shootdown from here on includes this CPU */
     }
     hal_root_load(space != NULL ? frame_address(space->root) : hal_kernel_root());
     cpu->loaded = space;
     if (old != NULL) {
-        atomic_u64_fetch_and(&old->cpus, ~bit); /* after the load, which flushed: nothing of it is left here */
+        atomic_u64_fetch_and(&old->cpus,
+                             ~bit); /* after the load, which flushed: nothing of it is left here */
     }
 }

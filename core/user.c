@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * User mode, see core/user.h. Between the check of the registers and the entry interrupts stay off, so nobody changes
- * them in between.
+ * User mode, see core/user.h. Between the check of the registers and the entry interrupts stay off, so nobody
+ * changes them in between.
  */
 #include "core/user.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * From an operation to a call: the table says which arguments there are, the operation's bytes say which values.
+ * From an operation to a call: the table says which arguments there are, the operation's bytes say which
+ * values.
  */
 #include <stdio.h>
 #include <string.h>
@@ -65,7 +66,8 @@ static void fill_options(const struct calls_op *op, struct keel_task_options *op
 }
 
 /* Fills a structure that is passed in. */
-static void fill_struct(const struct calls_op *op, const struct call_argument *argument, union scratch *scratch)
+static void fill_struct(const struct calls_op *op, const struct call_argument *argument,
+                        union scratch *scratch)
 {
     if (strcmp(argument->name, "options") == 0) {
         fill_options(op, &scratch->options);

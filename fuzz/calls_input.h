@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The input of fuzz_calls: an 8-byte header, then operations of 8 bytes each, so that a mutation of one byte changes one
- * thing and an operation inserted or removed leaves the others as they were.
+ * The input of fuzz_calls: an 8-byte header, then operations of 8 bytes each, so that a mutation of one byte
+ * changes one thing and an operation inserted or removed leaves the others as they were.
  *
- *   header  0 flags   1 switch period  2,3 seed   4 lies of the allocator  5 lies of the scheduler  6 workers  7 spare
- *   op      0 call    1,2 handles      3,4,5 numbers   6 buffer   7 slot for a new handle
+ *   header  0 flags   1 switch period  2,3 seed   4 lies of the allocator  5 lies of the scheduler  6 workers
+ * 7 spare op      0 call    1,2 handles      3,4,5 numbers   6 buffer   7 slot for a new handle
  *
- * What a byte means for an argument depends on the argument's kind and name in the table of calls: objects are
- * named by small indexes into what earlier operations made, so that mutations keep hitting live ones, and some values
- * of each byte stand for raw, stale, foreign or extreme ones.
+ * What a byte means for an argument depends on the argument's kind and name in the table of calls: objects
+ * are named by small indexes into what earlier operations made, so that mutations keep hitting live ones, and
+ * some values of each byte stand for raw, stale, foreign or extreme ones.
  */
 #ifndef FUZZ_CALLS_INPUT_H
 #define FUZZ_CALLS_INPUT_H

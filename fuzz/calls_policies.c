@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Hostile policies: they keep honest books, and lie as often as the input says. A lie is any answer at all: something used,
- * misaligned, far outside, the same again, a return value that means nothing. They also call the API back.
+ * Hostile policies: they keep honest books, and lie as often as the input says. A lie is any answer at all:
+ * something used, misaligned, far outside, the same again, nothing. They also call the API back.
  */
 #include "calls_world.h"
 
@@ -60,35 +60,29 @@ static void free_frames(void *context, uint64_t first, uint64_t count)
     note(first, count, true);
 }
 
-static uint32_t alloc_lie(uint64_t *first)
+static uint64_t alloc_lie(void)
 {
     uint64_t random = calls_random(&calls_world.random);
-    switch (random % 6) {
+    switch (random % 5) {
     case 0:
-        *first = frames.last;
-        return 1;
+        return frames.last;
     case 1:
-        *first = (random >> 8) % 512;
-        return 1;
+        return (random >> 8) % 512;
     case 2:
-        *first = random;
-        return 1;
+        return random;
     case 3:
-        *first = UINT64_MAX - (random >> 32) % 4;
-        return 1;
-    case 4:
-        return (uint32_t)random;
+        return UINT64_MAX - (random >> 32) % 4;
     default:
         call_back();
-        return 0;
+        return KEEL_FRAME_NONE;
     }
 }
 
-static uint32_t alloc(void *context, uint64_t count, uint64_t alignment, uint64_t *first)
+static uint64_t alloc(void *context, uint64_t count, uint64_t alignment)
 {
     (void)context;
     if (calls_lies(calls_world.input.allocator_lies)) {
-        return alloc_lie(first);
+        return alloc_lie();
     }
     for (uint64_t at = 0; at + count <= FRAMES_KNOWN; at += alignment) {
         uint64_t run = 0;
@@ -98,11 +92,10 @@ static uint32_t alloc(void *context, uint64_t count, uint64_t alignment, uint64_
         if (run == count) {
             note(at, count, false);
             frames.last = at;
-            *first = at;
-            return 1;
+            return at;
         }
     }
-    return 0;
+    return KEEL_FRAME_NONE;
 }
 
 struct keel_frame_allocator calls_allocator(void)

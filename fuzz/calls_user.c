@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The hostile user program of fuzz_calls: at every moment it touches memory anywhere, sets its registers to anything, and stops
- * for any reason a CPU can report.
+ * The hostile user program of fuzz_calls: at every moment it touches memory anywhere, sets its registers to
+ * anything, and stops for any reason a CPU can report.
  */
 #include "calls_world.h"
 #include "hosted/machine.h"
@@ -41,8 +41,8 @@ static bool touch(struct keel_user_event *event)
 {
     uint64_t random = calls_random(&calls_world.random);
     unsigned char bytes[16] = {0xcc};
-    return hosted_user_access(any_address(), bytes, 1 + random % sizeof(bytes), (enum hosted_access)(random % 3),
-                              event);
+    return hosted_user_access(any_address(), bytes, 1 + random % sizeof(bytes),
+                              (enum hosted_access)(random % 3), event);
 }
 
 void calls_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event)
@@ -56,8 +56,10 @@ void calls_user_script(void *context, struct keel_user_regs *regs, struct keel_u
         *event = (struct keel_user_event){.reason = KEEL_USER_SYSCALL};
         break;
     case 1:
-        *event = (struct keel_user_event){
-            .reason = KEEL_USER_EXCEPTION, .vector = (random >> 8) % 32, .error = random >> 40, .address = regs->rip};
+        *event = (struct keel_user_event){.reason = KEEL_USER_EXCEPTION,
+                                          .vector = (random >> 8) % 32,
+                                          .error = random >> 40,
+                                          .address = regs->rip};
         break;
     default:
         if (touch(event)) {

@@ -12,7 +12,8 @@ struct calls_world {
     struct calls_input input;
     size_t next_op; /* taken by whichever worker runs next */
     uint64_t random;
-    uint64_t slots[OBJECT_KIND_COUNT][CALLS_SLOTS]; /* handles that operations name by index; live, stale or 0 */
+    uint64_t slots[OBJECT_KIND_COUNT]
+                  [CALLS_SLOTS]; /* handles that operations name by index; live, stale or 0 */
     bool print;
 };
 

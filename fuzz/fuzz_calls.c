@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * fuzz_calls: sequences of API calls from several tasks on two simulated CPUs, with hostile policies and a hostile user
- * program, all driven by the input (calls_input.h). After every call the whole machine is audited. When all tasks are
- * gone and every handle is released, no frame may be missing (M8).
+ * fuzz_calls: sequences of API calls from several tasks on two simulated CPUs, with hostile policies and a
+ * hostile user program, all driven by the input (calls_input.h). After every call the whole machine is
+ * audited. When all tasks are gone and every handle is released, no frame may be missing (M8).
  *
  * KEEL_PRINT=1 in the environment prints the calls and the console.
  */
@@ -17,11 +17,11 @@
 #include "hal/machine.h"
 #include "hosted/machine.h"
 
-#define RAM_SIZE        (UINT64_C(1) << 20)
-#define STEP_LIMIT      UINT64_C(4000000)
-#define WAIT_TURNS      8u
-#define WAIT_TURN_NS    UINT64_C(6000000)
-#define RELEASE_LIMIT   1000u
+#define RAM_SIZE      (UINT64_C(1) << 20)
+#define STEP_LIMIT    UINT64_C(4000000)
+#define WAIT_TURNS    8u
+#define WAIT_TURN_NS  UINT64_C(6000000)
+#define RELEASE_LIMIT 1000u
 
 struct calls_world calls_world;
 
@@ -70,7 +70,8 @@ static void start_workers(void)
     }
 }
 
-/* Tasks besides the calling one whose slot is in use; with `running_only` those that may still do something. */
+/* Tasks besides the calling one whose slot is in use; with `running_only` those that may still do something.
+ */
 static unsigned other_tasks(bool running_only)
 {
     unsigned count = 0;

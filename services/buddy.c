@@ -172,12 +172,12 @@ static void buddy_free(void *context, uint64_t first, uint64_t count)
     range_insert(context, first, count < room ? count : room);
 }
 
-static uint32_t buddy_alloc(void *context, uint64_t count, uint64_t alignment, uint64_t *first)
+static uint64_t buddy_alloc(void *context, uint64_t count, uint64_t alignment)
 {
     struct services_buddy *buddy = context;
     bool power_of_two = alignment != 0 && (alignment & (alignment - 1)) == 0;
     if (count == 0 || count > UINT64_C(1) << SERVICES_BUDDY_TOP_ORDER || !power_of_two) {
-        return 0;
+        return KEEL_FRAME_NONE;
     }
 
     uint32_t order = 0;
@@ -191,11 +191,11 @@ static uint32_t buddy_alloc(void *context, uint64_t count, uint64_t alignment, u
         }
         set_remove(buddy, order, block);
         buddy->free_count -= UINT64_C(1) << order;
-        *first = block << order;
-        range_insert(buddy, *first + count, (UINT64_C(1) << order) - count);
-        return 1;
+        uint64_t first = block << order;
+        range_insert(buddy, first + count, (UINT64_C(1) << order) - count);
+        return first;
     }
-    return 0;
+    return KEEL_FRAME_NONE;
 }
 
 struct keel_frame_allocator services_buddy_policy(struct services_buddy *buddy)

@@ -76,7 +76,6 @@ static void fifo_remove(struct services_fifo *fifo, uint16_t name)
 static void fifo_enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
 {
     struct services_fifo *fifo = context;
-    (void)priority;
     (void)priority; /* first in, first out, for all */
     (void)reason;
     if (task.value == 0 || fifo_find(fifo, task.value) != 0) {

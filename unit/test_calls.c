@@ -203,11 +203,10 @@ static void policy_run(void *context, uint64_t first, uint64_t count)
     invoke_everywhere(CONTEXT_POLICY);
 }
 
-static uint32_t policy_alloc(void *context, uint64_t count, uint64_t alignment, uint64_t *first)
+static uint64_t policy_alloc(void *context, uint64_t count, uint64_t alignment)
 {
     policy_run(context, count, alignment);
-    *first = 0;
-    return 1;
+    return 0;
 }
 
 static void P2_every_call_works_or_errs_inside_an_allocator(void)

@@ -18,13 +18,12 @@ static void policy_ignore(void *context, uint64_t first, uint64_t count)
     (void)count;
 }
 
-static uint32_t policy_alloc(void *context, uint64_t count, uint64_t alignment, uint64_t *first)
+static uint64_t policy_alloc(void *context, uint64_t count, uint64_t alignment)
 {
     (void)context;
     (void)count;
     (void)alignment;
-    *first = UINT64_MAX;
-    return requests++ == fails_at ? 0 : 1;
+    return requests++ == fails_at ? KEEL_FRAME_NONE : KEEL_FRAME_NONE - 1;
 }
 
 static keel_space_t space;

@@ -38,8 +38,8 @@ static int teardown(void **state)
 
 static bool alloc(uint64_t count, uint64_t alignment, uint64_t *first)
 {
-    *first = UINT64_MAX;
-    return policy.alloc(policy.context, count, alignment, first) == 1;
+    *first = policy.alloc(policy.context, count, alignment);
+    return *first != KEEL_FRAME_NONE;
 }
 
 static uint64_t model_count(void)

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import console
 import make_initrd
 import qemu_machine
+import run_hosted
 import run_qemu
 import transcript
 
@@ -103,6 +104,25 @@ class Machine(unittest.TestCase):
 class Judgement(unittest.TestCase):
     def judge(self, *arguments, refusal=None, **named):
         return run_qemu.judge(guest(*arguments, **named), refusal)
+
+    def test_lines_that_must_be_said(self):
+        well = guest(run_qemu.EXIT_WELL, ["cpu 0: WP NX"])
+        self.assertIsNone(run_qemu.judge(well, says=["^cpu 0: WP"]))
+        self.assertIn("matches: SMEP", run_qemu.judge(well, says=["SMEP"]))
+
+    def test_panic_that_must_come(self):
+        panicked = guest(run_qemu.EXIT_PANIC, ["keel: panic: overflow in deep"])
+        self.assertIsNone(run_qemu.judge(panicked, panic=True, says=["overflow in deep"]))
+        self.assertIn("No line", run_qemu.judge(panicked, panic=True, says=["overflow in wide"]))
+        for status in (run_qemu.EXIT_WELL, run_qemu.EXIT_STATUS, 1):
+            self.assertIn("did not panic", run_qemu.judge(guest(status, ["overflow in deep"]), panic=True))
+
+    def test_hosted_panic(self):
+        arguments = run_hosted.parse(["--kernel", "k", "--initrd", "i", "--panic", "--says", "deep"])
+        self.assertIsNone(run_hosted.judge(guest(1, ["overflow in deep", "keel: panic"]), arguments))
+        self.assertIn("did not panic", run_hosted.judge(guest(1, ["overflow in deep"]), arguments))
+        self.assertIn("did not panic", run_hosted.judge(guest(0, ["overflow in deep"]), arguments))
+        self.assertIn("hangs", run_hosted.judge(guest(None, timed_out=True), arguments))
 
     def test_success_only_when_the_guest_says_so(self):
         self.assertIsNone(self.judge(run_qemu.EXIT_WELL))

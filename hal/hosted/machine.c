@@ -15,6 +15,7 @@
 #include "mmu.h"
 #include "ram.h"
 #include "report.h"
+#include "sanitizer.h"
 #include "schedule.h"
 #include "state.h"
 #include "switch.h"
@@ -35,8 +36,8 @@ static void *owner_stack_pointer;
 
 const char *hosted_end_text(enum hosted_end end)
 {
-    static const char *const text[] = {"power off",    "restart",  "panic",
-                                       "kernel fault", "deadlock", "step limit", "machine check"};
+    static const char *const text[] = {"power off", "restart",    "panic",        "kernel fault",
+                                       "deadlock",  "step limit", "machine check"};
     return (unsigned)end < sizeof text / sizeof text[0] ? text[end] : "unknown";
 }
 
@@ -157,6 +158,7 @@ struct hosted_result hosted_run(const struct hosted_config *config)
     }
     configure(config);
     machine.result = (struct hosted_result){0};
+    sanitizer_prepare();
     window_prepare();
     ram_prepare();
     mmu_prepare();

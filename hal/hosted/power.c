@@ -15,7 +15,9 @@ void hal_console_write(const char *bytes, size_t size)
 {
     sanitizer_check_read(bytes, size);
     if (machine.config.console) {
+        sanitizer_leave_machine();
         machine.config.console(machine.config.console_context, bytes, size);
+        sanitizer_reenter_machine();
         return;
     }
     while (size > 0) {

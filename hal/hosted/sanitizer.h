@@ -18,7 +18,7 @@ HOSTED_WEAK void *__asan_region_is_poisoned(void *start, size_t size);
 HOSTED_WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
 HOSTED_WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old,
                                                  size_t *size_old);
-HOSTED_WEAK void __sanitizer_print_stack_trace(void);
+HOSTED_WEAK void __sanitizer_symbolize_pc(void *pc, const char *format, char *text, size_t size);
 
 HOSTED_WEAK void *__tsan_get_current_fiber(void);
 HOSTED_WEAK void *__tsan_create_fiber(unsigned flags);
@@ -26,6 +26,10 @@ HOSTED_WEAK void __tsan_destroy_fiber(void *fiber);
 HOSTED_WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 HOSTED_WEAK void __tsan_acquire(void *address);
 HOSTED_WEAK void __tsan_release(void *address);
+HOSTED_WEAK void AnnotateIgnoreReadsBegin(const char *file, int line);
+HOSTED_WEAK void AnnotateIgnoreReadsEnd(const char *file, int line);
+HOSTED_WEAK void AnnotateIgnoreWritesBegin(const char *file, int line);
+HOSTED_WEAK void AnnotateIgnoreWritesEnd(const char *file, int line);
 HOSTED_WEAK void __tsan_read_range(void *address, unsigned long size);
 HOSTED_WEAK void __tsan_write_range(void *address, unsigned long size);
 
@@ -62,6 +66,13 @@ static inline void sanitizer_release(void *address)
         __tsan_release(address);
     }
 }
+
+/* Around callbacks into the world outside of the machine: no simulated CPU executes them. */
+void sanitizer_leave_machine(void);
+void sanitizer_reenter_machine(void);
+
+/* For each run. */
+void sanitizer_prepare(void);
 
 /* The machine is about to read or write core's memory by means that sanitizers don't see (raw.h): check as if
  * it were core's own access. */

@@ -20,7 +20,9 @@ uint64_t script_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_us
 {
     (void)cpu;
     registers = regs;
+    sanitizer_leave_machine();
     machine.config.user_script(machine.config.user_context, regs, event);
+    sanitizer_reenter_machine();
     return slice < SCRIPT_TIME ? slice : SCRIPT_TIME;
 }
 

@@ -123,6 +123,17 @@ void x86_control_init(void)
     x86_smap_on = f->smap ? 1 : 0;
 }
 
+/* From the registers, not from what they were meant to be: what is named here is on. */
+void x86_control_report(void)
+{
+    const uint64_t cr0 = x86_read_cr0(), cr4 = x86_read_cr4();
+
+    x86_print("keel: cpu 0:%s%s%s%s%s%s\n", (cr0 & CR0_WP) != 0 ? " WP" : "",
+              (x86_rdmsr(MSR_EFER) & EFER_NXE) != 0 ? " NX" : "", (cr4 & CR4_SMEP) != 0 ? " SMEP" : "",
+              (cr4 & CR4_SMAP) != 0 ? " SMAP" : "", (cr4 & CR4_UMIP) != 0 ? " UMIP" : "",
+              (cr4 & CR4_OSXSAVE) != 0 ? " XSAVE" : "");
+}
+
 void x86_syscall_init(void)
 {
     x86_wrmsr(MSR_STAR, (uint64_t)X86_SYSRET_BASE << 48 | (uint64_t)X86_KERNEL_CS << 32);

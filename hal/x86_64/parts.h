@@ -32,6 +32,7 @@ extern struct x86_features x86_features;
 extern uint8_t x86_smap_on; /* for assembly: 1 if STAC and CLAC exist and are needed */
 void x86_features_find(void);
 void x86_control_init(void);
+void x86_control_report(void); /* one line that names the protections that are on (U5) */
 void x86_syscall_init(void);
 void x86_vector_registers_init(void);
 

@@ -10,6 +10,7 @@
 #include "hal/machine.h"
 #include "insn.h"
 #include "parts.h"
+#include "percpu.h"
 
 /* Values for the debug-exit port; boot/qemu_machine.py knows them. */
 enum {
@@ -84,10 +85,25 @@ static _Noreturn void switch_off(uint32_t debug_value)
     x86_halt_forever();
 }
 
+/* What came unasked and changed nothing (trap.c) is worth a word, at a moment when nobody is interrupted by
+ * it. */
+static void print_strays(void)
+{
+    const struct x86_cpu *cpu = x86_this_cpu();
+
+    if (cpu->nmi_count != 0) {
+        x86_print("keel: cpu 0: %u NMIs that nobody had asked for\n", cpu->nmi_count);
+    }
+    if (cpu->stray_interrupt_count != 0) {
+        x86_print("keel: cpu 0: %u interrupts that nobody had asked for\n", cpu->stray_interrupt_count);
+    }
+}
+
 static void print_status(const char *what, int32_t status)
 {
     const uint64_t magnitude = status < 0 ? 0 - (uint64_t)status : (uint64_t)status;
 
+    print_strays();
     x86_print("keel: %s, status %s%u\n", what, status < 0 ? "-" : "", magnitude);
 }
 

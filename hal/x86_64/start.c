@@ -47,5 +47,6 @@ void x86_start(uint64_t handoff_address)
     x86_vector_registers_init();
     collect(handoff, &boot);
     start_devices(handoff->rsdp, &boot);
+    x86_control_report();
     hal_upcall_boot(&boot);
 }

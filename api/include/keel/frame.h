@@ -2,9 +2,10 @@
  *
  * Frames and segments: physical memory that clients, users and devices may share.
  *
- * All of it is untyped: Keel keeps nothing in it and it holds no C objects; it is touched by copy only (M4), so
- * clients get no pointer to it. New memory reads as zeroes (M9). A frame that is mapped in an address space or
- * is part of a segment has a reference for that, so it outlives the client's last handle until it is unmapped.
+ * All of it is untyped: Keel keeps nothing in it and it holds no C objects; it is touched by copy only (M4),
+ * so clients get no pointer to it. New memory reads as zeroes (M9). A frame that is mapped in an address
+ * space or is part of a segment has a reference for that, so it outlives the client's last handle until it is
+ * unmapped.
  *
  * Context of all calls below: task.
  */
@@ -18,8 +19,9 @@
 #define KEEL_REFERENCES_MAX 0xff0000u
 
 struct keel_frame_info {
-    uint64_t address;    /* physical, bytes */
-    uint64_t references; /* at some moment during the call: handles, segments and mappings */
+    uint64_t address; /* physical, bytes */
+    uint64_t
+        references; /* at some moment during the call: handles, segments, mappings, other calls in progress */
 };
 
 struct keel_segment_info {
@@ -33,9 +35,10 @@ keel_status_t keel_frame_alloc(keel_frame_t *frame);
 /* One more reference. Errors: E_BAD_HANDLE, E_LIMIT. */
 keel_status_t keel_frame_ref(keel_frame_t frame);
 
-/* Drops one reference of the clients'; after the last one the handle is closed, and the frame is freed once no
- * mapping and no segment holds it either. Releasing more often than one referenced can close other clients' handles, but
- * never reaches the references of mappings and segments: these are counted apart. Errors: E_BAD_HANDLE. */
+/* Drops one reference of the clients'; after the last one the handle is closed, and the frame is freed once
+ * no mapping and no segment holds it either. Releasing more often than one referenced can close other
+ * clients' handles, but never reaches the references of mappings and segments: these are counted apart.
+ * Errors: E_BAD_HANDLE. */
 keel_status_t keel_frame_release(keel_frame_t frame);
 
 /* Copies bytes out of or into a frame. 0 <= offset, offset + size <= KEEL_PAGE_SIZE. Each byte is moved once.
@@ -46,8 +49,8 @@ keel_status_t keel_frame_write(keel_frame_t frame, uint64_t offset, const void *
 /* Physical properties. Errors: E_BAD_HANDLE, E_INVALID. */
 keel_status_t keel_frame_info(keel_frame_t frame, struct keel_frame_info *info);
 
-/* Allocates `frame_count` (1..2^20) contiguous zeroed frames, the first one at a multiple of `alignment` frames (a power
- * of two, 1..2^18). Errors: E_INVALID, E_NO_MEMORY, E_LIMIT (no free segment slot). */
+/* Allocates `frame_count` (1..2^20) contiguous zeroed frames, the first one at a multiple of `alignment`
+ * frames (a power of two, 1..2^18). Errors: E_INVALID, E_NO_MEMORY, E_LIMIT (no free segment slot). */
 keel_status_t keel_segment_alloc(uint64_t frame_count, uint64_t alignment, keel_segment_t *segment);
 keel_status_t keel_segment_ref(keel_segment_t segment);
 keel_status_t keel_segment_release(keel_segment_t segment);
@@ -57,7 +60,8 @@ keel_status_t keel_segment_read(keel_segment_t segment, uint64_t offset, void *b
 keel_status_t keel_segment_write(keel_segment_t segment, uint64_t offset, const void *buffer, size_t size);
 keel_status_t keel_segment_info(keel_segment_t segment, struct keel_segment_info *info);
 
-/* Frame `index` of the segment, with a new reference for the caller. Errors: E_BAD_HANDLE, E_INVALID (index), E_LIMIT. */
+/* Frame `index` of the segment, with a new reference for the caller. Errors: E_BAD_HANDLE, E_INVALID (index),
+ * E_LIMIT. */
 keel_status_t keel_segment_frame(keel_segment_t segment, uint64_t index, keel_frame_t *frame);
 
 #endif

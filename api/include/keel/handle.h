@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Handles: how a client names Keel's objects. 64 opaque bits in one struct type per kind, so that the compiler
- * catches mix-ups and the check in every call catches the rest (H1): a forged, stale or foreign value is answered
- * with KEEL_E_BAD_HANDLE. A value never comes to mean another object (H3). The value 0 is never a valid handle.
+ * Handles: how a client names Keel's objects. 64 opaque bits in one struct type per kind, so that the
+ * compiler catches mix-ups and the check in every call catches the rest (H1): a forged, stale or foreign
+ * value is answered with KEEL_E_BAD_HANDLE. A value never comes to mean another object (H3). The value 0 is
+ * never a valid handle.
  *
- * A handle names an object; it is not itself a resource. Each object counts references: creating one gives the
- * creator the first, `keel_*_ref` adds one, `keel_*_release` drops one, and the last one ends the object. Handles
- * may be copied, passed to other tasks, compared and forgotten freely.
+ * A handle names an object; it is not itself a resource. Each object counts references: creating one gives
+ * the creator the first, `keel_*_ref` adds one, `keel_*_release` drops one, and the last one ends the object.
+ * Handles may be copied, passed to other tasks, compared and forgotten freely.
+ *
+ * Every call that takes a handle may also answer E_LIMIT: so many references exist that not one more can be
+ * held during the call (some 16 million).
  */
 #ifndef KEEL_HANDLE_H
 #define KEEL_HANDLE_H

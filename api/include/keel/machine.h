@@ -21,8 +21,8 @@ enum keel_log_level {
  * Errors: E_INVALID (NULL, size > KEEL_CONSOLE_WRITE_MAX). */
 keel_status_t keel_console_write(const void *buffer, size_t size);
 
-/* Writes one line to the log: "[seconds.micros cpu level] text". Bytes that are not printable ASCII show as '?'; past
- * KEEL_LOG_LINE_MAX the line is cut. Context: task, policy. Errors: E_INVALID (level, NULL). */
+/* Writes one line to the log: "[seconds.micros cpu level] text". Bytes that are not printable ASCII show as
+ * '?'; past KEEL_LOG_LINE_MAX the line is cut. Context: task, policy. Errors: E_INVALID (level, NULL). */
 keel_status_t keel_log(uint32_t level, const void *text, size_t size);
 
 /* Nanoseconds since boot. Context: task, policy. */
@@ -36,9 +36,9 @@ keel_status_t keel_cpu_current(uint32_t *cpu);
 keel_status_t keel_power_off(int32_t status);
 keel_status_t keel_restart(int32_t status);
 
-/* Checks Keel's own invariants over the whole machine (docs/soundness.md): frames, page tables, tasks, handles,
- * TLBs where the machine can see them. Each violation is logged; `violations` gets their number. Stops all other
- * CPUs meanwhile. Context: task. Errors: E_INVALID. */
+/* Checks Keel's own invariants over the whole machine (docs/soundness.md): frames, page tables, tasks,
+ * handles, TLBs where the machine can see them. Each violation is logged; `violations` gets their number.
+ * Stops all other CPUs meanwhile. Context: task. Errors: E_INVALID. */
 keel_status_t keel_audit(uint32_t *violations);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Injected policies: which frame to use next, which task to run next. Keel asks, checks every answer, and knows
- * the truth itself: a wrong answer is counted, logged once in a while, and survived with the built-in fallback (P1).
- * Without an injected policy the fallback alone decides.
+ * Injected policies: which frame to use next, which task to run next. Keel asks, checks every answer, and
+ * knows the truth itself: a wrong answer is counted, logged once in a while, and survived with the built-in
+ * fallback (P1). Without an injected policy the fallback alone decides.
  *
- * A policy's functions are called one at a time (per policy), with interrupts off, in policy context: they may
- * call only what lists policy among its contexts (api/calls.tbl); anything else is E_CONTEXT (P2). They must not block
- * and should be short. They may keep handles and frame numbers: these are names, checked again each time.
+ * A policy's functions are called one at a time (per policy), with interrupts off, in policy context: they
+ * may call only what lists policy among its contexts (api/calls.tbl); anything else is E_CONTEXT (P2). They
+ * must not block and should be short. They may keep handles and frame numbers: these are names, checked again
+ * each time.
  */
 #ifndef KEEL_POLICY_H
 #define KEEL_POLICY_H
@@ -15,25 +16,27 @@
 #include "keel/task.h"
 
 /* Frames are named by frame number: physical address / KEEL_PAGE_SIZE. */
+#define KEEL_FRAME_NONE UINT64_MAX
+
 struct keel_frame_allocator {
     void *context; /* passed back as the first argument of each function */
     /* These frames are free: called at injection for every free run. */
     void (*add)(void *context, uint64_t first, uint64_t count);
-    /* Choose `count` contiguous free frames, the first at a multiple of `alignment` (a power of two). Answers 1 and
-     * stores the first; or 0: none. Frames it answers are in use until `free` names them. */
-    uint32_t (*alloc)(void *context, uint64_t count, uint64_t alignment, uint64_t *first);
+    /* Choose `count` contiguous free frames, the first at a multiple of `alignment` (a power of two). Answers
+     * the first, or KEEL_FRAME_NONE. What it answers is in use until `free` names it. */
+    uint64_t (*alloc)(void *context, uint64_t count, uint64_t alignment);
     /* These frames are free again; not always in the pieces that `alloc` answered. */
     void (*free)(void *context, uint64_t first, uint64_t count);
 };
 
 struct keel_scheduler {
     void *context;
-    /* `task` is runnable; it was not queued before; `reason` is an enum keel_enqueue_reason. `cpu` is where it ran last, or where it was made; `priority` as given
-     * when it was spawned. */
+    /* `task` is runnable; it was not queued before; `reason` is an enum keel_enqueue_reason. `cpu` is where
+     * it ran last, or where it was made; `priority` as given when it was spawned. */
     void (*enqueue)(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason);
     /* Choose a queued task for `cpu` and forget it. The zero handle: none, the CPU idles. */
     keel_task_t (*pick)(void *context, uint32_t cpu);
-    /* A task that was queued was started by the fallback, or is gone: forget it. */
+    /* A task that may be queued was started by the fallback: forget it. */
     void (*dequeue)(void *context, keel_task_t task);
     /* A timer tick on `cpu` while `task` ran. Answers 1: preempt it; 0: let it run. */
     uint32_t (*tick)(void *context, keel_task_t task, uint32_t cpu);
@@ -46,8 +49,9 @@ struct keel_policy_report {
     uint64_t scheduler_fallbacks;
 };
 
-/* Injects a policy, once each. The struct is copied; the functions and what context points to must stay valid for
- * ever (the pointer rule). Context: task. Errors: E_INVALID (a NULL function), E_EXISTS (one is injected). */
+/* Injects a policy, once each. The struct is copied; the functions and what context points to must stay valid
+ * for ever (the pointer rule). Context: task. Errors: E_INVALID (a NULL function), E_EXISTS (one is
+ * injected). */
 keel_status_t keel_frame_allocator_inject(const struct keel_frame_allocator *allocator);
 keel_status_t keel_scheduler_inject(const struct keel_scheduler *scheduler);
 

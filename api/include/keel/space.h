@@ -2,8 +2,9 @@
  *
  * User address spaces, and copies to and from the active one.
  *
- * Addresses are multiples of KEEL_PAGE_SIZE and whole ranges lie in KEEL_USER_START..KEEL_USER_END (keel/user_regs.h).
- * When a call that withdraws a right returns, no CPU can use that right any more (A2). Context of all: task.
+ * Addresses are multiples of KEEL_PAGE_SIZE and whole ranges lie in KEEL_USER_START..KEEL_USER_END
+ * (keel/user_regs.h). When a call that withdraws a right returns, no CPU can use that right any more (A2).
+ * Context of all: task.
  */
 #ifndef KEEL_SPACE_H
 #define KEEL_SPACE_H
@@ -11,7 +12,8 @@
 #include "keel/frame.h"
 #include "keel/user_regs.h"
 
-/* Rights of a mapping. READ is required (the hardware cannot withhold it); WRITE and EXEC exclude each other (A4). */
+/* Rights of a mapping. READ is required (the hardware cannot withhold it); WRITE and EXEC exclude each other
+ * (A4). */
 enum {
     KEEL_READ = 1u << 0,
     KEEL_WRITE = 1u << 1,
@@ -29,15 +31,17 @@ struct keel_mapping {
 /* An empty space, one reference. Errors: E_NO_MEMORY, E_LIMIT, E_INVALID. */
 keel_status_t keel_space_create(keel_space_t *space);
 keel_status_t keel_space_ref(keel_space_t space);
-/* Drops one reference. The space ends when nobody holds it and no task has it active; its mappings go with it. */
+/* Drops one reference. The space ends when nobody holds it and no task has it active; its mappings go with
+ * it. */
 keel_status_t keel_space_release(keel_space_t space);
 
 /* Maps one frame at `va`; the mapping holds a reference. Errors: E_BAD_HANDLE, E_INVALID (address, rights),
  * E_DENIED (WRITE and EXEC), E_EXISTS, E_NO_MEMORY (page table), E_LIMIT (references). */
 keel_status_t keel_space_map(keel_space_t space, uint64_t va, keel_frame_t frame, uint32_t rights);
 
-/* Unmaps what is mapped in [va, va + page_count pages); holes are fine. `unmapped` gets the pages that were. The
- * frames lose the mappings' references only after every CPU has forgotten them. Errors: E_BAD_HANDLE, E_INVALID. */
+/* Unmaps what is mapped in [va, va + page_count pages); holes are fine. `unmapped` gets the pages that were.
+ * The frames lose the mappings' references only after every CPU has forgotten them. Errors: E_BAD_HANDLE,
+ * E_INVALID. */
 keel_status_t keel_space_unmap(keel_space_t space, uint64_t va, uint64_t page_count, uint64_t *unmapped);
 
 /* Gives every page mapped in the range new rights; holes are fine. `changed` gets the pages mapped there.
@@ -52,9 +56,9 @@ keel_status_t keel_space_query(keel_space_t space, uint64_t va, struct keel_mapp
  * changes again or exits. Errors: E_BAD_HANDLE, E_LIMIT. */
 keel_status_t keel_space_activate(keel_space_t space);
 
-/* Copies between the buffer and the calling task's active space. Any bytes inside the user range, each accessed once.
- * On E_FAULT some bytes may have been copied. Errors: E_FAULT (range outside user space, unmapped, wrong
- * rights), E_BUSY (no active space), E_INVALID (NULL buffer). Leans on A6, M4. */
+/* Copies between the buffer and the calling task's active space. Any bytes inside the user range, each
+ * accessed once. On E_FAULT some bytes may have been copied. Errors: E_FAULT (range outside user space,
+ * unmapped, wrong rights), E_BUSY (no active space), E_INVALID (NULL buffer). Leans on A6, M4. */
 keel_status_t keel_user_read(uint64_t va, void *buffer, size_t size);
 keel_status_t keel_user_write(uint64_t va, const void *buffer, size_t size);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Tasks: threads of client code in kernel mode, preempted by the timer. Each may run user programs (keel/user.h).
+ * Tasks: threads of client code in kernel mode, preempted by the timer. Each may run user programs
+ * (keel/user.h).
  *
  * Context of all calls: task.
  */
@@ -15,8 +16,8 @@ struct keel_task_options {
     void (*entry)(uint64_t argument); /* returning from it exits with status 0 */
     uint64_t argument;
     char name[KEEL_TASK_NAME_MAX + 1]; /* bytes up to the first NUL; for people */
-    uint32_t priority;                 /* means what the scheduler takes it to mean; the built-in one ignores it */
-    uint32_t flags;                    /* 0 */
+    uint32_t priority; /* means what the scheduler takes it to mean; the built-in one ignores it */
+    uint32_t flags;    /* 0 */
 };
 
 enum keel_task_state {
@@ -29,15 +30,15 @@ enum keel_task_state {
 
 struct keel_task_info {
     char name[KEEL_TASK_NAME_MAX + 1];
-    uint32_t state;       /* enum keel_task_state, at some moment during the call */
-    uint32_t priority;    /* as given */
-    int32_t exit_status;  /* when DEAD */
-    uint32_t reserved;    /* 0 */
-    uint64_t switches;    /* times that it was switched to */
+    uint32_t state;      /* enum keel_task_state, at some moment during the call */
+    uint32_t priority;   /* as given */
+    int32_t exit_status; /* when DEAD */
+    uint32_t reserved;   /* 0 */
+    uint64_t switches;   /* times that it was switched to */
 };
 
-/* Creates a task and makes it runnable; the caller gets a reference. A task lives until it exits, whether or not
- * anybody holds it. Errors: E_INVALID (NULL, entry NULL, flags), E_NO_MEMORY, E_LIMIT. */
+/* Creates a task and makes it runnable; the caller gets a reference. A task lives until it exits, whether or
+ * not anybody holds it. Errors: E_INVALID (NULL, entry NULL, flags), E_NO_MEMORY, E_LIMIT. */
 keel_status_t keel_task_spawn(const struct keel_task_options *options, keel_task_t *task);
 keel_status_t keel_task_ref(keel_task_t task);
 keel_status_t keel_task_release(keel_task_t task);
@@ -49,14 +50,15 @@ keel_status_t keel_task_info(keel_task_t task, struct keel_task_info *info);
 /* Lets others run first. */
 keel_status_t keel_task_yield(void);
 
-/* Ends the calling task; does not return when it succeeds. What the task holds goes with it (its active space). */
+/* Ends the calling task; does not return when it succeeds. What the task holds goes with it (its active
+ * space). */
 keel_status_t keel_task_exit(int32_t status);
 
 /* Sleeps at least `nanoseconds`; 0 yields. */
 keel_status_t keel_task_sleep(uint64_t nanoseconds);
 
-/* Waits until `task` is dead and gives its exit status. Any number of tasks may join one, also after its death.
- * Errors: E_BAD_HANDLE, E_INVALID (status NULL), E_BUSY (joining oneself). */
+/* Waits until `task` is dead and gives its exit status. Any number of tasks may join one, also after its
+ * death. Errors: E_BAD_HANDLE, E_INVALID (status NULL), E_BUSY (joining oneself). */
 keel_status_t keel_task_join(keel_task_t task, int32_t *status);
 
 #endif

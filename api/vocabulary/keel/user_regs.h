@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /* First user address and the first one past the end. Page 0 is never mapped, and the last page below the
- * canonical hole stays empty so that no instruction ends at a non-canonical address (Intel SDM vol. 1, 3.3.7.1). */
+ * canonical hole stays empty so that no instruction ends at a non-canonical address (Intel SDM vol.
+ * 1, 3.3.7.1). */
 #define KEEL_USER_START UINT64_C(0x0000000000001000)
 #define KEEL_USER_END   UINT64_C(0x00007ffffffff000)
 

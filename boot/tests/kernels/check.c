@@ -43,7 +43,8 @@ void note(const char *what, uint64_t number)
     (void)keel_log(KEEL_LOG_INFO, text.bytes, text.size);
 }
 
-/* Where `name` begins a word of the command line; the bytes behind it, up to the end of the line, are in `rest`. */
+/* Where `name` begins a word of the command line; the bytes behind it, up to the end of the line, are in
+ * `rest`. */
 static bool option_find(const char *name, char rest[COMMAND_LINE_MAX + 1])
 {
     struct keel_boot_info info;

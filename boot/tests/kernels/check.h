@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the test kernels share: a list of tests, checks that count, random numbers from a printed seed. A test kernel is
- * a client like any other: it sees include/keel only, and the same source runs on both machines.
+ * What the test kernels share: a list of tests, checks that count, random numbers from a printed seed. A test
+ * kernel is a client like any other: it sees include/keel only, and the same source runs on both machines.
  *
- * Each test prints "KERNEL| NAME: ok" or says what failed; these lines are the transcript that CTest compares. Everything
- * that differs from run to run goes to the log.
+ * Each test prints "KERNEL| NAME: ok" or says what failed; these lines are the transcript that CTest
+ * compares. Everything that differs from run to run goes to the log.
  */
 #ifndef KERNELS_CHECK_H
 #define KERNELS_CHECK_H
@@ -19,14 +19,15 @@ struct test {
     const char *name; /* begins with the id of the invariant that it attacks (docs/soundness.md) */
     void (*run)(void);
 };
-#define TEST(function) {#function, function}
+#define TEST(function)  {#function, function}
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Runs the tests in order, and after each one checks that the kernel is sane: the audit is clean, time moves, other tasks
- * run, and every frame that the test took is free again. Answers the status for keel_main. */
+/* Runs the tests in order, and after each one checks that the kernel is sane: the audit is clean, time moves,
+ * other tasks run, and every frame that the test took is free again. Answers the status for keel_main. */
 int32_t tests_run(const char *kernel, const struct test *tests, size_t count);
 
-/* A failed check prints its line and `value`, and makes the test fail; only the first few of a test are printed. */
+/* A failed check prints its line and `value`, and makes the test fail; only the first few of a test are
+ * printed. */
 void check_failed(const char *what, int line, uint64_t value);
 #define CHECK_VALUE(condition, value)                                                                        \
     do {                                                                                                     \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * User contexts as an attacker would fill them (U1, U2, U4): every flag bit, random register files with addresses that a
- * CPU refuses, the kernel's own addresses in GS, junk in the vector image. Each must come back as an event that fits
- * what was asked, and leave the kernel sane.
+ * User contexts as an attacker would fill them (U1, U2, U4): every flag bit, random register files with
+ * addresses that a CPU refuses, the kernel's own addresses in GS, junk in the vector image. Each must come
+ * back as an event that fits what was asked, and leave the kernel sane.
  *
  * Command line: seed=N, rounds=N (random register files).
  */
@@ -27,7 +27,9 @@ enum {
 #define FLAG_TF     UINT64_C(0x100)
 #define FLAGS_OWNED UINT64_C(0x240dd5) /* CF PF AF ZF SF TF DF OF AC ID */
 #define FLAGS_SET   UINT64_C(0x202)    /* the fixed bit and IF */
-#define FLAG_RF     UINT64_C(0x10000)  /* a CPU sets it in the image that a fault leaves (SDM vol. 3B, 17.3.1.1) */
+#define FLAG_RF                                                                                              \
+    UINT64_C(0x10000) /* a CPU sets it in the image that a fault leaves (SDM vol. 3B, 17.3.1.1)              \
+                       */
 
 static bool is_canonical(uint64_t address)
 {
@@ -47,7 +49,8 @@ static void run_with_flags(uint64_t flags, bool by_sysret)
     struct keel_user_event event;
     regs.rflags = flags;
     if (by_sysret) {
-        /* With RCX and R11 like this an entry by SYSRET is possible; the sanitised flags are what R11 must equal. */
+        /* With RCX and R11 like this an entry by SYSRET is possible; the sanitised flags are what R11 must
+         * equal. */
         regs.rcx = regs.rip;
         regs.r11 = (flags & FLAGS_OWNED) | FLAGS_SET;
     }
@@ -251,9 +254,14 @@ static void U1_non_canonical_addresses(void)
 static void U4_kernel_addresses_in_gs(void)
 {
     static const uint64_t bases[] = {
-        UINT64_C(0xffff800000000000), UINT64_C(0xffff800000001000), UINT64_C(0xffffc90000000000),
-        UINT64_C(0xffffffff80000000), UINT64_C(0xffffffff80100000), UINT64_C(0xfffffffffffff000),
-        UINT64_MAX,                   0,
+        UINT64_C(0xffff800000000000),
+        UINT64_C(0xffff800000001000),
+        UINT64_C(0xffffc90000000000),
+        UINT64_C(0xffffffff80000000),
+        UINT64_C(0xffffffff80100000),
+        UINT64_C(0xfffffffffffff000),
+        UINT64_MAX,
+        0,
     };
     static const struct {
         enum user_program program;

@@ -12,17 +12,17 @@
 
 /* Where each program begins in the page at USER_CODE. */
 enum user_program {
-    USER_SYSCALL = 0x00,      /* syscall */
-    USER_NOP_SYSCALL = 0x10,  /* nop; syscall */
-    USER_UD2 = 0x20,          /* ud2 */
-    USER_INT3 = 0x30,         /* int3 */
-    USER_HLT = 0x40,          /* hlt */
-    USER_SPIN = 0x50,         /* 1: jmp 1b */
-    USER_SWAPGS = 0x60,       /* swapgs */
-    USER_STORE_XMM = 0x70,    /* movdqu %xmm0, (%rdi); movdqu %xmm15, 16(%rdi); syscall */
-    USER_STORE_YMM = 0x80,    /* vmovdqu %ymm0, (%rdi); vmovdqu %ymm15, 32(%rdi); syscall */
-    USER_LOAD_XMM = 0x90,     /* movdqu (%rdi), %xmm0; movdqu 16(%rdi), %xmm15; syscall */
-    USER_SYSCALL_GS = 0xa0,   /* mov %gs:0, %rax; syscall */
+    USER_SYSCALL = 0x00,     /* syscall */
+    USER_NOP_SYSCALL = 0x10, /* nop; syscall */
+    USER_UD2 = 0x20,         /* ud2 */
+    USER_INT3 = 0x30,        /* int3 */
+    USER_HLT = 0x40,         /* hlt */
+    USER_SPIN = 0x50,        /* 1: jmp 1b */
+    USER_SWAPGS = 0x60,      /* swapgs */
+    USER_STORE_XMM = 0x70,   /* movdqu %xmm0, (%rdi); movdqu %xmm15, 16(%rdi); syscall */
+    USER_STORE_YMM = 0x80,   /* vmovdqu %ymm0, (%rdi); vmovdqu %ymm15, 32(%rdi); syscall */
+    USER_LOAD_XMM = 0x90,    /* movdqu (%rdi), %xmm0; movdqu 16(%rdi), %xmm15; syscall */
+    USER_SYSCALL_GS = 0xa0,  /* mov %gs:0, %rax; syscall */
 };
 
 /* The pages, mapped and active in the calling task. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Assertions say what core's callers owe core. They are never reachable from outside: what a client, a user, a device
- * or a policy can cause is answered by a status, never asserted.
+ * Assertions say what core's callers owe core. They are never reachable from outside: what a client, a user,
+ * a device or a policy can cause is answered by a status, never asserted.
  */
 #ifndef CORE_ASSERT_H
 #define CORE_ASSERT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The audit: one walk over everything core believes, against the invariants of docs/soundness.md. It holds at every
- * scheduling point, not only when the machine is quiet: other CPUs may be in the middle of anything.
+ * The audit: one walk over everything core believes, against the invariants of docs/soundness.md. It holds at
+ * every scheduling point, not only when the machine is quiet: other CPUs may be in the middle of anything.
  */
 #ifndef CORE_AUDIT_H
 #define CORE_AUDIT_H

@@ -8,10 +8,10 @@
 #include "core/task.h"
 
 struct cpu {
-    struct task *current;  /* NULL: the idle context runs */
-    struct task *previous; /* during a switch: who was switched away from; NULL: the idle context */
-    uint32_t previous_reason; /* why previous is enqueued again, enum keel_enqueue_reason's values */
-    struct space *loaded;  /* whose root is loaded; NULL: the kernel root */
+    struct task *current;      /* NULL: the idle context runs */
+    struct task *previous;     /* during a switch: who was switched away from; NULL: the idle context */
+    uint32_t previous_reason;  /* why previous is enqueued again, enum keel_enqueue_reason's values */
+    struct space *loaded;      /* whose root is loaded; NULL: the kernel root */
     struct task *vector_owner; /* whose vector registers this CPU holds; NULL: nobody's */
     struct hal_context idle;
     uint64_t next_tick;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Physical frames: one `struct frame` for every page of RAM below frame_end(), in one array indexed by frame number.
+ * Physical frames: one `struct frame` for every page of RAM below frame_end(), in one array indexed by frame
+ * number.
  *
  * What a frame is for is its type, set while it is BUSY and fixed until it is BUSY again:
  *
@@ -28,14 +29,15 @@ enum frame_type {
 
 struct frame {
     struct ref ref;
-    uint32_t owner;        /* the client that it is charged to; 0: the only one so far */
-    uint16_t entries;      /* TABLE: entries that are not zero, under the table's lock */
-    uint8_t type;          /* enum frame_type */
-    uint8_t reserved;      /* 0 */
-    uint32_t audit_holds;  /* scratch of the audit: references that it could account for; 0 between audits */
+    uint32_t owner;       /* the client that it is charged to; 0: the only one so far */
+    uint16_t entries;     /* TABLE: entries that are not zero, under the table's lock */
+    uint8_t type;         /* enum frame_type */
+    uint8_t reserved;     /* 0 */
+    uint32_t audit_holds; /* scratch of the audit: references that it could account for; 0 between audits */
 };
 
-/* Makes the array from the map, stealing room for it and marking everything else. Boot CPU, once. False: no room. */
+/* Makes the array from the map, stealing room for it and marking everything else. Boot CPU, once. False: no
+ * room. */
 bool frame_init(const struct memmap *map);
 
 /* One past the highest frame number that has a `struct frame`. */
@@ -49,8 +51,8 @@ hal_paddr_t frame_address(const struct frame *frame);
 uint64_t frame_total(void);
 uint64_t frame_free_count(void);
 
-/* Allocates `count` contiguous frames of one type, the first a multiple of `alignment` (a power of two), zeroed (M9).
- * UNTYPED: LIVE with one reference each and no handle; others PRIVATE. E_NO_MEMORY. */
+/* Allocates `count` contiguous frames of one type, the first a multiple of `alignment` (a power of two),
+ * zeroed (M9). UNTYPED: LIVE with one reference each and no handle; others PRIVATE. E_NO_MEMORY. */
 keel_status_t frame_alloc(enum frame_type type, uint64_t count, uint64_t alignment, struct frame **first);
 /* One UNTYPED frame for a client, with one reference, which the handle is. E_NO_MEMORY. */
 keel_status_t frame_create(uint64_t *handle);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The memory map, made orderly: whatever firmware reports becomes a sorted list of page-aligned, disjoint regions. Pure
- * code, no machine needed.
+ * The memory map, made orderly: whatever firmware reports becomes a sorted list of page-aligned, disjoint
+ * regions. Pure code, no machine needed.
  */
 #ifndef CORE_MEMMAP_H
 #define CORE_MEMMAP_H
@@ -18,9 +18,9 @@ struct memmap {
     struct hal_region regions[MEMMAP_REGIONS_MAX];
 };
 
-/* USABLE and RECLAIMABLE regions shrink to whole pages, all others grow. Where regions overlap, the later kind of
- * enum hal_region_kind wins. Zero lengths vanish; ends past 2^64 or MEMMAP_ADDRESS_END are cut. Neighbours of one kind
- * merge. Regions of an unknown kind count as RESERVED. */
+/* USABLE and RECLAIMABLE regions shrink to whole pages, all others grow. Where regions overlap, the later
+ * kind of enum hal_region_kind wins. Zero lengths vanish; ends past 2^64 or MEMMAP_ADDRESS_END are cut.
+ * Neighbours of one kind merge. Regions of an unknown kind count as RESERVED. */
 void memmap_normalise(const struct hal_region *regions, size_t count, struct memmap *map);
 
 /* Bytes of one kind. */

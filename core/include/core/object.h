@@ -2,8 +2,8 @@
  *
  * Objects other than frames: fixed pools of slots in OBJECT frames, each starting with a `struct object`.
  *
- * A handle is kind:4 | slot:28 | generation:32. For frames the slot is the frame number and the generation stands in the
- * frame's own `struct ref`; for the others they are those of the pool's slot (H1, H3).
+ * A handle is kind:4 | slot:28 | generation:32. For frames the slot is the frame number and the generation
+ * stands in the frame's own `struct ref`; for the others they are those of the pool's slot (H1, H3).
  */
 #ifndef CORE_OBJECT_H
 #define CORE_OBJECT_H
@@ -56,7 +56,8 @@ uint32_t object_index(enum object_kind kind, const struct object *object);
 /* The handle that names it now. */
 uint64_t object_handle(enum object_kind kind, const struct object *object);
 
-/* A BUSY slot of the pool, zeroed but for its head; NULL: all are taken. */
+/* A BUSY slot of the pool, with the contents of its last life: the caller sets every field. NULL: all are
+ * taken. */
 struct object *object_claim(enum object_kind kind);
 
 /* The object that a handle from outside names, with one more reference. E_BAD_HANDLE, E_LIMIT. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What core asks of the layer above it: the injected policies and the client. api defines these; each answer has passed
- * api's checks (range, alignment, handle), and core then tries to claim what was answered. Called with the subsystem's
- * lock held and interrupts off.
+ * What core asks of the layer above it: the injected policies and the client. api defines these; each answer
+ * has passed api's checks (range, alignment, handle), and core then tries to claim what was answered. Called
+ * with the subsystem's lock held and interrupts off.
  */
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H

@@ -12,13 +12,13 @@
  *   RETIRED: as FREE, but its generation is used up; never claimed again (H3).
  *   RESERVED: never claimed (frames that are not Keel's to hand out).
  *
- * State, count and generation stand in one 64-bit word, and every step is one compare-and-swap on it (M2). So a
- * lookup cannot revive what another CPU is tearing down: it only ever steps LIVE(n) -> LIVE(n + 1) of the generation
- * that it was given. BUSY belongs to the one CPU that made it BUSY.
+ * State, count and generation stand in one 64-bit word, and every step is one compare-and-swap on it (M2). So
+ * a lookup cannot revive what another CPU is tearing down: it only ever steps LIVE(n) -> LIVE(n + 1) of the
+ * generation that it was given. BUSY belongs to the one CPU that made it BUSY.
  *
- * `count` counts all references: handles, mappings, segments, and calls in progress. `handles` counts the clients'
- * part of it. Clients can only drop what clients hold: releasing too often closes the handle, it never takes a
- * reference that a mapping relies on (M1, M6).
+ * `count` counts all references: handles, mappings, segments, and calls in progress. `handles` counts the
+ * clients' part of it. Clients can only drop what clients hold: releasing too often closes the handle, it
+ * never takes a reference that a mapping relies on (M1, M6).
  */
 #ifndef CORE_REF_H
 #define CORE_REF_H
@@ -63,8 +63,8 @@ void ref_init(struct ref *ref, enum ref_state state);
 
 /* FREE -> BUSY. False: it was not FREE. */
 bool ref_claim(struct ref *ref);
-/* BUSY -> LIVE(count), with one handle if `with_handle`. From here on a client may guess the handle and release it: the
- * creator must count every reference that it relies on, and know the handle already. */
+/* BUSY -> LIVE(count), with one handle if `with_handle`. From here on a client may guess the handle and
+ * release it: the creator must count every reference that it relies on, and know the handle already. */
 void ref_publish(struct ref *ref, uint32_t count, bool with_handle);
 /* BUSY -> PRIVATE; PRIVATE -> BUSY. */
 void ref_make_private(struct ref *ref);
@@ -74,16 +74,16 @@ bool ref_finish(struct ref *ref);
 /* BUSY -> FREE of the same generation: nobody has ever seen it. */
 void ref_unclaim(struct ref *ref);
 
-/* One more reference for a handle value from outside. E_BAD_HANDLE: not LIVE in that generation, or no client holds it;
- * E_LIMIT: the count is full. */
+/* One more reference for a handle value from outside. E_BAD_HANDLE: not LIVE in that generation, or no client
+ * holds it; E_LIMIT: the count is full. */
 keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation);
 /* One more reference where the caller holds one already. E_LIMIT: the count is full. */
 keel_status_t ref_get(struct ref *ref);
 /* Drops a reference. True: it was the last; the cell is BUSY and the caller's to tear down. */
 bool ref_put(struct ref *ref);
 
-/* Turns a reference that the caller holds into a client's handle, or a client's handle back into a plain reference that the
- * caller then puts. E_LIMIT: the count is full; E_BAD_HANDLE: no client holds one. */
+/* Turns a reference that the caller holds into a client's handle, or a client's handle back into a plain
+ * reference that the caller then puts. E_LIMIT: the count is full; E_BAD_HANDLE: no client holds one. */
 keel_status_t ref_handle_add(struct ref *ref);
 keel_status_t ref_handle_drop(struct ref *ref);
 

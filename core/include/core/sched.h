@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Choosing and switching. The scheduler's lock makes what the policy is told and what the task states say one thing. The
- * policy's answers are claims: a task is run only if it is RUNNABLE and off every CPU (T1, P1); a wrong answer is counted
- * and the built-in fallback, a round-robin scan over the task slots, chooses instead.
+ * Choosing and switching. The scheduler's lock makes what the policy is told and what the task states say one
+ * thing. The policy's answers are claims: a task is run only if it is RUNNABLE and off every CPU (T1, P1); a
+ * wrong answer is counted and the built-in fallback, a round-robin scan over the task slots, chooses instead.
  */
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
@@ -10,7 +10,8 @@
 #include "core/task.h"
 
 #define SCHED_TICK_NS UINT64_C(10000000)
-/* A policy that answers "none" this many times in a row at ticks of idle CPUs while tasks are runnable has lost them. */
+/* A policy that answers "none" this many times in a row at ticks of idle CPUs while tasks are runnable has
+ * lost them. */
 #define SCHED_PATIENCE_TICKS 10u
 
 void sched_init(void);
@@ -21,8 +22,9 @@ void sched_start(struct task *task);
 bool sched_wake(struct task *task);
 
 /* The calling task, interrupts off, no lock held. */
-void sched_give_way(void); /* runs others first; not "yield": the hosted machine links the C library, which has one */
-void sched_block(void);   /* its state is BLOCKED|ON already, unless a wake came in between */
+void sched_give_way(
+    void); /* runs others first; not "yield": the hosted machine links the C library, which has one */
+void sched_block(void);          /* its state is BLOCKED|ON already, unless a wake came in between */
 _Noreturn void sched_exit(void); /* its state is DEAD|ON already */
 
 /* The second half of every switch, on the stack of the task that was switched to. Interrupts off. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Address spaces of users. Each is a root table; `lock` protects every table below its lower half. A leaf entry holds a
- * reference on its frame, taken before the entry is written and dropped after every CPU has forgotten it (M1, A2).
- * `cpus` has a bit for every CPU that may hold translations of it: set before the CPU loads the root, cleared
- * after it loaded another one.
+ * Address spaces of users. Each is a root table; `lock` protects every table below its lower half. A leaf
+ * entry holds a reference on its frame, taken before the entry is written and dropped after every CPU has
+ * forgotten it (M1, A2). `cpus` has a bit for every CPU that may hold translations of it: set before the CPU
+ * loads the root, cleared after it loaded another one.
  */
 #ifndef CORE_SPACE_H
 #define CORE_SPACE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The lock of core: a fair ticket lock that keeps interrupts off while it is held, so a holder is never preempted and
- * an interrupt handler may take it.
+ * The lock of core: a fair ticket lock that keeps interrupts off while it is held, so a holder is never
+ * preempted and an interrupt handler may take it.
  *
  * Lock order, outermost first; no lock is taken while a later one is held:
  *

@@ -13,13 +13,14 @@
  *                            |           DEAD                |
  *                            +-------------------------------+
  *
- * ON means that a CPU still stands on the task's stack or has not saved its context yet. "tail" is the end of a context
- * switch, run by the next task on the same CPU; it clears ON, and only then may anything else happen to
- * the task: only a RUNNABLE task without ON can be picked (T1), only a DEAD one without ON is torn down (T4). Who
- * makes a task RUNNABLE enqueues it if ON is clear; otherwise the tail does. So it is enqueued exactly once.
+ * ON means that a CPU still stands on the task's stack or has not saved its context yet. "tail" is the end of
+ * a context switch, run by the next task on the same CPU; it clears ON, and only then may anything else
+ * happen to the task: only a RUNNABLE task without ON can be picked (T1), only a DEAD one without ON is torn
+ * down (T4). Who makes a task RUNNABLE enqueues it if ON is clear; otherwise the tail does. So it is enqueued
+ * exactly once.
  *
- * All steps into and out of RUNNABLE happen under the scheduler's lock, so what the policy was told is exact. RUNNING and
- * ON steps are made by the CPU that runs the task.
+ * All steps into and out of RUNNABLE happen under the scheduler's lock, so what the policy was told is exact.
+ * RUNNING and ON steps are made by the CPU that runs the task.
  */
 #ifndef CORE_TASK_H
 #define CORE_TASK_H

@@ -2,11 +2,12 @@
  *
  * Shootdown: making every CPU forget translations (A2).
  *
- * Each CPU has an inbox with one place for every other CPU. The initiator, interrupts off, puts a pointer to its
- * request there, sends the interrupt and waits until the place is empty; the target flushes and then empties it. So
- * there is no lock and nothing to run out of. While it waits, the initiator serves its own inbox: two CPUs shooting
- * at each other both go on, and interrupts may be off on either side. The one rule: nobody waits here while holding a
- * lock (core/spinlock.h), so whoever spins on a lock with interrupts off gets it in the end and then answers.
+ * Each CPU has an inbox with one place for every other CPU. The initiator, interrupts off, puts a pointer to
+ * its request there, sends the interrupt and waits until the place is empty; the target flushes and then
+ * empties it. So there is no lock and nothing to run out of. While it waits, the initiator serves its own
+ * inbox: two CPUs shooting at each other both go on, and interrupts may be off on either side. The one rule:
+ * nobody waits here while holding a lock (core/spinlock.h), so whoever spins on a lock with interrupts off
+ * gets it in the end and then answers.
  */
 #ifndef CORE_TLB_H
 #define CORE_TLB_H
@@ -15,7 +16,8 @@
 
 void tlb_init(void);
 
-/* Returns when no CPU of `cpus` (bit mask; the calling one may be in it) holds translations of the range under `root`. */
+/* Returns when no CPU of `cpus` (bit mask; the calling one may be in it) holds translations of the range
+ * under `root`. */
 void tlb_shootdown(uint64_t cpus, hal_paddr_t root, uint64_t va, uint64_t page_count);
 
 /* Serves this CPU's inbox. Interrupts off. */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The kernel window: kernel stacks, each between unmapped guard pages. Slot i belongs to task slot i. A slot is
- * twice as large as a stack: the lower half stays empty, so that even a large frame that jumps below the stack hits
- * a guard (T3).
+ * The kernel window: kernel stacks, each between unmapped guard pages. Slot i belongs to task slot i. A slot
+ * is twice as large as a stack: the lower half stays empty, so that even a large frame that jumps below the
+ * stack hits a guard (T3).
  */
 #ifndef CORE_WINDOW_H
 #define CORE_WINDOW_H
 
 #include "core/frame.h"
 
-/* Makes the tables for every stack slot, so that mapping a stack later cannot fail. Boot CPU, once. False: no memory. */
+/* Makes the tables for every stack slot, so that mapping a stack later cannot fail. Boot CPU, once. False: no
+ * memory. */
 bool window_init(void);
 
 /* Where stack `slot` lies. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The only atomics that api, core and the backends' shared code may use. Every operation first announces itself
- * by `hal_point`, which the backend supplies (`hal/point.h` on its include path): nothing on the real machine, a
- * scheduling point on the hosted one, so that every interleaving of atomics can be explored. Raw atomics are
- * poisoned at the end of this header, and the build includes it before everything else.
+ * The only atomics that api, core and the backends' shared code may use. Every operation first announces
+ * itself by `hal_point`, which the backend supplies (`hal/point.h` on its include path): nothing on the real
+ * machine, a scheduling point on the hosted one, so that every interleaving of atomics can be explored. Raw
+ * atomics are poisoned at the end of this header, and the build includes it before everything else.
  *
  * Orders are in the names. An operation without one is sequentially consistent.
  */
@@ -68,7 +68,8 @@ static inline void atomic_fence(void)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* Most of these are macros of <stdatomic.h>; the compilers warn about poisoning a macro that is still defined. */
+/* Most of these are macros of <stdatomic.h>; the compilers warn about poisoning a macro that is still
+ * defined. */
 #undef atomic_load
 #undef atomic_load_explicit
 #undef atomic_store

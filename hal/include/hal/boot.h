@@ -2,10 +2,11 @@
  *
  * HAL contract: how the machine hands itself to core.
  *
- * A backend brings the boot CPU to the state below and calls `hal_upcall_boot` once. State at that call, on every
- * machine: interrupts off; running on a stack of the backend's own of at least 16 KiB that stays valid for ever
- * (core makes it the boot CPU's idle stack); the kernel root (`hal_kernel_root`) loaded; the console usable; no
- * other CPU executing core code. `struct hal_boot` and everything it points to stays valid for ever.
+ * A backend brings the boot CPU to the state below and calls `hal_upcall_boot` once. State at that call, on
+ * every machine: interrupts off; running on a stack of the backend's own of at least 16 KiB that stays valid
+ * for ever (core makes it the boot CPU's idle stack); the kernel root (`hal_kernel_root`) loaded; the console
+ * usable; no other CPU executing core code. `struct hal_boot` and everything it points to stays valid for
+ * ever.
  */
 #ifndef HAL_BOOT_H
 #define HAL_BOOT_H

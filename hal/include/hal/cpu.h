@@ -11,8 +11,8 @@
 /* CPUs that run or will run core code, 1..HAL_CPU_MAX. Constant from hal_upcall_boot on. */
 unsigned hal_cpu_count(void);
 
-/* The calling CPU, 0..hal_cpu_count()-1; the boot CPU is 0. The answer is stale at once where a context switch
- * can intervene, so core asks with interrupts off. */
+/* The calling CPU, 0..hal_cpu_count()-1; the boot CPU is 0. The answer is stale at once where a context
+ * switch can intervene, so core asks with interrupts off. */
 unsigned hal_cpu_id(void);
 
 /* A human-readable line naming CPU `cpu` of the `cpus_present` ones ("APIC id 1"), NUL-terminated, static. */
@@ -24,17 +24,17 @@ bool hal_irq_disable(void);
 void hal_irq_restore(bool enabled);
 bool hal_irq_enabled(void);
 
-/* Called with interrupts off. Waits until an interrupt is pending, delivers it (upcalls run inside), returns with
- * interrupts off. An interrupt that is pending already must end the wait: none may be lost between the caller's
- * last look and the wait. May return early. */
+/* Called with interrupts off. Waits until an interrupt is pending, delivers it (upcalls run inside), returns
+ * with interrupts off. An interrupt that is pending already must end the wait: none may be lost between the
+ * caller's last look and the wait. May return early. */
 void hal_cpu_wait(void);
 
 /* One turn of a spin-wait: tells the machine that this CPU waits for another one. */
 void hal_cpu_relax(void);
 
 /* Sends the kernel's one inter-processor interrupt to another CPU: `hal_upcall_ipi` runs there as soon as its
- * interrupts are on (or its user program is interrupted). Several sends before delivery may merge into one. All
- * stores made before the call are visible to the upcall. */
+ * interrupts are on (or its user program is interrupted). Several sends before delivery may merge into one.
+ * All stores made before the call are visible to the upcall. */
 void hal_ipi_send(unsigned cpu);
 
 /* Nanoseconds since boot: never goes back on one CPU, and CPUs agree to within a timer tick. */
@@ -51,8 +51,8 @@ void hal_upcall_ipi(void);
 
 /* Upcall at the end of every interrupt that came in kernel mode with interrupts on, after it was acknowledged
  * at the interrupt controller: interrupts off. Core may switch context inside (kernel preemption); it returns
- * when the interrupted context runs again, perhaps on another CPU. Not made for user mode: there `hal_user_run`
- * returns. Not made from inside hal_cpu_wait. */
+ * when the interrupted context runs again, perhaps on another CPU. Not made for user mode: there
+ * `hal_user_run` returns. Not made from inside hal_cpu_wait. */
 void hal_upcall_interrupt_exit(void);
 
 #endif

@@ -15,17 +15,17 @@ void hal_console_write(const char *bytes, size_t size);
 _Noreturn void hal_power_off(int32_t status);
 _Noreturn void hal_restart(int32_t status);
 
-/* Reports a broken invariant with a backtrace and ends the run with a failure status. Reachable by a bug only.
- * Any context; takes no lock of core's. */
+/* Reports a broken invariant with a backtrace and ends the run with a failure status. Reachable by a bug
+ * only. Any context; takes no lock of core's. */
 _Noreturn void hal_panic(const char *message);
 
-/* Freeze everything but this CPU, as far as the machine can, for core's audit; thaw. Interrupts off between. While
- * frozen, scheduling points do nothing. */
+/* Freeze everything but this CPU, as far as the machine can, for core's audit; thaw. Interrupts off between.
+ * While frozen, scheduling points do nothing. */
 void hal_freeze(void);
 void hal_thaw(void);
 
-/* The backend's part of the audit, called frozen: its own tables and caches (TLBs against tables, kernel mappings
- * W^X, control register bits). Calls `report` with one line per violation. */
+/* The backend's part of the audit, called frozen: its own tables and caches (TLBs against tables, kernel
+ * mappings W^X, control register bits). Calls `report` with one line per violation. */
 void hal_audit(void (*report)(const char *line));
 
 #endif

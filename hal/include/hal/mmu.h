@@ -2,14 +2,15 @@
  *
  * HAL contract: page tables and TLBs.
  *
- * Core decides what stands in a table; `hal/pte.h` (supplied by the backend's architecture on its include path)
- * says how one entry is written: HAL_PT_LEVELS, HAL_PT_ENTRIES, and the pure functions hal_pte_leaf, _table,
- * _present, _is_leaf, _target, _prot. The top HAL_PT_LEVELS-1 is the root's level, level 0 maps pages.
+ * Core decides what stands in a table; `hal/pte.h` (supplied by the backend's architecture on its include
+ * path) says how one entry is written: HAL_PT_LEVELS, HAL_PT_ENTRIES, and the pure functions hal_pte_leaf,
+ * _table, _present, _is_leaf, _target, _prot. The top HAL_PT_LEVELS-1 is the root's level, level 0 maps
+ * pages.
  *
- * The upper half of every root is the kernel's and equal in all of them (A4). It is made of: the linear map and
- * the kernel image (the backend's alone), and the kernel window, HAL_WINDOW_BASE..+HAL_WINDOW_SIZE, whose
- * entries core edits under hal_kernel_root(). All upper-half entries of a root stand before hal_upcall_boot and
- * never change again; core edits only below them.
+ * The upper half of every root is the kernel's and equal in all of them (A4). It is made of: the linear map
+ * and the kernel image (the backend's alone), and the kernel window, HAL_WINDOW_BASE..+HAL_WINDOW_SIZE, whose
+ * entries core edits under hal_kernel_root(). All upper-half entries of a root stand before hal_upcall_boot
+ * and never change again; core edits only below them.
  */
 #ifndef HAL_MMU_H
 #define HAL_MMU_H
@@ -17,22 +18,22 @@
 #include "hal/types.h"
 #include "hal/pte.h"
 
-/* One entry, named by the walk that reached it: the root it started from, the table that holds it (of `level`),
- * and the virtual address it translates (any inside). The real machine uses table, level and va; the hosted one
- * also learns from root and va who may have cached the entry. */
+/* One entry, named by the walk that reached it: the root it started from, the table that holds it (of
+ * `level`), and the virtual address it translates (any inside). The real machine uses table, level and va;
+ * the hosted one also learns from root and va who may have cached the entry. */
 struct hal_pte_slot {
     hal_paddr_t root, table;
     uint64_t va;
     unsigned level;
 };
 
-/* Entries are read and replaced whole; the CPU may set accessed and dirty bits at any moment, hence exchange and
- * not store. The exchange orders like a sequentially consistent read-modify-write. */
+/* Entries are read and replaced whole; the CPU may set accessed and dirty bits at any moment, hence exchange
+ * and not store. The exchange orders like a sequentially consistent read-modify-write. */
 uint64_t hal_pte_load(const struct hal_pte_slot *slot);
 uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry);
 
-/* First index >= `from` whose entry is not zero, HAL_PT_ENTRIES if none. A quick look, not ordered with anything:
- * for teardown and audit. */
+/* First index >= `from` whose entry is not zero, HAL_PT_ENTRIES if none. A quick look, not ordered with
+ * anything: for teardown and audit. */
 unsigned hal_table_next(hal_paddr_t table, unsigned from);
 /* Plain look at one entry, for teardown and audit. No scheduling point. */
 uint64_t hal_table_peek(hal_paddr_t table, unsigned index);
@@ -51,14 +52,15 @@ void hal_root_load(hal_paddr_t root);
 void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count);
 void hal_tlb_flush_all(void);
 
-/* Called after core changed kernel-window entries and flushed them everywhere, before the range is used. A machine
- * whose CPU walks the tables does nothing; the hosted machine mirrors the entries to the host's page tables. */
+/* Called after core changed kernel-window entries and flushed them everywhere, before the range is used. A
+ * machine whose CPU walks the tables does nothing; the hosted machine mirrors the entries to the host's page
+ * tables. */
 void hal_window_sync(uint64_t va, uint64_t page_count);
 
-/* Copies between kernel memory and the active user space; false when any byte could not be reached with the right
- * needed (some may have been copied). Never crashes, whatever the mapping does meanwhile; each user byte is
- * accessed once (M4, A6). Core has checked that [va, va + size) is inside KEEL_USER_START..KEEL_USER_END and
- * that a user space is loaded. Interrupts on or off. */
+/* Copies between kernel memory and the active user space; false when any byte could not be reached with the
+ * right needed (some may have been copied). Never crashes, whatever the mapping does meanwhile; each user
+ * byte is accessed once (M4, A6). Core has checked that [va, va + size) is inside
+ * KEEL_USER_START..KEEL_USER_END and that a user space is loaded. Interrupts on or off. */
 bool hal_user_copy_in(void *to, uint64_t va, size_t size);
 bool hal_user_copy_out(uint64_t va, const void *from, size_t size);
 

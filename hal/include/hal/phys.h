@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * HAL contract: raw memory by physical address. These are the only places where core touches memory that it does
- * not own as a C object. All addresses given are RAM inside the boot memory map; core guarantees it.
+ * HAL contract: raw memory by physical address. These are the only places where core touches memory that it
+ * does not own as a C object. All addresses given are RAM inside the boot memory map; core guarantees it.
  *
  * The copy primitives behave as if each byte were moved exactly once, in any order, whatever other CPUs, user
- * programs or devices do to it meanwhile (M4): they are not C accesses to the physical side, so the compiler may
- * neither repeat nor invent one. Ranges may cross frames (contiguous physical memory).
+ * programs or devices do to it meanwhile (M4): they are not C accesses to the physical side, so the compiler
+ * may neither repeat nor invent one. Ranges may cross frames (contiguous physical memory).
  */
 #ifndef HAL_PHYS_H
 #define HAL_PHYS_H
@@ -16,15 +16,16 @@ void hal_phys_read(void *to, hal_paddr_t from, size_t size);
 void hal_phys_write(hal_paddr_t to, const void *from, size_t size);
 void hal_phys_zero(hal_paddr_t to, size_t size);
 
-/* The C address of memory that core owns as objects (frame metadata, object pools, vector images): frames that
- * `hal_frame_use` last called HAL_FRAME_OBJECT. Contiguous physically means contiguous here. */
+/* The C address of memory that core owns as objects (frame metadata, object pools, vector images): frames
+ * that `hal_frame_use` last called HAL_FRAME_OBJECT. Contiguous physically means contiguous here. */
 void *hal_phys_object(hal_paddr_t address);
 
-/* What a frame may be touched with from now on. On the real machine this does nothing. A backend that checks uses
- * it to poison: an UNUSED frame must not be touched at all and must not be reachable by any table, TLB or device
- * (M1, A2: report on the spot if one is); UNTYPED only by the copy primitives and user mappings; TABLE only by
- * hal/mmu.h; STACK only through the kernel window; OBJECT also by plain C accesses. The boot state of
- * all frames in USABLE regions is UNUSED, of all others RESERVED (copy primitives allowed, for the initrd). */
+/* What a frame may be touched with from now on. On the real machine this does nothing. A backend that checks
+ * uses it to poison: an UNUSED frame must not be touched at all and must not be reachable by any table, TLB
+ * or device (M1, A2: report on the spot if one is); UNTYPED only by the copy primitives and user mappings;
+ * TABLE only by hal/mmu.h; STACK only through the kernel window; OBJECT also by plain C accesses. The boot
+ * state of all frames in USABLE regions is UNUSED, of all others RESERVED (copy primitives allowed, for the
+ * initrd). */
 enum hal_frame_use {
     HAL_FRAME_UNUSED,
     HAL_FRAME_UNTYPED,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Page-table entries of x86-64 with 4-level paging (Intel SDM vol. 3A, 4.5, table 4-15 to 4-20). Pure functions.
+ * Page-table entries of x86-64 with 4-level paging (Intel SDM vol. 3A, 4.5, table 4-15 to 4-20). Pure
+ * functions.
  */
 #ifndef HAL_PTE_H
 #define HAL_PTE_H
@@ -52,7 +53,8 @@ static inline uint64_t hal_pte_leaf(hal_paddr_t frame, unsigned prot)
     return entry;
 }
 
-/* An entry that leads to a lower table: all rights, the leaf decides. `prot` says user half or kernel half. */
+/* An entry that leads to a lower table: all rights, the leaf decides. `prot` says user half or kernel half.
+ */
 static inline uint64_t hal_pte_table(hal_paddr_t table, unsigned prot)
 {
     return (table.value & HAL_PTE_ADDRESS) | HAL_PTE_PRESENT | HAL_PTE_WRITE |

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A client that does everything wrong: handles that are forged, stale or of another kind (H1), calls from
+ * inside policies (H4), and taking all there is of every resource (M8). Each is answered with the right
+ * error, and nothing is lost.
+ */
+#include "check.h"
+#include "services/buddy.h"
+#include "services/fifo.h"
+
+#define HOARD_MAX 8192u
+#define MAP_VA    UINT64_C(0x400000)
+
+/* --- Handles --- */
+
+static void refuse_frame(uint64_t value)
+{
+    keel_frame_t frame = {value};
+    struct keel_frame_info info;
+    keel_space_t space;
+    uint8_t byte = 0;
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_frame_ref(frame));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_frame_release(frame));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_frame_read(frame, 0, &byte, 1));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_frame_write(frame, 0, &byte, 1));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_frame_info(frame, &info));
+    CHECK_OK(keel_space_create(&space));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_space_map(space, MAP_VA, frame, KEEL_READ));
+    CHECK_OK(keel_space_release(space));
+}
+
+static void refuse_segment(uint64_t value)
+{
+    keel_segment_t segment = {value};
+    struct keel_segment_info info;
+    keel_frame_t frame;
+    uint8_t byte = 0;
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_segment_ref(segment));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_segment_release(segment));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_segment_read(segment, 0, &byte, 1));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_segment_write(segment, 0, &byte, 1));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_segment_info(segment, &info));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_segment_frame(segment, 0, &frame));
+}
+
+static void refuse_space(uint64_t value, keel_frame_t frame)
+{
+    keel_space_t space = {value};
+    struct keel_mapping mapping;
+    uint64_t count;
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_space_ref(space));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_space_release(space));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_space_map(space, MAP_VA, frame, KEEL_READ));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_space_unmap(space, MAP_VA, 1, &count));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_space_protect(space, MAP_VA, 1, KEEL_READ, &count));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_space_query(space, MAP_VA, &mapping));
+    if (value != 0) {
+        CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_space_activate(space));
+    }
+}
+
+static void refuse_task(uint64_t value)
+{
+    keel_task_t task = {value};
+    struct keel_task_info info;
+    int32_t status;
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_task_ref(task));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_task_release(task));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_task_info(task, &info));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_task_join(task, &status));
+}
+
+static void nothing(uint64_t argument)
+{
+    (void)argument;
+}
+
+/* One live object of each kind. */
+struct objects {
+    keel_frame_t frame;
+    keel_segment_t segment;
+    keel_space_t space;
+    keel_task_t task;
+};
+
+static struct objects objects_make(void)
+{
+    struct objects objects = {.task = task_start("object", nothing, 0)};
+    CHECK_OK(keel_frame_alloc(&objects.frame));
+    CHECK_OK(keel_segment_alloc(2, 1, &objects.segment));
+    CHECK_OK(keel_space_create(&objects.space));
+    return objects;
+}
+
+static void objects_release(const struct objects *objects)
+{
+    CHECK_OK(keel_frame_release(objects->frame));
+    CHECK_OK(keel_segment_release(objects->segment));
+    CHECK_OK(keel_space_release(objects->space));
+    CHECK(task_finish(objects->task) == 0);
+}
+
+static void refuse_everywhere(uint64_t value, keel_frame_t frame)
+{
+    refuse_frame(value);
+    refuse_segment(value);
+    refuse_space(value, frame);
+    refuse_task(value);
+}
+
+/* Zero, all ones, single bits, other generations and slots of live handles, anything. */
+static void H1_forged_handles(void)
+{
+    struct objects objects = objects_make();
+    const uint64_t live[] = {objects.frame.value, objects.segment.value, objects.space.value,
+                             objects.task.value};
+    refuse_everywhere(0, objects.frame);
+    refuse_everywhere(UINT64_MAX, objects.frame);
+    for (size_t i = 0; i < COUNT_OF(live); i++) {
+        for (uint32_t bit = 0; bit < 28; bit++) {
+            refuse_everywhere(live[i] ^ UINT64_C(1) << bit, objects.frame); /* of the generation */
+        }
+        refuse_everywhere(live[i] | UINT64_C(0xfffffff) << 32, objects.frame);
+        refuse_everywhere(live[i] ^ UINT64_C(1) << 63, objects.frame);
+    }
+    for (uint32_t i = 0; i < 200; i++) {
+        refuse_everywhere(random_next(), objects.frame);
+    }
+    objects_release(&objects);
+}
+
+static void H1_foreign_handles(void)
+{
+    struct objects objects = objects_make();
+    refuse_frame(objects.segment.value);
+    refuse_frame(objects.space.value);
+    refuse_frame(objects.task.value);
+    refuse_segment(objects.frame.value);
+    refuse_segment(objects.space.value);
+    refuse_segment(objects.task.value);
+    refuse_space(objects.frame.value, objects.frame);
+    refuse_space(objects.segment.value, objects.frame);
+    refuse_space(objects.task.value, objects.frame);
+    refuse_task(objects.frame.value);
+    refuse_task(objects.segment.value);
+    refuse_task(objects.space.value);
+    objects_release(&objects);
+}
+
+/* Closed handles stay closed, also when their slot and frame live again. */
+static void H1_stale_handles(void)
+{
+    for (uint32_t round = 0; round < 50; round++) {
+        struct objects gone = objects_make();
+        objects_release(&gone);
+        struct objects next = objects_make();
+        refuse_frame(gone.frame.value);
+        refuse_segment(gone.segment.value);
+        refuse_space(gone.space.value, next.frame);
+        refuse_task(gone.task.value);
+        objects_release(&next);
+    }
+}
+
+/* --- Exhaustion --- */
+
+static keel_segment_t hoard_segments[HOARD_MAX];
+static keel_frame_t hoard_frames[HOARD_MAX];
+static keel_space_t hoard_spaces[HOARD_MAX];
+static keel_task_t hoard_tasks[HOARD_MAX];
+
+/* All of memory, in segments as large as there are, the rest in frames. Answers how many of both. */
+static void hoard_memory(uint32_t *segment_count, uint32_t *frame_count)
+{
+    for (uint64_t size = UINT64_C(1) << 20; size > 8; size /= 2) {
+        while (*segment_count < HOARD_MAX &&
+               keel_segment_alloc(size, 1, &hoard_segments[*segment_count]) == KEEL_OK) {
+            (*segment_count)++;
+        }
+    }
+    while (*frame_count < HOARD_MAX && keel_frame_alloc(&hoard_frames[*frame_count]) == KEEL_OK) {
+        (*frame_count)++;
+    }
+}
+
+/* Every call that needs memory says so. */
+static void check_no_memory(keel_space_t space, keel_frame_t mapped)
+{
+    struct keel_task_options options = {.entry = nothing};
+    keel_frame_t frame;
+    keel_segment_t segment;
+    keel_space_t other;
+    keel_task_t task;
+    struct keel_mapping mapping;
+    CHECK_VALUE(frames_free() == 0, frames_free());
+    CHECK_STATUS(KEEL_E_NO_MEMORY, keel_frame_alloc(&frame));
+    CHECK_STATUS(KEEL_E_NO_MEMORY, keel_segment_alloc(1, 1, &segment));
+    CHECK_STATUS(KEEL_E_NO_MEMORY, keel_segment_alloc(UINT64_C(1) << 20, UINT64_C(1) << 18, &segment));
+    CHECK_STATUS(KEEL_E_NO_MEMORY, keel_space_create(&other));
+    CHECK_STATUS(KEEL_E_NO_MEMORY, keel_task_spawn(&options, &task));
+    CHECK_STATUS(KEEL_E_NO_MEMORY, keel_space_map(space, MAP_VA, mapped, KEEL_READ));
+    CHECK_STATUS(KEEL_E_NOT_FOUND, keel_space_query(space, MAP_VA, &mapping));
+}
+
+static void M8_no_frames_left(void)
+{
+    uint32_t segment_count = 0, frame_count = 0, violations = 0;
+    keel_space_t space;
+    keel_frame_t mapped;
+    CHECK_OK(keel_space_create(&space));
+    CHECK_OK(keel_frame_alloc(&mapped));
+    hoard_memory(&segment_count, &frame_count);
+    CHECK_VALUE(frame_count < HOARD_MAX && segment_count < HOARD_MAX, frame_count);
+    check_no_memory(space, mapped);
+    CHECK_OK(keel_audit(&violations));
+    CHECK_VALUE(violations == 0, violations);
+    /* One or two table pages are not enough for three levels: what was taken on the way must come back. */
+    for (uint32_t given = 0; given < 3 && frame_count > 0; given++) {
+        frame_count--;
+        CHECK_OK(keel_frame_release(hoard_frames[frame_count]));
+        keel_status_t expected = given < 2 ? KEEL_E_NO_MEMORY : KEEL_OK;
+        CHECK_STATUS(expected, keel_space_map(space, MAP_VA, mapped, KEEL_READ));
+    }
+    while (frame_count > 0) {
+        CHECK_OK(keel_frame_release(hoard_frames[--frame_count]));
+    }
+    while (segment_count > 0) {
+        CHECK_OK(keel_segment_release(hoard_segments[--segment_count]));
+    }
+    CHECK_OK(keel_space_release(space));
+    CHECK_OK(keel_frame_release(mapped));
+}
+
+static bool is_exhausted(keel_status_t status)
+{
+    return status == KEEL_E_LIMIT || status == KEEL_E_NO_MEMORY;
+}
+
+static void M8_no_segments_left(void)
+{
+    keel_status_t status = KEEL_OK;
+    uint32_t count = 0;
+    while (count < HOARD_MAX && (status = keel_segment_alloc(1, 1, &hoard_segments[count])) == KEEL_OK) {
+        count++;
+    }
+    CHECK_VALUE(is_exhausted(status), (uint64_t)status);
+    note("segments", count);
+    while (count > 0) {
+        CHECK_OK(keel_segment_release(hoard_segments[--count]));
+    }
+}
+
+static void M8_no_spaces_left(void)
+{
+    keel_status_t status = KEEL_OK;
+    uint32_t count = 0;
+    while (count < HOARD_MAX && (status = keel_space_create(&hoard_spaces[count])) == KEEL_OK) {
+        count++;
+    }
+    CHECK_VALUE(is_exhausted(status), (uint64_t)status);
+    note("spaces", count);
+    while (count > 0) {
+        CHECK_OK(keel_space_release(hoard_spaces[--count]));
+    }
+}
+
+static void M8_no_tasks_left(void)
+{
+    struct keel_task_options options = {.entry = nothing, .name = "one of many"};
+    keel_status_t status = KEEL_OK;
+    uint32_t count = 0;
+    while (count < HOARD_MAX && (status = keel_task_spawn(&options, &hoard_tasks[count])) == KEEL_OK) {
+        count++;
+    }
+    CHECK_VALUE(is_exhausted(status), (uint64_t)status);
+    note("tasks", count);
+    while (count > 0) {
+        CHECK(task_finish(hoard_tasks[--count]) == 0);
+    }
+}
+
+/* --- Policies --- */
+
+static struct services_buddy buddy;
+static struct services_fifo fifo;
+static struct keel_frame_allocator honest_allocator;
+static struct keel_scheduler honest_scheduler;
+/* One counter for each policy: its own functions are called one at a time, but the two may run at once. */
+static uint64_t allocator_calls, scheduler_calls;
+static struct objects victims;
+
+/* Calls that a policy may not make: they would wait for the locks that it is called under, or for itself. */
+static void call_what_is_refused(void)
+{
+    struct keel_user_regs regs = {0};
+    struct keel_user_event event;
+    struct objects made;
+    int32_t status;
+    uint32_t violations;
+    uint64_t count;
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_frame_alloc(&made.frame));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_frame_release(victims.frame));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_segment_alloc(1, 1, &made.segment));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_segment_release(victims.segment));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_space_create(&made.space));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_space_unmap(victims.space, MAP_VA, 1, &count));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_space_activate(victims.space));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_self(&made.task));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_yield());
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_sleep(1));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_exit(0));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_join(victims.task, &status));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_user_run(&regs, &event));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_scheduler_inject(&honest_scheduler));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_frame_allocator_inject(&honest_allocator));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_power_off(0));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_audit(&violations));
+}
+
+static void misbehave(const char *policy, uint64_t *calls)
+{
+    struct keel_policy_report report;
+    struct keel_boot_info info;
+    uint64_t now;
+    uint32_t cpu;
+    (*calls)++;
+    call_what_is_refused();
+    CHECK_OK(keel_time_now(&now));
+    CHECK_OK(keel_cpu_current(&cpu));
+    CHECK_OK(keel_policy_report(&report));
+    CHECK_OK(keel_boot_info(&info));
+    if (*calls % 1024 == 1) {
+        note(policy, *calls);
+    }
+}
+
+static void add(void *context, uint64_t first, uint64_t count)
+{
+    misbehave("calls of the allocator", &allocator_calls);
+    honest_allocator.add(context, first, count);
+}
+
+static uint64_t alloc(void *context, uint64_t count, uint64_t alignment)
+{
+    misbehave("calls of the allocator", &allocator_calls);
+    return honest_allocator.alloc(context, count, alignment);
+}
+
+static void free_frames(void *context, uint64_t first, uint64_t count)
+{
+    misbehave("calls of the allocator", &allocator_calls);
+    honest_allocator.free(context, first, count);
+}
+
+static void enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
+{
+    misbehave("calls of the scheduler", &scheduler_calls);
+    honest_scheduler.enqueue(context, task, cpu, priority, reason);
+}
+
+static keel_task_t pick(void *context, uint32_t cpu)
+{
+    misbehave("calls of the scheduler", &scheduler_calls);
+    return honest_scheduler.pick(context, cpu);
+}
+
+static void dequeue(void *context, keel_task_t task)
+{
+    misbehave("calls of the scheduler", &scheduler_calls);
+    honest_scheduler.dequeue(context, task);
+}
+
+static uint32_t tick(void *context, keel_task_t task, uint32_t cpu)
+{
+    misbehave("calls of the scheduler", &scheduler_calls);
+    return honest_scheduler.tick(context, task, cpu);
+}
+
+static void yield_often(uint64_t argument)
+{
+    for (uint64_t i = 0; i < argument; i++) {
+        CHECK_OK(keel_task_yield());
+    }
+}
+
+/* Injected for good: what runs after this test runs under these policies. */
+static void H4_calls_from_policies(void)
+{
+    victims = objects_make();
+    honest_allocator = services_buddy_policy(&buddy);
+    honest_scheduler = services_fifo_policy(&fifo);
+    const struct keel_frame_allocator allocator = {honest_allocator.context, add, alloc, free_frames};
+    const struct keel_scheduler scheduler = {honest_scheduler.context, enqueue, pick, dequeue, tick};
+    struct keel_policy_report report = {0};
+    CHECK_OK(keel_frame_allocator_inject(&allocator));
+    CHECK_OK(keel_scheduler_inject(&scheduler));
+    CHECK_STATUS(KEEL_E_EXISTS, keel_frame_allocator_inject(&allocator));
+    CHECK_STATUS(KEEL_E_EXISTS, keel_scheduler_inject(&scheduler));
+    for (uint32_t round = 0; round < 20; round++) {
+        keel_task_t tasks[3];
+        for (size_t i = 0; i < COUNT_OF(tasks); i++) {
+            tasks[i] = task_start("yielder", yield_often, 10);
+        }
+        for (size_t i = 0; i < COUNT_OF(tasks); i++) {
+            CHECK(task_finish(tasks[i]) == 0);
+        }
+        struct objects objects = objects_make();
+        objects_release(&objects);
+    }
+    CHECK_OK(keel_policy_report(&report));
+    CHECK_VALUE(report.allocator_wrong + report.scheduler_wrong == 0, report.scheduler_wrong);
+    CHECK(scheduler_calls > 100 && allocator_calls > 100);
+    objects_release(&victims);
+}
+
+int32_t keel_main(void)
+{
+    static const struct test tests[] = {
+        TEST(H1_forged_handles), TEST(H1_foreign_handles),     TEST(H1_stale_handles),
+        TEST(M8_no_frames_left), TEST(M8_no_segments_left),    TEST(M8_no_spaces_left),
+        TEST(M8_no_tasks_left),  TEST(H4_calls_from_policies), TEST(M8_no_tasks_left),
+    };
+    return tests_run("misuse", tests, COUNT_OF(tests));
+}
