@@ -228,6 +228,9 @@ def read_table(path):
             calls.append(Call(line, f"{path}:{number}"))
     names = [call.name for call in calls]
     twice = sorted({name for name in names if names.count(name) > 1})
+    reserved = sorted(set(names) & {"enter", "trace", "tracing", "trace_init", "invoke"})
+    if reserved:
+        sys.exit(f"{path}: calls.h uses the name call_{reserved[0]} itself")
     if twice:
         sys.exit(f"{path}: more than one line for {', '.join(twice)}")
     return calls

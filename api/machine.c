@@ -5,6 +5,7 @@
 #include "calls.h"
 #include "core/audit.h"
 #include "core/boot.h"
+#include "core/client.h"
 #include "core/cpu.h"
 #include "core/frame.h"
 #include "core/log.h"
@@ -113,4 +114,11 @@ keel_status_t call_audit(uint32_t *violations)
 {
     *violations = audit_run();
     return KEEL_OK;
+}
+
+void client_main(uint64_t argument)
+{
+    (void)argument;
+    call_trace_init();
+    hal_power_off(keel_main());
 }

@@ -9,7 +9,6 @@
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/sched.h"
-#include "hal/machine.h"
 
 /* Written once, at injection, under the lock that every use holds. */
 static struct keel_frame_allocator allocator;
@@ -31,17 +30,6 @@ void policy_init(void)
     atomic_u64_init(&scheduler_fallbacks, 0);
 }
 
-/* Around each call of a policy's function: its calls come from policy context. Interrupts are off. */
-static void policy_enter(void)
-{
-    cpu_this()->policy_depth++;
-}
-
-static void policy_leave(void)
-{
-    cpu_this()->policy_depth--;
-}
-
 /* Counts, and logs the 1st, 2nd, 4th, 8th, ... */
 static void count_wrong(atomic_u64_t *counter, const char *what)
 {
@@ -61,9 +49,9 @@ enum policy_answer policy_frame_choose(uint64_t count, uint64_t alignment, uint6
     if (!allocator_injected) {
         return POLICY_ABSENT;
     }
-    policy_enter();
+    cpu_policy_enter();
     uint64_t answer = allocator.alloc(allocator.context, count, alignment);
-    policy_leave();
+    cpu_policy_leave();
     if (answer == KEEL_FRAME_NONE) {
         return POLICY_NONE;
     }
@@ -89,9 +77,9 @@ void policy_frame_fallback(void)
 void policy_frame_freed(uint64_t first, uint64_t count)
 {
     if (allocator_injected) {
-        policy_enter();
+        cpu_policy_enter();
         allocator.free(allocator.context, first, count);
-        policy_leave();
+        cpu_policy_leave();
     }
 }
 
@@ -100,16 +88,17 @@ static keel_task_t handle_of(const struct task *task)
     return (keel_task_t){object_handle(OBJECT_TASK, &task->object)};
 }
 
-/* The task that a policy named. The scheduler's lock is held, so a task that is RUNNABLE stays what it is. */
+/* The task that a policy named, without a reference: the scheduler's lock is held, so a RUNNABLE task stays
+ * what it is. */
 static struct task *named_task(keel_task_t handle)
 {
-    uint64_t value = handle.value;
-    if (handle_kind(value) != OBJECT_TASK || handle_slot(value) >= object_slots(OBJECT_TASK)) {
+    struct object *object = object_slot_of(OBJECT_TASK, handle.value);
+    if (object == NULL) {
         return NULL;
     }
-    struct object *object = object_at(OBJECT_TASK, (uint32_t)handle_slot(value));
     uint64_t word = atomic_u64_load_acquire(&object->ref.word);
-    bool live = ref_word_state(word) == REF_LIVE && ref_word_generation(word) == handle_generation(value);
+    bool live =
+        ref_word_state(word) == REF_LIVE && ref_word_generation(word) == handle_generation(handle.value);
     return live ? (struct task *)object : NULL;
 }
 
@@ -118,9 +107,9 @@ enum policy_answer policy_task_pick(unsigned cpu, struct task **task)
     if (!scheduler_injected) {
         return POLICY_ABSENT;
     }
-    policy_enter();
+    cpu_policy_enter();
     keel_task_t answer = scheduler.pick(scheduler.context, cpu);
-    policy_leave();
+    cpu_policy_leave();
     if (answer.value == 0) {
         return POLICY_NONE;
     }
@@ -140,17 +129,17 @@ void policy_task_wrong(void)
 void policy_task_fallback(struct task *task)
 {
     atomic_u64_fetch_add(&scheduler_fallbacks, 1);
-    policy_enter();
+    cpu_policy_enter();
     scheduler.dequeue(scheduler.context, handle_of(task));
-    policy_leave();
+    cpu_policy_leave();
 }
 
 void policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason)
 {
     if (scheduler_injected) {
-        policy_enter();
+        cpu_policy_enter();
         scheduler.enqueue(scheduler.context, handle_of(task), cpu, task->priority, reason);
-        policy_leave();
+        cpu_policy_leave();
     }
 }
 
@@ -159,9 +148,9 @@ bool policy_task_tick(struct task *task, unsigned cpu)
     if (!scheduler_injected) {
         return true;
     }
-    policy_enter();
+    cpu_policy_enter();
     uint32_t answer = scheduler.tick(scheduler.context, handle_of(task), cpu);
-    policy_leave();
+    cpu_policy_leave();
     if (answer > 1) {
         policy_task_wrong();
     }
@@ -170,9 +159,9 @@ bool policy_task_tick(struct task *task, unsigned cpu)
 
 static void announce_free(uint64_t first, uint64_t count)
 {
-    policy_enter();
+    cpu_policy_enter();
     allocator.add(allocator.context, first, count);
-    policy_leave();
+    cpu_policy_leave();
 }
 
 keel_status_t call_frame_allocator_inject(const struct keel_frame_allocator *given)
@@ -219,11 +208,4 @@ keel_status_t call_policy_report(struct keel_policy_report *report)
     report->scheduler_wrong = atomic_u64_load_relaxed(&scheduler_wrong);
     report->scheduler_fallbacks = atomic_u64_load_relaxed(&scheduler_fallbacks);
     return KEEL_OK;
-}
-
-void policy_client_main(uint64_t argument)
-{
-    (void)argument;
-    call_trace_init();
-    hal_power_off(keel_main());
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * From a handle's value to the object, held with one reference, and back (H1, H2). The only place where a
- * client's number turns into a pointer.
+ * From a handle's value to the object, held with one reference, and back (H1, H2). For objects
+ * other than frames the slot is looked up by core/object.c.
  */
 #ifndef API_RESOLVE_H
 #define API_RESOLVE_H

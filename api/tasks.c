@@ -66,9 +66,7 @@ keel_status_t call_task_info(struct task *task, struct keel_task_info *info)
 
 keel_status_t call_task_yield(void)
 {
-    bool interrupts = hal_irq_disable();
-    sched_give_way();
-    hal_irq_restore(interrupts);
+    task_yield();
     return KEEL_OK;
 }
 
@@ -79,11 +77,7 @@ keel_status_t call_task_exit(int32_t status)
 
 keel_status_t call_task_sleep(uint64_t nanoseconds)
 {
-    if (nanoseconds == 0) {
-        return call_task_yield();
-    }
-    uint64_t now = hal_time_now();
-    wait_sleep_until(nanoseconds < UINT64_MAX - now ? now + nanoseconds : UINT64_MAX);
+    task_sleep(nanoseconds);
     return KEEL_OK;
 }
 

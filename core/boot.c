@@ -4,6 +4,7 @@
  */
 #include "core/boot.h"
 
+#include "core/client.h"
 #include "core/cpu.h"
 #include "core/log.h"
 #include "core/policy.h"
@@ -59,7 +60,7 @@ static void report_memory(void)
 
 static void start_client(void)
 {
-    const struct task_options options = {.entry = policy_client_main, .name = "main", .detached = true};
+    const struct task_options options = {.entry = client_main, .name = "main", .detached = true};
     uint64_t handle;
     if (task_spawn(&options, &handle) != KEEL_OK) {
         log_string(LOG_ERROR, "boot: no memory for the first task");

@@ -61,3 +61,13 @@ unsigned cpu_context(void)
     hal_irq_restore(interrupts);
     return context;
 }
+
+void cpu_policy_enter(void)
+{
+    cpu_this()->policy_depth++;
+}
+
+void cpu_policy_leave(void)
+{
+    cpu_this()->policy_depth--;
+}

@@ -67,14 +67,21 @@ static uint64_t choose_end(const struct memmap *map)
     return end < limit ? end : limit;
 }
 
+/* Where Keel's part of a usable region begins: never at address 0, which is nobody's. */
+static uint64_t usable_base(const struct hal_region *region)
+{
+    return region->base > 0 ? region->base : HAL_PAGE_SIZE;
+}
+
 /* The lowest usable region with room for the array. */
 static bool find_room(const struct memmap *map, uint64_t size, uint64_t *base)
 {
     for (size_t i = 0; i < map->count; i++) {
         const struct hal_region *region = &map->regions[i];
-        bool fits = region->kind == HAL_REGION_USABLE && region->size >= size;
-        if (fits && (region->base + size) >> HAL_PAGE_SHIFT <= frames_end) {
-            *base = region->base;
+        uint64_t from = usable_base(region);
+        bool fits = region->kind == HAL_REGION_USABLE && from + size <= region->base + region->size;
+        if (fits && (from + size) >> HAL_PAGE_SHIFT <= frames_end) {
+            *base = from;
             return true;
         }
     }
@@ -85,12 +92,12 @@ static void mark_free(const struct hal_region *region, uint64_t array_first, uin
 {
     uint64_t end = (region->base + region->size) >> HAL_PAGE_SHIFT;
     end = end < frames_end ? end : frames_end;
-    for (uint64_t number = region->base >> HAL_PAGE_SHIFT; number < end; number++) {
+    for (uint64_t number = usable_base(region) >> HAL_PAGE_SHIFT; number < end; number++) {
         frames_total++;
         if (number >= array_first && number < array_end) {
             ref_init(&frames[number].ref, REF_PRIVATE);
             frames[number].type = FRAME_OBJECT;
-        } else if (number > 0) { /* frame 0 stays reserved: address 0 is nobody's */
+        } else {
             ref_init(&frames[number].ref, REF_FREE);
             atomic_u64_fetch_add(&frames_free, 1);
         }

@@ -98,13 +98,20 @@ struct object *object_claim(enum object_kind kind)
     return NULL;
 }
 
+struct object *object_slot_of(enum object_kind kind, uint64_t handle)
+{
+    if (handle_kind(handle) != (unsigned)kind || handle_slot(handle) >= pools[kind].count) {
+        return NULL;
+    }
+    return object_at(kind, (uint32_t)handle_slot(handle));
+}
+
 keel_status_t object_get_by_handle(enum object_kind kind, uint64_t handle, struct object **object)
 {
-    struct pool *pool = &pools[kind];
-    if (handle_kind(handle) != (unsigned)kind || handle_slot(handle) >= pool->count) {
+    struct object *candidate = object_slot_of(kind, handle);
+    if (candidate == NULL) {
         return KEEL_E_BAD_HANDLE;
     }
-    struct object *candidate = object_at(kind, (uint32_t)handle_slot(handle));
     keel_status_t status = ref_get_by_handle(&candidate->ref, handle_generation(handle));
     if (status == KEEL_OK) {
         *object = candidate;

@@ -13,8 +13,8 @@
 static struct spinlock lock;
 static uint32_t runnable_count; /* tasks in state RUNNABLE without ON; under the lock */
 static uint32_t scan_from;      /* where the fallback looks first; under the lock */
-static atomic_u64_t
-    idle_mask; /* CPUs that idle: set before the last look at the queue, so no wake-up is lost */
+/* CPUs that idle: set before the last look at the queue, so no wake-up is lost. */
+static atomic_u64_t idle_mask;
 
 void sched_init(void)
 {
@@ -296,9 +296,9 @@ _Noreturn void sched_idle(void)
         bool interrupts = spinlock_acquire(&lock);
         CORE_ASSERT(!interrupts);
         struct task *next = pick(cpu);
+        /* Under the lock: who enqueues from here on kicks another CPU. */
         if (next != NULL) {
-            atomic_u64_fetch_and(&idle_mask,
-                                 ~bit); /* under the lock: who enqueues from here on kicks another CPU */
+            atomic_u64_fetch_and(&idle_mask, ~bit);
         }
         spinlock_release(&lock, interrupts);
         if (next != NULL) {

@@ -188,14 +188,14 @@ void space_load(struct space *space)
         return;
     }
     uint64_t bit = UINT64_C(1) << hal_cpu_id();
+    /* The bit before the load: a shootdown from here on includes this CPU. */
     if (space != NULL) {
-        atomic_u64_fetch_or(&space->cpus,
-                            bit); /* before the load: a shootdown from here on includes this CPU */
+        atomic_u64_fetch_or(&space->cpus, bit);
     }
     hal_root_load(space != NULL ? frame_address(space->root) : hal_kernel_root());
     cpu->loaded = space;
+    /* And off after the load, which flushed: nothing of the old space is left here. */
     if (old != NULL) {
-        atomic_u64_fetch_and(&old->cpus,
-                             ~bit); /* after the load, which flushed: nothing of it is left here */
+        atomic_u64_fetch_and(&old->cpus, ~bit);
     }
 }

@@ -106,6 +106,23 @@ void *task_vector_image(const struct task *task)
     return hal_phys_object(frame_address(task->vector));
 }
 
+void task_yield(void)
+{
+    bool interrupts = hal_irq_disable();
+    sched_give_way();
+    hal_irq_restore(interrupts);
+}
+
+void task_sleep(uint64_t nanoseconds)
+{
+    if (nanoseconds == 0) {
+        task_yield();
+        return;
+    }
+    uint64_t now = hal_time_now();
+    wait_sleep_until(nanoseconds < UINT64_MAX - now ? now + nanoseconds : UINT64_MAX);
+}
+
 void task_activate(struct space *space)
 {
     bool interrupts = hal_irq_disable();
@@ -121,6 +138,11 @@ void task_activate(struct space *space)
 
 _Noreturn void task_exit(int32_t status)
 {
+    if (cpu_context() == CONTEXT_POLICY) {
+        /* It jumped out of a policy's function, whose lock it still holds: nothing can go on (keel/policy.h).
+         */
+        hal_panic("a policy's function did not return to its caller");
+    }
     task_activate(NULL);
     bool interrupts = hal_irq_disable();
     CORE_ASSERT(interrupts);

@@ -8,7 +8,9 @@
 
 #include "calls_world.h"
 
-/* Memory that arguments point to. Each operation in flight has its own, since calls sleep and interleave. */
+/* Memory that arguments point to. Operations in flight have their own, since calls sleep and interleave; if
+ * very many do, two share, which is the client's affair and not Keel's. */
+#define IN_FLIGHT 16u
 union scratch {
     uint64_t align;
     unsigned char bytes[4096];
@@ -131,8 +133,8 @@ void calls_execute(const struct calls_op *op)
         return;
     }
     /* Two arguments of one call may point to memory: a structure each. */
-    static union scratch scratch[CALLS_OPS_MAX][2];
-    union scratch *mine = scratch[calls_world.next_op % CALLS_OPS_MAX];
+    static union scratch scratch[IN_FLIGHT][2];
+    union scratch *mine = scratch[calls_world.next_op % IN_FLIGHT];
     struct call_value values[CALL_ARGUMENTS_MAX] = {{0}};
     struct cursor cursor = {0, 0};
     for (unsigned i = 0; i < call->argument_count; i++) {

@@ -42,12 +42,12 @@ MUTANTS = (
            "while ((others >> target & 2) > 2 && ", ("test_tlb", "test_explore")),
     Mutant("space-loaded-before-its-bit-is-set", "A2", "core/space.c",
            "    if (space != NULL) {\n"
-           "        atomic_u64_fetch_or(&space->cpus, bit); /* before the load: a shootdown from here on includes this CPU */\n"
+           "        atomic_u64_fetch_or(&space->cpus, bit);\n"
            "    }\n"
            "    hal_root_load(space != NULL ? frame_address(space->root) : hal_kernel_root());\n",
            "    hal_root_load(space != NULL ? frame_address(space->root) : hal_kernel_root());\n"
            "    if (space != NULL) {\n"
-           "        atomic_u64_fetch_or(&space->cpus, bit); /* before the load: a shootdown from here on includes this CPU */\n"
+           "        atomic_u64_fetch_or(&space->cpus, bit);\n"
            "    }\n", ("test_explore",)),
     Mutant("generation-not-checked", "H1", "core/ref.c",
            "ref_word_state(word) != REF_LIVE || ref_word_generation(word) != generation",

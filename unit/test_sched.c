@@ -39,6 +39,7 @@ static void policy_enqueue(void *context, keel_task_t task, uint32_t cpu, uint32
     policy.enqueued++;
     policy.queue[policy.queued++ % 64] = task;
     policy.last = task;
+    policy.dead = policy.dead.value != 0 ? policy.dead : task; /* the first of all: soon finished */
 }
 
 /* Forgets a task; false: it was not queued. */
@@ -130,7 +131,6 @@ static struct keel_policy_report work_under(enum answer answer)
     for (unsigned i = 0; i < 4; i++) {
         tasks[i] = unit_spawn(worker, 5);
     }
-    policy.dead = policy.dead.value != 0 ? policy.dead : tasks[0];
     for (unsigned i = 0; i < 4; i++) {
         CHECK(unit_join(tasks[i]) == 0);
     }

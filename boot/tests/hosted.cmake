@@ -4,17 +4,20 @@
 
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/boot/tests)
 
-# keel_add_run_test(NAME [INITRD FILE] RUNNER options of run_hosted.py...)
+# keel_add_run_test(NAME [KERNEL NAME] [INITRD FILE] RUNNER options of run_hosted.py...)
 function(keel_add_run_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 test "" "INITRD" "RUNNER")
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "KERNEL;INITRD" "RUNNER")
+    if(NOT test_KERNEL)
+        set(test_KERNEL hello)
+    endif()
     if(NOT test_INITRD)
         set(test_INITRD ${CMAKE_BINARY_DIR}/hello.initrd)
     endif()
     add_test(
         NAME run_${name}
         COMMAND
-            ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/boot/run_hosted.py --kernel $<TARGET_FILE:hello> --initrd
-            ${test_INITRD} --timeout 200 --transcript ${CMAKE_BINARY_DIR}/boot/tests/${name}.transcript
+            ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/boot/run_hosted.py --kernel $<TARGET_FILE:${test_KERNEL}>
+            --initrd ${test_INITRD} --timeout 200 --transcript ${CMAKE_BINARY_DIR}/boot/tests/${name}.transcript
             ${test_RUNNER}
     )
     set_tests_properties(
@@ -31,3 +34,21 @@ keel_add_run_test(
 # The harness must see a failure: this run is compared with a transcript that it cannot have.
 keel_add_run_test(canary RUNNER --expect /dev/null)
 set_tests_properties(run_canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The transcript is not the one in /dev/null")
+
+# The test kernels: on each number of CPUs another interleaving.
+foreach(kernel IN ITEMS context vector misuse)
+    foreach(cpus IN ITEMS 1 2 4)
+        math(EXPR seed "10 + ${cpus}")
+        keel_add_run_test(
+            kernel-${kernel}-${cpus}-cpus KERNEL ${kernel}
+            RUNNER --cpus ${cpus} --seed ${seed} --expect ${KEEL_TRANSCRIPTS}/kernels/${kernel}.transcript
+        )
+    endforeach()
+endforeach()
+keel_add_run_test(
+    kernel-overflow KERNEL overflow RUNNER --panic --says "kernel stack overflow in task deep$"
+)
+keel_add_run_test(
+    kernel-overflow-frame KERNEL overflow
+    RUNNER --command-line frame --panic --says "kernel stack overflow in task wide$"
+)

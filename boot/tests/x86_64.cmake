@@ -58,6 +58,45 @@ keel_add_boot_test(
     RUNNER --expect ${KEEL_TRANSCRIPTS}/hello-real.transcript
 )
 
+# The test kernels, and what the boot log must say: the protections that are on (U5), with every feature that QEMU has
+# and with few, and the stack overflow with the function and the task that made it (T3).
+set(U5_PROTECTIONS_OF_MAX "^keel: cpu 0: WP NX SMEP SMAP UMIP XSAVE$")
+set(U5_PROTECTIONS_OF_QEMU64 "^keel: cpu 0: WP NX$")
+function(keel_add_kernel_test name kernel)
+    keel_add_boot_test(kernel-${name} KERNEL $<TARGET_FILE:${kernel}> ${ARGN})
+endfunction()
+foreach(kernel IN ITEMS context vector)
+    set(expect --expect ${KEEL_TRANSCRIPTS}/kernels/${kernel}.transcript)
+    keel_add_kernel_test(${kernel} ${kernel} QEMU -m 128M RUNNER ${expect} --says ${U5_PROTECTIONS_OF_MAX})
+    keel_add_kernel_test(
+        ${kernel}-plain-cpu ${kernel} QEMU -m 128M -cpu qemu64
+        RUNNER ${expect} --says ${U5_PROTECTIONS_OF_QEMU64}
+    )
+endforeach()
+keel_add_kernel_test(
+    misuse misuse QEMU -m 128M RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/misuse.transcript
+)
+keel_add_kernel_test(
+    overflow overflow
+    RUNNER --panic --says "^keel: panic: kernel stack overflow in task deep$" --says " T3_recurse\\+0x"
+)
+keel_add_kernel_test(
+    overflow-frame overflow
+    RUNNER --command-line frame --panic --says "^keel: panic: kernel stack overflow in task wide$"
+           --says " task_begin\\+0x"
+)
+
+# NMIs at random moments while a kernel enters and leaves user mode all the time (U4).
+add_test(
+    NAME boot_nmi
+    COMMAND
+        ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/nmi.py --seed 1 --kernel $<TARGET_FILE:context> --loader
+        ${KEEL_LOADER} --initrd ${CMAKE_BINARY_DIR}/hello.initrd --timeout ${KEEL_BOOT_TIMEOUT} --command-line
+        rounds=100000 --expect ${KEEL_TRANSCRIPTS}/kernels/context.transcript --says
+        "^keel: cpu 0: [0-9][0-9][0-9]+ NMIs"
+)
+set_tests_properties(boot_nmi PROPERTIES LABELS boot TIMEOUT 180)
+
 # Kernel files with a planted fault: the loader names it.
 execute_process(
     COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/test_loader.py --list

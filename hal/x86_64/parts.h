@@ -93,7 +93,7 @@ extern bool x86_can_sleep; /* x86_sleep_type holds */
 extern uint8_t x86_sleep_type[2];
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus);
 
-/* cpus.c */
+/* cpu.c */
 unsigned x86_cpus_init(const struct acpi_cpus *cpus); /* answers how many the machine has */
 uint32_t x86_cpu_apic_id(unsigned cpu);               /* cpu < hal_cpu_count() */
 

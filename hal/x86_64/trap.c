@@ -27,7 +27,10 @@ void x86_interrupt(uint64_t vector)
         break;
     case X86_VECTOR_APIC_ERROR:
         x86_apic_acknowledge();
-        x86_print("keel: APIC error, status %x\n", (uint64_t)x86_apic_error());
+        /* Counted, not printed: a device that sends illegal vectors must not buy the console with them (D8).
+         */
+        x86_this_cpu()->apic_error_count++;
+        x86_this_cpu()->apic_error_status |= x86_apic_error();
         break;
     default:
         /* Nobody was given this vector: a device that firmware left armed, or a spurious interrupt of the

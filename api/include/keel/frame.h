@@ -20,8 +20,8 @@
 
 struct keel_frame_info {
     uint64_t address; /* physical, bytes */
-    uint64_t
-        references; /* at some moment during the call: handles, segments, mappings, other calls in progress */
+    /* At some moment during the call: handles, segments, mappings, other calls in progress. */
+    uint64_t references;
 };
 
 struct keel_segment_info {

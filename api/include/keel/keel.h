@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * All of Keel's public surface. Each header stands alone as well.
+ *
+ * What native client code owes (everything else is checked):
+ *   - the pointer rule: a buffer or a function that it passes is valid C for the length given, for as long as
+ * the call's comment says;
+ *   - on the real machine it uses no vector or x87 registers: those belong to user programs. The build's
+ * compiler flags see to that (-mgeneral-regs-only); prebuilt objects and inline assembly must keep to it
+ * themselves.
  */
 #ifndef KEEL_KEEL_H
 #define KEEL_KEEL_H

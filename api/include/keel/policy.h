@@ -6,8 +6,9 @@
  *
  * A policy's functions are called one at a time (per policy), with interrupts off, in policy context: they
  * may call only what lists policy among its contexts (api/calls.tbl); anything else is E_CONTEXT (P2). They
- * must not block and should be short. They may keep handles and frame numbers: these are names, checked again
- * each time.
+ * must return to their caller, soon and without blocking: a function that loops for ever or jumps out
+ * (longjmp) stops the machine, since a lock is held around it. They may keep handles and frame numbers: these
+ * are names, checked again each time.
  */
 #ifndef KEEL_POLICY_H
 #define KEEL_POLICY_H

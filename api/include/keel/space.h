@@ -32,7 +32,7 @@ struct keel_mapping {
 keel_status_t keel_space_create(keel_space_t *space);
 keel_status_t keel_space_ref(keel_space_t space);
 /* Drops one reference. The space ends when nobody holds it and no task has it active; its mappings go with
- * it. */
+ * it. Page tables that unmapping empties stay until then. */
 keel_status_t keel_space_release(keel_space_t space);
 
 /* Maps one frame at `va`; the mapping holds a reference. Errors: E_BAD_HANDLE, E_INVALID (address, rights),

@@ -37,4 +37,8 @@ enum cpu_context {
 };
 unsigned cpu_context(void);
 
+/* Around each call of a policy's function, with interrupts off: what it calls comes from policy context. */
+void cpu_policy_enter(void);
+void cpu_policy_leave(void);
+
 #endif

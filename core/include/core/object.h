@@ -60,6 +60,10 @@ uint64_t object_handle(enum object_kind kind, const struct object *object);
  * taken. */
 struct object *object_claim(enum object_kind kind);
 
+/* The slot that a handle of this kind names, whatever lives there now; NULL: of another kind or outside the
+ * pool. */
+struct object *object_slot_of(enum object_kind kind, uint64_t handle);
+
 /* The object that a handle from outside names, with one more reference. E_BAD_HANDLE, E_LIMIT. */
 keel_status_t object_get_by_handle(enum object_kind kind, uint64_t handle, struct object **object);
 

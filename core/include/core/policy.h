@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What core asks of the layer above it: the injected policies and the client. api defines these; each answer
+ * What core asks of the injected policies. api defines these; each answer
  * has passed api's checks (range, alignment, handle), and core then tries to claim what was answered. Called
  * with the subsystem's lock held and interrupts off.
  */
@@ -31,8 +31,5 @@ bool policy_task_tick(struct task *task, unsigned cpu); /* true: preempt */
 
 /* Everything injected is forgotten. Boot CPU, once. */
 void policy_init(void);
-
-/* The first task's entry: runs the client's main and powers off. */
-void policy_client_main(uint64_t argument);
 
 #endif

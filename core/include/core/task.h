@@ -78,6 +78,8 @@ enum task_state task_state(const struct task *task);
 void *task_vector_image(const struct task *task);
 
 /* The calling task. */
+void task_yield(void);
+void task_sleep(uint64_t nanoseconds); /* 0 yields */
 void task_activate(struct space *space);
 _Noreturn void task_exit(int32_t status);
 keel_status_t task_join(struct task *task, int32_t *status);
