@@ -77,7 +77,7 @@ void sanitizer_check_read(const void *start, size_t size)
     } address = {.in = start};
     check(start, size);
     if (__tsan_read_range && size) {
-        __tsan_read_range(address.out, size);
+        __tsan_read_range(address.out, (long)size);
     }
 }
 
@@ -85,6 +85,6 @@ void sanitizer_check_write(void *start, size_t size)
 {
     check(start, size);
     if (__tsan_write_range && size) {
-        __tsan_write_range(start, size);
+        __tsan_write_range(start, (long)size);
     }
 }

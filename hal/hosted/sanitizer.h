@@ -30,8 +30,8 @@ HOSTED_WEAK void AnnotateIgnoreReadsBegin(const char *file, int line);
 HOSTED_WEAK void AnnotateIgnoreReadsEnd(const char *file, int line);
 HOSTED_WEAK void AnnotateIgnoreWritesBegin(const char *file, int line);
 HOSTED_WEAK void AnnotateIgnoreWritesEnd(const char *file, int line);
-HOSTED_WEAK void __tsan_read_range(void *address, unsigned long size);
-HOSTED_WEAK void __tsan_write_range(void *address, unsigned long size);
+HOSTED_WEAK void __tsan_read_range(void *address, long size); /* signed: gcc knows it as a built-in */
+HOSTED_WEAK void __tsan_write_range(void *address, long size);
 
 static inline bool sanitizer_has_asan(void)
 {

@@ -13,13 +13,12 @@
 #define OTHER_TASK_STATUS 77
 
 static const char *kernel_name;
-static uint32_t failures; /* of the running test; several tasks of one may count */
+static _Atomic uint32_t failures; /* of the running test; several of its tasks may count at once */
 static uint64_t random_state;
 
 void check_failed(const char *what, int line, uint64_t value)
 {
-    failures++;
-    if (failures > FAILURES_SHOWN) {
+    if (failures++ >= FAILURES_SHOWN) {
         return;
     }
     struct text text;

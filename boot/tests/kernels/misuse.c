@@ -285,8 +285,8 @@ static struct services_buddy buddy;
 static struct services_fifo fifo;
 static struct keel_frame_allocator honest_allocator;
 static struct keel_scheduler honest_scheduler;
-/* One counter for each policy: its own functions are called one at a time, but the two may run at once. */
-static uint64_t allocator_calls, scheduler_calls;
+/* Atomic: policies and the test run at once on different CPUs. */
+static _Atomic uint64_t allocator_calls, scheduler_calls;
 static struct objects victims;
 
 /* Calls that a policy may not make: they would wait for the locks that it is called under, or for itself. */
@@ -317,20 +317,20 @@ static void call_what_is_refused(void)
     CHECK_STATUS(KEEL_E_CONTEXT, keel_audit(&violations));
 }
 
-static void misbehave(const char *policy, uint64_t *calls)
+static void misbehave(const char *policy, _Atomic uint64_t *calls)
 {
     struct keel_policy_report report;
     struct keel_boot_info info;
     uint64_t now;
     uint32_t cpu;
-    (*calls)++;
+    uint64_t number = (*calls)++;
     call_what_is_refused();
     CHECK_OK(keel_time_now(&now));
     CHECK_OK(keel_cpu_current(&cpu));
     CHECK_OK(keel_policy_report(&report));
     CHECK_OK(keel_boot_info(&info));
-    if (*calls % 1024 == 1) {
-        note(policy, *calls);
+    if (number % 1024 == 0) {
+        note(policy, number);
     }
 }
 
