@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs" / "soundness.md"
 FAMILIES = {"M": 9, "A": 6, "U": 5, "T": 9, "D": 8, "P": 2, "H": 4}
 REFERENCE = re.compile(r"`([\w./-]+):([^`]+)`")
-TEST_FOLDERS = ("unit", "fuzz", "boot/tests")
+TEST_FOLDERS = ("unit", "fuzz", "boot/tests/kernels")
 
 
 def expected_ids():

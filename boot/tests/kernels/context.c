@@ -326,6 +326,8 @@ static void run_image(const uint8_t *image, size_t size)
     struct keel_user_event event;
     uint32_t mxcsr = 0;
     CHECK_OK(keel_user_vector_write(0, image, size));
+    CHECK_OK(keel_user_vector_read(MXCSR_OFFSET, &mxcsr, sizeof(mxcsr)));
+    CHECK_VALUE(mxcsr <= 0xffff, mxcsr); /* what is loaded, which the machine may mask again when it saves */
     user_run_to_event(&regs, &event);
     CHECK_VALUE(event.reason == KEEL_USER_SYSCALL, event.vector);
     CHECK_OK(keel_user_vector_read(MXCSR_OFFSET, &mxcsr, sizeof(mxcsr)));

@@ -28,10 +28,13 @@ static bool has_ymm(void)
     return size >= YMM_END;
 }
 
-/* What worker `who` keeps in byte `at` of its registers. */
-static uint8_t secret(uint64_t who, size_t at)
+/* What worker `who` keeps in byte `at` of its registers. User code loads new values into the first and the
+ * last register each round, so that what is in the registers and what was last written to the image differ.
+ */
+static uint8_t secret(uint64_t who, uint64_t round, size_t at)
 {
-    return (uint8_t)((who + 1) * 0x35 + at * 7 + 1);
+    bool loaded = at < 16 || at >= 240;
+    return (uint8_t)((who + 1 + (loaded ? 8 * round : 0)) * 0x35 + at * 7 + 1);
 }
 
 static void fill_registers(uint64_t who)
@@ -39,7 +42,7 @@ static void fill_registers(uint64_t who)
     uint8_t bytes[YMM_END - YMM_OFFSET];
     uint32_t mxcsr = MXCSR_INITIAL | (uint32_t)(who & 3) << 13; /* the rounding mode */
     for (size_t i = 0; i < XMM_END - XMM_OFFSET; i++) {
-        bytes[i] = secret(who, i);
+        bytes[i] = secret(who, 0, i);
     }
     CHECK_OK(keel_user_vector_write(XMM_OFFSET, bytes, XMM_END - XMM_OFFSET));
     CHECK_OK(keel_user_vector_write(MXCSR_OFFSET, &mxcsr, sizeof(mxcsr)));
@@ -50,7 +53,7 @@ static void fill_registers(uint64_t who)
     }
 }
 
-static void check_image(uint64_t who)
+static void check_image(uint64_t who, uint64_t round)
 {
     uint8_t bytes[YMM_END - YMM_OFFSET];
     uint32_t mxcsr = 0;
@@ -58,14 +61,30 @@ static void check_image(uint64_t who)
     CHECK_VALUE(mxcsr == (MXCSR_INITIAL | (uint32_t)(who & 3) << 13), mxcsr);
     CHECK_OK(keel_user_vector_read(XMM_OFFSET, bytes, XMM_END - XMM_OFFSET));
     for (size_t i = 0; i < XMM_END - XMM_OFFSET; i++) {
-        CHECK_VALUE(bytes[i] == secret(who, i), i);
+        CHECK_VALUE(bytes[i] == secret(who, round, i), i);
     }
-    if (has_ymm()) {
+    if (has_ymm()) { /* no SSE instruction changes an upper half */
         CHECK_OK(keel_user_vector_read(YMM_OFFSET, bytes, YMM_END - YMM_OFFSET));
         for (size_t i = 0; i < YMM_END - YMM_OFFSET; i++) {
-            CHECK_VALUE(bytes[i] == secret(who, i), i);
+            CHECK_VALUE(bytes[i] == secret(who, 0, i), i);
         }
     }
+}
+
+/* Has user code load XMM0 and XMM15. */
+static void load_registers(uint64_t who, uint64_t round)
+{
+    struct keel_user_regs regs = user_regs_at(USER_LOAD_XMM);
+    struct keel_user_event event;
+    uint8_t bytes[32];
+    for (size_t i = 0; i < 16; i++) {
+        bytes[i] = secret(who, round, i);
+        bytes[16 + i] = secret(who, round, 240 + i);
+    }
+    CHECK_OK(keel_user_write(USER_DATA, bytes, sizeof(bytes)));
+    regs.rdi = USER_DATA;
+    user_run_to_event(&regs, &event);
+    CHECK_VALUE(event.reason == KEEL_USER_SYSCALL, event.vector);
 }
 
 /* Has user code store its first and its last register, and gives the 64 bytes: XMM0 and XMM15, or YMM0 and
@@ -80,19 +99,20 @@ static void store_registers(bool ymm, uint8_t stored[64])
     CHECK_OK(keel_user_read(USER_DATA, stored, 64));
 }
 
-static void check_registers(uint64_t who)
+static void check_registers(uint64_t who, uint64_t round)
 {
     uint8_t stored[64];
     store_registers(false, stored);
     for (size_t i = 0; i < 16; i++) {
-        CHECK_VALUE(stored[i] == secret(who, i), i);
-        CHECK_VALUE(stored[16 + i] == secret(who, 240 + i), i);
+        CHECK_VALUE(stored[i] == secret(who, round, i), i);
+        CHECK_VALUE(stored[16 + i] == secret(who, round, 240 + i), i);
     }
     if (has_ymm()) {
         store_registers(true, stored);
         for (size_t i = 0; i < 16; i++) {
-            CHECK_VALUE(stored[i] == secret(who, i) && stored[16 + i] == secret(who, i), i);
-            CHECK_VALUE(stored[32 + i] == secret(who, 240 + i) && stored[48 + i] == secret(who, 240 + i), i);
+            CHECK_VALUE(stored[i] == secret(who, round, i) && stored[16 + i] == secret(who, 0, i), i);
+            CHECK_VALUE(stored[32 + i] == secret(who, round, 240 + i), i);
+            CHECK_VALUE(stored[48 + i] == secret(who, 0, 240 + i), i);
         }
     }
 }
@@ -114,14 +134,16 @@ static void worker(uint64_t who)
     }
     fill_registers(who);
     for (uint32_t round = 0; round < ROUNDS; round++) {
-        check_registers(who);
+        load_registers(who, round);
         if (round % 4 == 0) {
             spin();
         }
-        if (round % 3 == 0) {
+        if (round % 3 != 0) {
             CHECK_OK(keel_task_yield());
         }
-        check_image(who);
+        check_registers(who, round);
+        check_image(who, round);
+        check_registers(who, round);
     }
     user_space_close(&user);
 }
