@@ -127,6 +127,7 @@ void machine_start_cpu(struct cpu *cpu, void (*entry)(void *))
     cpu->fiber->running = true;
     cpu->stack_pointer = hosted_stack_prepare(stack + CPU_STACK_SIZE, entry, cpu);
     cpu->online = true;
+    machine.edits++;
 }
 
 static void boot(void *cpu)
@@ -170,6 +171,8 @@ struct hosted_result hosted_run(const struct hosted_config *config)
     }
     schedule_prepare();
     machine.frozen = 0;
+    machine.edits = 0;
+    machine.audited = UINT64_MAX;
     machine.current = &machine.cpus[0];
     machine_start_cpu(machine.current, boot);
 

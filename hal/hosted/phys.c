@@ -102,6 +102,8 @@ static void leave_use(uint64_t frame)
     mmu_check_unreachable(frame);
     if (ram.use[frame] == HAL_FRAME_TABLE) {
         mmu_table_end(frame);
+    } else if (ram.use[frame] == HAL_FRAME_UNUSED) {
+        ram_junk(frame);
     }
 }
 
@@ -109,9 +111,8 @@ static void enter_use(uint64_t frame, enum hal_frame_use use)
 {
     ram_soil(frame);
     ram.use[frame] = (uint8_t)use;
-    if (use == HAL_FRAME_UNUSED) {
-        ram_junk(frame);
-    } else if (use == HAL_FRAME_TABLE) {
+    machine.edits++;
+    if (use == HAL_FRAME_TABLE) {
         mmu_table_begin(frame);
     }
 }

@@ -135,9 +135,6 @@ static void frame_to_boot_state(uint64_t frame)
 {
     char *bytes = ram_pointer(frame << HAL_PAGE_SHIFT);
     raw_fill(bytes, 0, HAL_PAGE_SIZE);
-    if (ram.boot_use[frame] == HAL_FRAME_UNUSED) {
-        raw_fill(bytes, JUNK_BYTE, JUNK_SIZE);
-    }
     ram.use[frame] = ram.boot_use[frame];
     ram.refs[frame] = 0;
     ram.root[frame] = 0;
@@ -175,12 +172,7 @@ static void layout_make(uint64_t frame_count, uint64_t initrd)
     arrays_make(frame_count);
     ram.initrd = initrd;
     boot_use_make();
-    for (uint64_t frame = 0; frame < frame_count; frame++) {
-        ram.use[frame] = ram.boot_use[frame];
-        if (ram.use[frame] == HAL_FRAME_UNUSED) {
-            raw_fill(ram_pointer(frame << HAL_PAGE_SHIFT), JUNK_BYTE, JUNK_SIZE);
-        }
-    }
+    memcpy(ram.use, ram.boot_use, frame_count);
     sanitizer_poison(ram.linear, frame_count << HAL_PAGE_SHIFT);
     remember_layout(frame_count);
 }

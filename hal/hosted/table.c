@@ -227,6 +227,7 @@ uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
     uint64_t old = raw_exchange(slot_entry(slot), entry);
     sanitizer_acquire(slot_entry(slot));
     ram_soil(frame);
+    machine.edits++;
     set_filled(frame, hal_pt_index(slot->va, slot->level), entry != 0);
     count_refs(old, UINT32_MAX);
     count_refs(entry, 1);
@@ -280,6 +281,7 @@ void hal_root_init(hal_paddr_t root)
     uint64_t frame = hal_frame_number(root);
     CONTRACT(mmu_next_filled(frame, 0) == HAL_PT_ENTRIES, "root is not zeroed");
     ram.root[frame] = 1;
+    machine.edits++;
     copy_upper_half(frame, RAM_KERNEL_ROOT >> HAL_PAGE_SHIFT);
 }
 

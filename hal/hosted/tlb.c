@@ -42,6 +42,7 @@ void tlb_forget_range(struct cpu *cpu, uint64_t va, uint64_t size)
             tlb->stale[kept++] = *stale;
         }
     }
+    machine.edits += tlb->count != kept;
     tlb->count = kept;
 }
 

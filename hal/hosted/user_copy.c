@@ -23,6 +23,7 @@ void hal_root_load(hal_paddr_t root)
         return;
     }
     cpu->root = root;
+    machine.edits++;
     tlb_forget_user(cpu);
     user_flush_all(cpu);
 }
