@@ -7,6 +7,11 @@ if(KEEL_SANITIZE)
     add_link_options(-fsanitize=${KEEL_SANITIZE})
 endif()
 
+# Under a fuzzer tasks come and go all the time and are shallow: each page of a stack costs at every spawn.
+if(NOT KEEL_FUZZ STREQUAL off AND KEEL_BACKEND STREQUAL hosted)
+    add_compile_definitions(HOSTED_STACK_PAGES=8u)
+endif()
+
 # Code around the code under test (the machine model, the audit, a fuzzer's own decoder) gives the fuzzer no feedback: that
 # would steer it towards the oracle instead of the kernel, and it costs more than half of the time.
 set(KEEL_NO_FEEDBACK)

@@ -70,6 +70,11 @@ void audit_frames(void)
     struct frame *frame = frame_at(0); /* one look-up for all: this runs after every step of a fuzzer */
     for (uint64_t number = 0, end = frame_end(); number < end; number++, frame++) {
         uint64_t word = atomic_u64_peek(&frame->ref.word);
+        enum ref_state state = ref_word_state(word);
+        bool at_rest = state == REF_FREE || state == REF_RESERVED;
+        if (at_rest && (ref_word_count(word) | frame->type | frame->audit_holds) == 0) {
+            continue; /* most frames, most of the time */
+        }
         uint64_t held = (uint64_t)frame->audit_holds + atomic_u32_peek(&frame->ref.handles);
         check_frame(frame, number);
         if (ref_word_state(word) == REF_LIVE && ref_word_count(word) < held) {
@@ -135,7 +140,7 @@ static bool is_live(const struct object *object)
 
 void audit_spaces(void)
 {
-    for (uint32_t i = 0; i < object_slots(OBJECT_SPACE); i++) {
+    for (uint32_t i = 0, slots = object_slots(OBJECT_SPACE); i < slots; i++) {
         const struct space *space = (const struct space *)object_at(OBJECT_SPACE, i);
         if (is_live(&space->object)) {
             check_table(frame_address(space->root), HAL_PT_LEVELS - 1);
@@ -173,13 +178,13 @@ static void check_task(const struct task *task, uint32_t slot)
 
 void audit_objects(void)
 {
-    for (uint32_t i = 0; i < object_slots(OBJECT_SEGMENT); i++) {
+    for (uint32_t i = 0, slots = object_slots(OBJECT_SEGMENT); i < slots; i++) {
         const struct segment *segment = (const struct segment *)object_at(OBJECT_SEGMENT, i);
         for (uint64_t j = 0; is_live(&segment->object) && j < segment->frame_count; j++) {
             (segment->first + j)->audit_holds++;
         }
     }
-    for (uint32_t i = 0; i < object_slots(OBJECT_TASK); i++) {
+    for (uint32_t i = 0, slots = object_slots(OBJECT_TASK); i < slots; i++) {
         const struct task *task = (const struct task *)object_at(OBJECT_TASK, i);
         if (is_live(&task->object)) {
             check_task(task, i);

@@ -17,7 +17,7 @@
 #include "hal/machine.h"
 #include "hosted/machine.h"
 
-#define RAM_SIZE      (UINT64_C(640) << 10) /* small: quick to audit, and it runs out */
+#define RAM_SIZE      (UINT64_C(448) << 10) /* small: quick to audit, and it runs out */
 #define STEP_LIMIT    UINT64_C(4000000)
 #define WAIT_TURNS    8u
 #define WAIT_TURN_NS  UINT64_C(6000000)

@@ -6,7 +6,10 @@
 #define HAL_CONTEXT_ARCH_H
 
 /* Sanitizers put redzones around every local, so frames are several times as large as on the real machine. */
-#define HAL_STACK_PAGES 16u
+#ifndef HOSTED_STACK_PAGES /* the build tree may choose */
+#define HOSTED_STACK_PAGES 16u
+#endif
+#define HAL_STACK_PAGES HOSTED_STACK_PAGES
 
 struct hosted_fiber;
 
