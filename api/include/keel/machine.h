@@ -17,8 +17,9 @@ enum keel_log_level {
     KEEL_LOG_DEBUG = 4,
 };
 
-/* Writes raw bytes to the console; one call's bytes stay together. Context: task, policy.
- * Errors: E_INVALID (NULL, size > KEEL_CONSOLE_WRITE_MAX). */
+/* Writes raw bytes to the console; one call's bytes stay together. A terminal's machine may add a carriage
+ * return before a line feed. Context: task, policy. Errors: E_INVALID (NULL, size > KEEL_CONSOLE_WRITE_MAX).
+ */
 keel_status_t keel_console_write(const void *buffer, size_t size);
 
 /* Writes one line to the log: "[seconds.micros cpu level] text". Bytes that are not printable ASCII show as
