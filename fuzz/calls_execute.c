@@ -8,17 +8,25 @@
 
 #include "calls_world.h"
 
-/* Memory that arguments point to. Operations in flight have their own, since calls sleep and interleave; if
- * very many do, two share, which is the client's affair and not Keel's. */
-#define IN_FLIGHT 16u
-union scratch {
+/* A structure that an argument points to. It lies on the caller's stack, so it is valid as long as the call
+ * lasts. */
+union structure {
     uint64_t align;
-    unsigned char bytes[4096];
+    unsigned char bytes[256];
     struct keel_task_options options;
     struct keel_user_regs regs;
     struct keel_frame_allocator allocator;
     struct keel_scheduler scheduler;
 };
+
+/* Room for whatever the calls store. */
+_Static_assert(sizeof(struct keel_task_info) <= 256 && sizeof(struct keel_boot_info) <= 256,
+               "structures fit");
+
+/* Buffers are plain bytes: where very many calls are in flight, two may share one, which is the client's
+ * affair. */
+#define BUFFERS 16u
+static unsigned char buffers[BUFFERS][4096];
 
 uint64_t calls_handle(enum object_kind kind, uint8_t byte)
 {
@@ -69,18 +77,18 @@ static void fill_options(const struct calls_op *op, struct keel_task_options *op
 
 /* Fills a structure that is passed in. */
 static void fill_struct(const struct calls_op *op, const struct call_argument *argument,
-                        union scratch *scratch)
+                        union structure *structure)
 {
     if (strcmp(argument->name, "options") == 0) {
-        fill_options(op, &scratch->options);
+        fill_options(op, &structure->options);
     } else if (strcmp(argument->name, "regs") == 0) {
-        calls_user_regs(op->numbers[0], &scratch->regs);
+        calls_user_regs(op->numbers[0], &structure->regs);
     } else if (strcmp(argument->name, "allocator") == 0) {
-        scratch->allocator = calls_allocator();
-        scratch->allocator.free = op->numbers[0] == 0 ? NULL : scratch->allocator.free;
+        structure->allocator = calls_allocator();
+        structure->allocator.free = op->numbers[0] == 0 ? NULL : structure->allocator.free;
     } else if (strcmp(argument->name, "scheduler") == 0) {
-        scratch->scheduler = calls_scheduler();
-        scratch->scheduler.pick = op->numbers[0] == 0 ? NULL : scratch->scheduler.pick;
+        structure->scheduler = calls_scheduler();
+        structure->scheduler.pick = op->numbers[0] == 0 ? NULL : structure->scheduler.pick;
     }
 }
 
@@ -90,7 +98,7 @@ struct cursor {
 };
 
 static void fill_value(const struct calls_op *op, const struct call_argument *argument, struct cursor *cursor,
-                       struct call_value *value, union scratch *scratch)
+                       struct call_value *value, union structure *structure)
 {
     switch (argument->kind) {
     case CALL_HANDLE:
@@ -103,18 +111,18 @@ static void fill_value(const struct calls_op *op, const struct call_argument *ar
     case CALL_OUT_NUMBER:
     case CALL_NEW_HANDLE:
     case CALL_STRUCT_OUT:
-        value->memory = op->slot == 0xff ? NULL : scratch;
+        value->memory = op->slot == 0xff ? NULL : structure;
         break;
     case CALL_STRUCT_IN:
     case CALL_STRUCT_INOUT:
-        fill_struct(op, argument, scratch);
-        value->memory = op->slot == 0xfe ? NULL : scratch;
+        fill_struct(op, argument, structure);
+        value->memory = op->slot == 0xfe ? NULL : structure;
         break;
     case CALL_BYTES_IN:
     case CALL_BYTES_OUT:
-        value->memory = op->buffer == 0xff ? NULL : scratch;
-        value->size = op->buffer < 0xf0 ? op->buffer : sizeof(scratch->bytes);
-        memset(scratch->bytes, op->numbers[2], value->size);
+        value->memory = op->buffer == 0xff ? NULL : buffers[calls_world.next_op % BUFFERS];
+        value->size = op->buffer < 0xf0 ? op->buffer : sizeof(buffers[0]);
+        memset(buffers[calls_world.next_op % BUFFERS], op->numbers[2], value->size);
         break;
     }
 }
@@ -132,13 +140,11 @@ void calls_execute(const struct calls_op *op)
     if (skipped(id, op)) {
         return;
     }
-    /* Two arguments of one call may point to memory: a structure each. */
-    static union scratch scratch[IN_FLIGHT][2];
-    union scratch *mine = scratch[calls_world.next_op % IN_FLIGHT];
+    union structure structures[2]; /* two arguments of one call may point to one each */
     struct call_value values[CALL_ARGUMENTS_MAX] = {{0}};
     struct cursor cursor = {0, 0};
     for (unsigned i = 0; i < call->argument_count; i++) {
-        fill_value(op, &call->arguments[i], &cursor, &values[i], &mine[i % 2]);
+        fill_value(op, &call->arguments[i], &cursor, &values[i], &structures[i % 2]);
     }
     keel_status_t status = call_invoke(id, values);
     if (calls_world.print) {
@@ -158,9 +164,9 @@ void calls_print(const struct calls_op *op)
     fprintf(stderr, "%s(", call->name);
     for (unsigned i = 0; i < call->argument_count; i++) {
         const struct call_argument *argument = &call->arguments[i];
-        union scratch scratch;
+        union structure structure;
         struct call_value value = {0};
-        fill_value(op, argument, &cursor, &value, &scratch);
+        fill_value(op, argument, &cursor, &value, &structure);
         fprintf(stderr, "%s%s=", i > 0 ? ", " : "", argument->name);
         switch (argument->kind) {
         case CALL_HANDLE:
