@@ -12,7 +12,7 @@
 
 static uint32_t violations;
 
-void audit_report(const char *invariant, const char *what, uint64_t where)
+static void audit_report(const char *invariant, const char *what, uint64_t where)
 {
     violations++;
     struct text line;
@@ -65,7 +65,7 @@ static void check_frame(const struct frame *frame, uint64_t number)
     }
 }
 
-void audit_frames(void)
+static void audit_frames(void)
 {
     struct frame *frame = frame_at(0); /* one look-up for all: this runs after every step of a fuzzer */
     for (uint64_t number = 0, end = frame_end(); number < end; number++, frame++) {
@@ -138,7 +138,7 @@ static bool is_live(const struct object *object)
     return ref_word_state(atomic_u64_peek(&object->ref.word)) == REF_LIVE;
 }
 
-void audit_spaces(void)
+static void audit_spaces(void)
 {
     for (uint32_t i = 0, slots = object_slots(OBJECT_SPACE); i < slots; i++) {
         const struct space *space = (const struct space *)object_at(OBJECT_SPACE, i);
@@ -176,7 +176,7 @@ static void check_task(const struct task *task, uint32_t slot)
     }
 }
 
-void audit_objects(void)
+static void audit_objects(void)
 {
     for (uint32_t i = 0, slots = object_slots(OBJECT_SEGMENT); i < slots; i++) {
         const struct segment *segment = (const struct segment *)object_at(OBJECT_SEGMENT, i);

@@ -22,10 +22,13 @@ void sched_start(struct task *task);
 bool sched_wake(struct task *task);
 
 /* The calling task, interrupts off, no lock held. */
-void sched_give_way(
-    void); /* runs others first; not "yield": the hosted machine links the C library, which has one */
-void sched_block(void);          /* its state is BLOCKED|ON already, unless a wake came in between */
-_Noreturn void sched_exit(void); /* its state is DEAD|ON already */
+/* Runs others first. (Not "yield": the hosted machine links the C library, which has a function of that
+ * name.) */
+void sched_give_way(void);
+/* Its state is BLOCKED|ON already, unless a wake came in between. */
+void sched_block(void);
+/* Its state is DEAD|ON already. */
+_Noreturn void sched_exit(void);
 
 /* The second half of every switch, on the stack of the task that was switched to. Interrupts off. */
 void sched_tail(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The kernel window: kernel stacks, each between unmapped guard pages. Slot i belongs to task slot i. A slot
- * is twice as large as a stack: the lower half stays empty, so that even a large frame that jumps below the
- * stack hits a guard (T3).
+ * is twice as large as a stack: the lower half stays empty, so that a frame as large as the stack still
+ * ends in the guard; larger ones are made to touch every page on their way (-fstack-clash-protection) (T3).
  */
 #ifndef CORE_WINDOW_H
 #define CORE_WINDOW_H
