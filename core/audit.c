@@ -126,7 +126,7 @@ static void check_table(hal_paddr_t table, unsigned level)
             check_table(hal_pte_target(entry), level - 1);
         }
     }
-    unsigned counted = frame_at(number)->entries;
+    unsigned counted = frame_at(number)->table.entries;
     /* Another CPU may stand between writing an entry and counting it. */
     if (counted + hal_cpu_count() < entries || counted > entries + hal_cpu_count()) {
         audit_report("A1", "a table's count of entries is wrong", table.value);

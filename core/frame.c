@@ -9,7 +9,7 @@
 #include "core/frame_choose.h"
 #include "core/log.h"
 
-_Static_assert(sizeof(struct frame) == 32, "one frame costs 32 bytes");
+_Static_assert(sizeof(struct frame) == 64, "one frame costs one cache line");
 _Static_assert(REF_HANDLES_MAX < REF_COUNT_MAX, "room for mappings beside a full set of handles");
 
 /* At most this part of the usable memory goes to the array. */
@@ -170,7 +170,9 @@ static keel_status_t claim_and_prepare(enum frame_type type, uint64_t count, uin
     }
     for (uint64_t i = number; i < number + count; i++) {
         frames[i].type = (uint8_t)type;
-        frames[i].entries = 0;
+        for (unsigned word = 0; word < sizeof(frames[i].words) / sizeof(frames[i].words[0]); word++) {
+            frames[i].words[word] = 0;
+        }
         frames[i].owner = 0;
     }
     return KEEL_OK;

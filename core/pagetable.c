@@ -32,7 +32,7 @@ uint64_t pagetable_set(const struct hal_pte_slot *slot, uint64_t entry)
     /* The kernel root and the tables that the backend made are not counted: they are never freed. */
     if (number < frame_end() && frame_at(number)->type == FRAME_TABLE) {
         struct frame *table = frame_at(number);
-        table->entries = (uint16_t)(table->entries + (entry != 0) - (old != 0));
+        table->table.entries = (uint16_t)(table->table.entries + (entry != 0) - (old != 0));
     }
     return old;
 }

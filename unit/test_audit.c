@@ -84,10 +84,10 @@ static void A1_audit_sees_a_wrong_count_of_entries(void)
     CHECK_OK(keel_space_map(space, 0x1000, handle, KEEL_READ));
     for (uint64_t number = 0; number < frame_end(); number++) {
         struct frame *frame = frame_at(number);
-        if (frame->type == FRAME_TABLE && frame->entries == 1) {
-            frame->entries = 100;
+        if (frame->type == FRAME_TABLE && frame->table.entries == 1) {
+            frame->table.entries = 100;
             CHECK(unit_audit() <= 1); /* the window's tables are not walked */
-            frame->entries = 1;
+            frame->table.entries = 1;
         }
     }
     CHECK(unit_console_contains("a table's count of entries is wrong"));

@@ -40,17 +40,17 @@ static void A1_set_keeps_the_count_of_entries(void)
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &leaf));
     CHECK_OK(pagetable_prepare(frame_address(root), 0x1000, HAL_PROT_USER, &slot));
     const struct frame *table = frame_at(hal_frame_number(slot.table));
-    CHECK_EQUAL(root->entries, 1);
-    CHECK_EQUAL(table->entries, 0);
+    CHECK_EQUAL(root->table.entries, 1);
+    CHECK_EQUAL(table->table.entries, 0);
     uint64_t entry = hal_pte_leaf(frame_address(leaf), HAL_PROT_USER | HAL_PROT_WRITE);
     CHECK_EQUAL(pagetable_set(&slot, entry), 0);
-    CHECK_EQUAL(table->entries, 1);
+    CHECK_EQUAL(table->table.entries, 1);
     CHECK_EQUAL(pagetable_set(&slot, entry & ~HAL_PTE_WRITE), entry);
-    CHECK_EQUAL(table->entries, 1);
+    CHECK_EQUAL(table->table.entries, 1);
     CHECK_EQUAL(pagetable_set(&slot, 0), entry & ~HAL_PTE_WRITE);
-    CHECK_EQUAL(table->entries, 0);
+    CHECK_EQUAL(table->table.entries, 0);
     CHECK_EQUAL(pagetable_set(&slot, 0), 0);
-    CHECK_EQUAL(table->entries, 0);
+    CHECK_EQUAL(table->table.entries, 0);
     frame_put(leaf);
     pagetable_destroy(frame_address(root), frame_put);
     frame_free_private(root, 1);
@@ -69,7 +69,7 @@ static void M8_prepare_is_all_or_nothing(void)
         CHECK_EQUAL(frame_free_count(), left);
         CHECK_STATUS(pagetable_prepare(frame_address(root), 0x1000, HAL_PROT_USER, &slot), KEEL_E_NO_MEMORY);
         CHECK_EQUAL(frame_free_count(), left);
-        CHECK_EQUAL(root->entries, 0);
+        CHECK_EQUAL(root->table.entries, 0);
         CHECK_OK(keel_frame_release(taken[--count]));
     }
     CHECK_OK(pagetable_prepare(frame_address(root), 0x1000, HAL_PROT_USER, &slot));

@@ -27,13 +27,21 @@ enum frame_type {
     FRAME_OBJECT,
 };
 
+/* What a page table's frame knows of the table. */
+struct frame_table {
+    uint16_t entries; /* entries that are not zero, under the table's lock */
+};
+
 struct frame {
     struct ref ref;
     uint32_t owner;       /* the client that it is charged to; 0: the only one so far */
-    uint16_t entries;     /* TABLE: entries that are not zero, under the table's lock */
-    uint8_t type;         /* enum frame_type */
-    uint8_t reserved;     /* 0 */
     uint32_t audit_holds; /* scratch of the audit: references that it could account for; 0 between audits */
+    uint8_t type;         /* enum frame_type */
+    uint8_t reserved[7];  /* 0 */
+    union {               /* which one holds follows from the type; all zero when the type is set */
+        struct frame_table table;
+        uint64_t words[4];
+    };
 };
 
 /* Makes the array from the map, stealing room for it and marking everything else. Boot CPU, once. False: no
