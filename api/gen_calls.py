@@ -16,7 +16,7 @@ import re
 import sys
 from pathlib import Path
 
-OBJECTS = ("frame", "segment", "space", "task")
+OBJECTS = ("frame", "segment", "space", "task", "cursor")
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
 CONTEXTS = {"task": "CONTEXT_TASK", "policy": "CONTEXT_POLICY"}
 ARGUMENTS_MAX = 6
@@ -266,6 +266,7 @@ struct frame;
 struct segment;
 struct space;
 struct task;
+struct cursor;
 enum call_id {{
 {enums}
     CALL_COUNT

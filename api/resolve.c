@@ -4,6 +4,7 @@
  */
 #include "resolve.h"
 
+#include "core/cursor.h"
 #include "core/frame.h"
 #include "core/object.h"
 #include "core/segment.h"
@@ -53,6 +54,16 @@ keel_status_t resolve_task(uint64_t handle, struct task **task)
     return status;
 }
 
+keel_status_t resolve_cursor(uint64_t handle, struct cursor **cursor)
+{
+    struct object *object;
+    keel_status_t status = object_get_by_handle(OBJECT_CURSOR, handle, &object);
+    if (status == KEEL_OK) {
+        *cursor = (struct cursor *)object;
+    }
+    return status;
+}
+
 void let_go_frame(struct frame *frame)
 {
     if (frame != NULL) {
@@ -78,5 +89,12 @@ void let_go_task(struct task *task)
 {
     if (task != NULL) {
         task_put(task);
+    }
+}
+
+void let_go_cursor(struct cursor *cursor)
+{
+    if (cursor != NULL) {
+        cursor_put(cursor);
     }
 }

@@ -8,31 +8,8 @@
 #include "core/task.h"
 #include "hal/mmu.h"
 #include "keel/user_regs.h"
+#include "mappings.h"
 #include "reference.h"
-
-#define RIGHTS_ALL (KEEL_READ | KEEL_WRITE | KEEL_EXEC)
-
-/* The hardware's rights for a client's. E_INVALID, E_DENIED. */
-static keel_status_t check_rights(uint32_t rights, unsigned *prot)
-{
-    if ((rights & ~(uint32_t)RIGHTS_ALL) != 0 || (rights & KEEL_READ) == 0) {
-        return KEEL_E_INVALID;
-    }
-    if ((rights & KEEL_WRITE) != 0 && (rights & KEEL_EXEC) != 0) {
-        return KEEL_E_DENIED;
-    }
-    *prot = HAL_PROT_USER | HAL_PROT_READ;
-    *prot |= (rights & KEEL_WRITE) != 0 ? HAL_PROT_WRITE : 0u;
-    *prot |= (rights & KEEL_EXEC) != 0 ? HAL_PROT_EXEC : 0u;
-    return KEEL_OK;
-}
-
-/* Whole pages, at least one, inside the user range. */
-static bool pages_valid(uint64_t va, uint64_t page_count)
-{
-    return va % KEEL_PAGE_SIZE == 0 && va >= KEEL_USER_START && va < KEEL_USER_END && page_count > 0 &&
-           page_count <= (KEEL_USER_END - va) / KEEL_PAGE_SIZE;
-}
 
 keel_status_t call_space_create(uint64_t *space)
 {
@@ -55,17 +32,24 @@ keel_status_t call_space_map(struct space *space, uint64_t va, struct frame *fra
     if (!pages_valid(va, 1)) {
         return KEEL_E_INVALID;
     }
-    keel_status_t status = check_rights(rights, &prot);
-    return status == KEEL_OK ? space_map(space, va, frame, prot) : status;
+    keel_status_t status = rights_to_prot(rights, &prot);
+    return status == KEEL_OK ? space_map(space, va, frame, 1, prot) : status;
+}
+
+keel_status_t call_space_map_segment(struct space *space, uint64_t va, struct segment *segment,
+                                     uint64_t index, uint64_t page_count, uint32_t rights)
+{
+    unsigned prot;
+    if (!pages_valid(va, page_count) || !segment_has(segment, index, page_count)) {
+        return KEEL_E_INVALID;
+    }
+    keel_status_t status = rights_to_prot(rights, &prot);
+    return status == KEEL_OK ? space_map(space, va, segment->first + index, page_count, prot) : status;
 }
 
 keel_status_t call_space_unmap(struct space *space, uint64_t va, uint64_t page_count, uint64_t *unmapped)
 {
-    if (!pages_valid(va, page_count)) {
-        return KEEL_E_INVALID;
-    }
-    *unmapped = space_unmap(space, va, page_count);
-    return KEEL_OK;
+    return pages_valid(va, page_count) ? space_unmap(space, va, page_count, unmapped) : KEEL_E_INVALID;
 }
 
 keel_status_t call_space_protect(struct space *space, uint64_t va, uint64_t page_count, uint32_t rights,
@@ -75,11 +59,25 @@ keel_status_t call_space_protect(struct space *space, uint64_t va, uint64_t page
     if (!pages_valid(va, page_count)) {
         return KEEL_E_INVALID;
     }
-    keel_status_t status = check_rights(rights, &prot);
-    if (status == KEEL_OK) {
-        *changed = space_protect(space, va, page_count, prot);
+    keel_status_t status = rights_to_prot(rights, &prot);
+    return status == KEEL_OK ? space_protect(space, va, page_count, prot, changed) : status;
+}
+
+keel_status_t call_space_age(struct space *space, uint64_t va, uint64_t page_count, uint32_t marks,
+                             uint64_t *aged)
+{
+    if (!pages_valid(va, page_count) || marks == 0 ||
+        (marks & ~(uint32_t)(KEEL_ACCESSED | KEEL_DIRTY)) != 0) {
+        return KEEL_E_INVALID;
     }
-    return status;
+    uint64_t bits = (marks & KEEL_ACCESSED) != 0 ? HAL_PTE_ACCESSED : 0;
+    bits |= (marks & KEEL_DIRTY) != 0 ? HAL_PTE_DIRTY : 0;
+    return space_age(space, va, page_count, bits, aged);
+}
+
+keel_status_t call_space_promote(struct space *space, uint64_t va, uint64_t page_count, uint64_t *promoted)
+{
+    return pages_valid(va, page_count) ? space_promote(space, va, page_count, promoted) : KEEL_E_INVALID;
 }
 
 keel_status_t call_space_query(struct space *space, uint64_t va, struct keel_mapping *mapping)
@@ -89,16 +87,24 @@ keel_status_t call_space_query(struct space *space, uint64_t va, struct keel_map
     }
     struct space_mapping found;
     keel_status_t status = space_query(space, va, &found);
-    if (status != KEEL_OK) {
-        return status;
+    if (status == KEEL_OK) {
+        mapping_describe(&found, mapping);
     }
-    mapping->address = found.frame.value;
-    mapping->rights = KEEL_READ;
-    mapping->rights |= (found.prot & HAL_PROT_WRITE) != 0 ? (uint32_t)KEEL_WRITE : 0;
-    mapping->rights |= (found.prot & HAL_PROT_EXEC) != 0 ? (uint32_t)KEEL_EXEC : 0;
-    mapping->accessed = found.accessed;
-    mapping->dirty = found.dirty;
-    return KEEL_OK;
+    return status;
+}
+
+keel_status_t call_space_find_next(struct space *space, uint64_t va, uint64_t page_count,
+                                   struct keel_mapping *mapping)
+{
+    if (!pages_valid(va, page_count)) {
+        return KEEL_E_INVALID;
+    }
+    struct space_mapping found;
+    keel_status_t status = space_find(space, va, va + page_count * KEEL_PAGE_SIZE, &found);
+    if (status == KEEL_OK) {
+        mapping_describe(&found, mapping);
+    }
+    return status;
 }
 
 keel_status_t call_space_activate(struct space *space)

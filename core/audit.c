@@ -6,7 +6,7 @@
 
 #include "core/cpu.h"
 #include "core/log.h"
-#include "core/pagetable.h"
+#include "core/range.h"
 #include "core/segment.h"
 #include "hal/machine.h"
 
@@ -87,16 +87,19 @@ static void audit_frames(void)
     }
 }
 
-/* A leaf of a user's table: one hold on an untyped frame, user rights, never writable and executable. */
-static void check_leaf(uint64_t entry, hal_paddr_t table)
+/* A leaf of a user's table: a hold on each of its untyped frames, user rights, never writable and executable.
+ */
+static void check_leaf(uint64_t entry, unsigned level, hal_paddr_t table)
 {
-    uint64_t number = hal_frame_number(hal_pte_target(entry));
+    uint64_t first = hal_frame_number(hal_pte_target(entry));
     unsigned prot = hal_pte_prot(entry);
-    if (number >= frame_end() || frame_at(number)->type != FRAME_UNTYPED) {
-        audit_report("A1", "a user mapping leads to a frame that is not untyped, table", table.value);
-        return;
+    for (uint64_t number = first; number < first + (hal_pt_span(level) >> HAL_PAGE_SHIFT); number++) {
+        if (number >= frame_end() || frame_at(number)->type != FRAME_UNTYPED) {
+            audit_report("A1", "a user mapping leads to a frame that is not untyped, table", table.value);
+            return;
+        }
+        frame_at(number)->audit_holds++;
     }
-    frame_at(number)->audit_holds++;
     if ((prot & HAL_PROT_USER) == 0) {
         audit_report("A4", "a leaf in the user half is not a user's, table", table.value);
     }
@@ -115,20 +118,22 @@ static void check_table(hal_paddr_t table, unsigned level)
     bool is_root = level == HAL_PT_LEVELS - 1;
     unsigned end = is_root ? HAL_PT_ENTRIES / 2 : HAL_PT_ENTRIES;
     unsigned entries = 0;
+    /* Who has locked a table may be in the middle of anything. */
+    bool settled = atomic_u32_peek(&frame_at(number)->table.lock) == TABLE_FREE;
     for (unsigned i = hal_table_next(table, 0); i < end; i = hal_table_next(table, i + 1)) {
         uint64_t entry = hal_table_peek(table, i);
         entries++;
         if (!hal_pte_present(entry)) {
-            audit_report("A1", "an entry is neither empty nor present, table", table.value);
+            if (settled) {
+                audit_report("A1", "an entry is neither empty nor present, table", table.value);
+            }
         } else if (hal_pte_is_leaf(entry, level)) {
-            check_leaf(entry, table);
+            check_leaf(entry, level, table);
         } else {
             check_table(hal_pte_target(entry), level - 1);
         }
     }
-    unsigned counted = frame_at(number)->table.entries;
-    /* Another CPU may stand between writing an entry and counting it. */
-    if (counted + hal_cpu_count() < entries || counted > entries + hal_cpu_count()) {
+    if (settled && frame_at(number)->table.entries != entries) {
         audit_report("A1", "a table's count of entries is wrong", table.value);
     }
 }

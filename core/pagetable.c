@@ -62,23 +62,27 @@ keel_status_t pagetable_prepare(hal_paddr_t root, uint64_t va, unsigned prot, st
     return KEEL_OK;
 }
 
-/* Frees the table and all below it. The recursion is as deep as the tables are. */
-static void destroy_table(hal_paddr_t table, unsigned level, void (*leaf)(struct frame *frame))
+uint64_t pagetable_release(uint64_t entry, unsigned level)
 {
-    unsigned end = level == TOP_LEVEL ? USER_ENTRIES : HAL_PT_ENTRIES;
-    for (unsigned i = hal_table_next(table, 0); i < end; i = hal_table_next(table, i + 1)) {
-        uint64_t entry = hal_table_peek(table, i);
-        struct frame *target = frame_at(hal_frame_number(hal_pte_target(entry)));
-        if (hal_pte_is_leaf(entry, level)) {
-            leaf(target);
-        } else {
-            destroy_table(hal_pte_target(entry), level - 1, leaf);
-            frame_free_private(target, 1);
+    struct frame *target = frame_at(hal_frame_number(hal_pte_target(entry)));
+    uint64_t page_count = 0;
+    if (hal_pte_is_leaf(entry, level)) {
+        for (; page_count < hal_pt_span(level) >> HAL_PAGE_SHIFT; page_count++) {
+            frame_put(target + page_count);
         }
+        return page_count;
     }
+    hal_paddr_t table = frame_address(target);
+    for (unsigned i = hal_table_next(table, 0); i < HAL_PT_ENTRIES; i = hal_table_next(table, i + 1)) {
+        page_count += pagetable_release(hal_table_peek(table, i), level - 1); /* as deep as the tables are */
+    }
+    frame_free_private(target, 1);
+    return page_count;
 }
 
-void pagetable_destroy(hal_paddr_t root, void (*leaf)(struct frame *frame))
+void pagetable_destroy(hal_paddr_t root)
 {
-    destroy_table(root, TOP_LEVEL, leaf);
+    for (unsigned i = hal_table_next(root, 0); i < USER_ENTRIES; i = hal_table_next(root, i + 1)) {
+        pagetable_release(hal_table_peek(root, i), TOP_LEVEL);
+    }
 }

@@ -6,12 +6,11 @@
 
 #include "core/assert.h"
 #include "core/cpu.h"
+#include "core/mapping.h"
 #include "core/pagetable.h"
 #include "core/tlb.h"
 
-/* Pages that one turn of an unmap takes out before it flushes, and entries that one turn looks at. */
-#define BATCH_PAGES 32u
-#define BATCH_LOOKS 512u
+#define TOP_LEVEL (HAL_PT_LEVELS - 1)
 
 keel_status_t space_create(uint64_t *handle)
 {
@@ -26,7 +25,6 @@ keel_status_t space_create(uint64_t *handle)
         return status;
     }
     hal_root_init(frame_address(created->root));
-    spinlock_init(&created->lock);
     atomic_u64_init(&created->cpus, 0);
     *handle = object_handle(OBJECT_SPACE, object);
     ref_publish(&object->ref, 1, true);
@@ -41,56 +39,12 @@ void space_put(struct space *space)
         return;
     }
     CORE_ASSERT(atomic_u64_load_acquire(&space->cpus) == 0);
-    pagetable_destroy(frame_address(space->root), frame_put);
+    pagetable_destroy(frame_address(space->root));
     frame_free_private(space->root, 1);
     ref_finish(&space->object.ref);
 }
 
-keel_status_t space_map(struct space *space, uint64_t va, struct frame *frame, unsigned prot)
-{
-    CORE_ASSERT(frame->type == FRAME_UNTYPED);
-    keel_status_t status = ref_get(&frame->ref);
-    if (status != KEEL_OK) {
-        return status;
-    }
-    bool interrupts = spinlock_acquire(&space->lock);
-    struct hal_pte_slot slot;
-    status = pagetable_prepare(frame_address(space->root), va, prot, &slot);
-    if (status == KEEL_OK && hal_pte_load(&slot) != 0) {
-        status = KEEL_E_EXISTS;
-    }
-    if (status == KEEL_OK) {
-        pagetable_set(&slot, hal_pte_leaf(frame_address(frame), prot));
-    }
-    spinlock_release(&space->lock, interrupts);
-    if (status != KEEL_OK) {
-        frame_put(frame);
-    }
-    return status;
-}
-
-/* A position in a range of pages that skips what has no table. */
-struct sweep {
-    uint64_t va, end;
-    unsigned looks;
-};
-
-/* The next present leaf entry at or after the position, which moves past it. False: none in this turn. */
-static bool sweep_next(struct sweep *sweep, hal_paddr_t root, struct hal_pte_slot *slot)
-{
-    while (sweep->va < sweep->end && sweep->looks < BATCH_LOOKS) {
-        sweep->looks++;
-        bool found = pagetable_find(root, sweep->va, slot);
-        uint64_t span = hal_pt_span(slot->level);
-        sweep->va = (sweep->va & ~(span - 1)) + span;
-        if (found && hal_pte_present(hal_pte_load(slot))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void space_shootdown(struct space *space, uint64_t va, uint64_t end)
+void space_flush(struct space *space, uint64_t va, uint64_t end)
 {
     /* The entries' exchanges come first, then this look: a CPU that is not in the mask yet walks the new
      * ones. */
@@ -99,85 +53,117 @@ static void space_shootdown(struct space *space, uint64_t va, uint64_t end)
                   (end - va) >> HAL_PAGE_SHIFT);
 }
 
-uint64_t space_unmap(struct space *space, uint64_t va, uint64_t page_count)
+static uint64_t end_of(uint64_t va, uint64_t page_count)
 {
-    uint64_t unmapped = 0;
-    struct sweep sweep = {.va = va, .end = va + (page_count << HAL_PAGE_SHIFT), .looks = 0};
-    while (sweep.va < sweep.end) {
-        struct frame *frames[BATCH_PAGES];
-        unsigned count = 0;
-        uint64_t from = sweep.va;
-        struct hal_pte_slot slot;
-        sweep.looks = 0;
-        bool interrupts = spinlock_acquire(&space->lock);
-        while (count < BATCH_PAGES && sweep_next(&sweep, frame_address(space->root), &slot)) {
-            frames[count++] = frame_at(hal_frame_number(hal_pte_target(pagetable_set(&slot, 0))));
-        }
-        spinlock_release(&space->lock, interrupts);
-        if (count > 0) {
-            space_shootdown(space, from, sweep.va < sweep.end ? sweep.va : sweep.end);
-        }
-        for (unsigned i = 0; i < count; i++) {
-            frame_put(frames[i]);
-        }
-        unmapped += count;
-    }
-    return unmapped;
+    return va + (page_count << HAL_PAGE_SHIFT);
 }
 
-/* New rights, with the accessed and dirty bits that the CPU set so far or sets meanwhile. */
-static void replace_rights(const struct hal_pte_slot *slot, unsigned prot)
+void space_prune(struct space *space, uint64_t va, unsigned level)
 {
-    const uint64_t sticky = HAL_PTE_ACCESSED | HAL_PTE_DIRTY;
-    uint64_t entry = hal_pte_load(slot);
-    uint64_t bits = entry & sticky;
-    uint64_t lost = bits;
-    do {
-        bits |= lost;
-        entry = pagetable_set(slot, hal_pte_leaf(hal_pte_target(entry), prot) | bits);
-        lost = entry & sticky & ~bits;
-    } while (lost != 0); /* at most once per sticky bit */
+    bool bare = true;
+    for (; bare && level < TOP_LEVEL; level++) {
+        struct range range;
+        uint64_t span = hal_pt_span(level + 1), start = va & ~(span - 1);
+        if (range_lock(&range, space, start, start + span, level + 1) != KEEL_OK) {
+            return; /* kept by a cursor, which looks after its tables itself */
+        }
+        mapping_prune(&range, va);
+        bare = range_is_bare(&range);
+        range_unlock(&range);
+    }
 }
 
-uint64_t space_protect(struct space *space, uint64_t va, uint64_t page_count, unsigned prot)
+keel_status_t space_map(struct space *space, uint64_t va, struct frame *first, uint64_t page_count,
+                        unsigned prot)
 {
-    uint64_t changed = 0;
-    struct sweep sweep = {.va = va, .end = va + (page_count << HAL_PAGE_SHIFT), .looks = 0};
-    while (sweep.va < sweep.end) {
-        uint64_t from = sweep.va;
-        uint64_t changed_before = changed;
-        struct hal_pte_slot slot;
-        sweep.looks = 0;
-        bool interrupts = spinlock_acquire(&space->lock);
-        while (sweep_next(&sweep, frame_address(space->root), &slot)) {
-            replace_rights(&slot, prot);
-            changed++;
-        }
-        spinlock_release(&space->lock, interrupts);
-        if (changed > changed_before) {
-            space_shootdown(space, from, sweep.va < sweep.end ? sweep.va : sweep.end);
-        }
+    struct range range;
+    keel_status_t status = range_lock(&range, space, va, end_of(va, page_count), 0);
+    if (status == KEEL_OK) {
+        status = mapping_map(&range, first, prot);
+        range_unlock(&range);
     }
-    return changed;
+    return status;
+}
+
+keel_status_t space_unmap(struct space *space, uint64_t va, uint64_t page_count, uint64_t *unmapped)
+{
+    struct range range;
+    keel_status_t status = range_lock(&range, space, va, end_of(va, page_count), 0);
+    if (status != KEEL_OK) {
+        return status;
+    }
+    status = mapping_unmap(&range, unmapped);
+    if (status == KEEL_OK) {
+        mapping_prune(&range, range.start);
+        mapping_prune(&range, range.end - 1);
+    }
+    bool bare = range_is_bare(&range);
+    range_unlock(&range);
+    if (bare) {
+        space_prune(space, va, range.level);
+    }
+    return status;
+}
+
+keel_status_t space_protect(struct space *space, uint64_t va, uint64_t page_count, unsigned prot,
+                            uint64_t *changed)
+{
+    struct range range;
+    keel_status_t status = range_lock(&range, space, va, end_of(va, page_count), 0);
+    if (status == KEEL_OK) {
+        status = mapping_protect(&range, prot, changed);
+        range_unlock(&range);
+    }
+    return status;
+}
+
+keel_status_t space_age(struct space *space, uint64_t va, uint64_t page_count, uint64_t bits, uint64_t *aged)
+{
+    struct range range;
+    keel_status_t status = range_lock(&range, space, va, end_of(va, page_count), 0);
+    if (status == KEEL_OK) {
+        mapping_age(&range, bits, aged);
+        range_unlock(&range);
+    }
+    return status;
+}
+
+keel_status_t space_promote(struct space *space, uint64_t va, uint64_t page_count, uint64_t *promoted)
+{
+    struct range range;
+    /* A large leaf stands one level above the table that it replaces. */
+    keel_status_t status = range_lock(&range, space, va, end_of(va, page_count), hal_pt_leaf_level_max());
+    if (status == KEEL_OK) {
+        mapping_promote(&range, promoted);
+        range_unlock(&range);
+    }
+    return status;
+}
+
+keel_status_t space_find(struct space *space, uint64_t va, uint64_t end, struct space_mapping *mapping)
+{
+    while (va < end) {
+        struct hal_pte_slot slot;
+        uint64_t entry = range_look(space, va, &slot);
+        uint64_t span = hal_pt_span(slot.level);
+        if (hal_pte_present(entry)) {
+            *mapping = (struct space_mapping){
+                .va = va & ~(HAL_PAGE_SIZE - 1),
+                .frame = hal_paddr_add(hal_pte_target(entry), va & (span - 1) & ~(HAL_PAGE_SIZE - 1)),
+                .level = slot.level,
+                .prot = hal_pte_prot(entry),
+                .accessed = hal_pte_accessed(entry),
+                .dirty = hal_pte_dirty(entry)};
+            return KEEL_OK;
+        }
+        va = (va & ~(span - 1)) + span;
+    }
+    return KEEL_E_NOT_FOUND;
 }
 
 keel_status_t space_query(struct space *space, uint64_t va, struct space_mapping *mapping)
 {
-    struct hal_pte_slot slot;
-    uint64_t entry = 0;
-    bool interrupts = spinlock_acquire(&space->lock);
-    if (pagetable_find(frame_address(space->root), va, &slot)) {
-        entry = hal_pte_load(&slot);
-    }
-    spinlock_release(&space->lock, interrupts);
-    if (!hal_pte_present(entry)) {
-        return KEEL_E_NOT_FOUND;
-    }
-    *mapping = (struct space_mapping){.frame = hal_pte_target(entry),
-                                      .prot = hal_pte_prot(entry),
-                                      .accessed = hal_pte_accessed(entry),
-                                      .dirty = hal_pte_dirty(entry)};
-    return KEEL_OK;
+    return space_find(space, va, va + 1, mapping);
 }
 
 void space_load(struct space *space)

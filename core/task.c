@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/cpu.h"
+#include "core/cursor.h"
 #include "core/sched.h"
 #include "core/window.h"
 #include "hal/user.h"
@@ -36,6 +37,7 @@ static keel_status_t allocate_memory(struct task *task)
 static void fill(struct task *task, const struct task_options *options)
 {
     task->space = NULL;
+    task->cursor_count = 0;
     task->entry = options->entry;
     task->argument = options->argument;
     task->priority = options->priority;
@@ -143,6 +145,7 @@ _Noreturn void task_exit(int32_t status)
          */
         hal_panic("a policy's function did not return to its caller");
     }
+    cursor_close_all(task_current());
     task_activate(NULL);
     bool interrupts = hal_irq_disable();
     CORE_ASSERT(interrupts);

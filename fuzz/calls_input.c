@@ -8,6 +8,9 @@
 
 #include "keel/user_regs.h"
 
+/* Pages of 2 MiB. */
+#define LARGE_PAGES UINT64_C(512)
+
 bool calls_input_parse(const uint8_t *data, size_t size, struct calls_input *input)
 {
     if (size < CALLS_HEADER_SIZE + CALLS_OP_SIZE) {
@@ -76,18 +79,20 @@ uint64_t calls_number(const char *name, uint8_t byte)
         return extreme(byte);
     }
     if (strcmp(name, "va") == 0) {
-        /* Two neighbourhoods in different tables, a few pages each, and offsets inside a page. */
-        uint64_t base = (byte & 0x20) != 0 ? UINT64_C(0x7fffffe00000) : KEEL_USER_START;
+        /* Three neighbourhoods in different tables, a few pages each, one where a large page fits, and
+         * offsets inside a page. */
+        uint64_t high = (byte & 0x10) != 0 ? UINT64_C(0x7fffffc00000) : UINT64_C(0x7fffffe00000);
+        uint64_t base = (byte & 0x20) != 0 ? high : KEEL_USER_START;
         return base + (byte & 0x0fu) * KEEL_PAGE_SIZE + ((byte & 0x40) != 0 ? 0xffc : 0);
     }
     if (strcmp(name, "offset") == 0) {
         return byte * UINT64_C(20);
     }
     if (strcmp(name, "page_count") == 0 || strcmp(name, "frame_count") == 0) {
-        return 1 + byte % 6;
+        return byte < 0xe0 ? 1 + byte % 6u : LARGE_PAGES * (1 + byte % 2u) + byte % 3u;
     }
     if (strcmp(name, "alignment") == 0) {
-        return UINT64_C(1) << byte % 5;
+        return byte < 0xe0 ? UINT64_C(1) << byte % 5 : LARGE_PAGES;
     }
     if (strcmp(name, "rights") == 0) {
         return byte % 9;

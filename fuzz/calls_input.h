@@ -25,6 +25,8 @@ enum calls_flags {
     CALLS_INJECT_SCHEDULER = 1u << 1,
     CALLS_CHOICES_FROM_INPUT = 1u << 2, /* interleaving by the input's bytes instead of by seed */
 };
+/* Room for large pages, which is slow: one value of the flags' upper bits of 32. */
+#define CALLS_MUCH_MEMORY(flags) ((flags) >> 3 == 1)
 
 struct calls_op {
     uint8_t call, handles[2], numbers[3], buffer, slot;

@@ -18,6 +18,7 @@
 #include "hosted/machine.h"
 
 #define RAM_SIZE      (UINT64_C(448) << 10) /* small: quick to audit, and it runs out */
+#define RAM_SIZE_MUCH (UINT64_C(6) << 20)   /* a large page or two */
 #define STEP_LIMIT    UINT64_C(4000000)
 #define WAIT_TURNS    8u
 #define WAIT_TURN_NS  UINT64_C(6000000)
@@ -92,6 +93,8 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_segment_release((keel_segment_t){handle});
     case OBJECT_SPACE:
         return keel_space_release((keel_space_t){handle});
+    case OBJECT_CURSOR:
+        return keel_cursor_close((keel_cursor_t){handle});
     default:
         return keel_task_release((keel_task_t){handle});
     }
@@ -158,8 +161,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     calls_world.print = getenv("KEEL_PRINT") != NULL;
     calls_policies_reset();
     bool from_input = (calls_world.input.flags & CALLS_CHOICES_FROM_INPUT) != 0;
+    bool much = CALLS_MUCH_MEMORY(calls_world.input.flags);
     struct hosted_config config = {
-        .ram_size = RAM_SIZE,
+        .ram_size = much ? RAM_SIZE_MUCH : RAM_SIZE,
         .cpu_count = 2,
         .strategy = from_input ? HOSTED_BYTES : HOSTED_RANDOM,
         .seed = calls_world.input.seed,

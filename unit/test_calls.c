@@ -27,6 +27,7 @@ static void make_handles(void)
 {
     keel_segment_t segment = {0};
     keel_task_t task = {0};
+    keel_cursor_t cursor = {0};
     for (unsigned round = 0; round < 2; round++) {
         memcpy(closed, valid, sizeof closed);
         valid[OBJECT_FRAME] = unit_frame().value;
@@ -35,7 +36,10 @@ static void make_handles(void)
         valid[OBJECT_SPACE] = unit_space().value;
         task = unit_spawn(never_run, 0);
         valid[OBJECT_TASK] = task.value;
+        CHECK_OK(keel_cursor_open((keel_space_t){valid[OBJECT_SPACE]}, 0x1000, 1, &cursor));
+        valid[OBJECT_CURSOR] = cursor.value;
     }
+    CHECK_OK(keel_cursor_close((keel_cursor_t){closed[OBJECT_CURSOR]}));
     CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
     CHECK_OK(keel_segment_release((keel_segment_t){closed[OBJECT_SEGMENT]}));
     CHECK_OK(keel_space_release((keel_space_t){closed[OBJECT_SPACE]}));

@@ -29,7 +29,7 @@ static void A1_find_stops_at_the_missing_level(void)
     CHECK_EQUAL(slot.level, 2);
     CHECK(!pagetable_find(frame_address(root), UINT64_C(0x8000000000), &slot));
     CHECK_EQUAL(slot.level, 3);
-    pagetable_destroy(frame_address(root), frame_put);
+    pagetable_destroy(frame_address(root));
     frame_free_private(root, 1);
 }
 
@@ -52,7 +52,7 @@ static void A1_set_keeps_the_count_of_entries(void)
     CHECK_EQUAL(pagetable_set(&slot, 0), 0);
     CHECK_EQUAL(table->table.entries, 0);
     frame_put(leaf);
-    pagetable_destroy(frame_address(root), frame_put);
+    pagetable_destroy(frame_address(root));
     frame_free_private(root, 1);
 }
 
@@ -78,7 +78,7 @@ static void M8_prepare_is_all_or_nothing(void)
     while (count > 0) {
         CHECK_OK(keel_frame_release(taken[--count]));
     }
-    pagetable_destroy(frame_address(root), frame_put);
+    pagetable_destroy(frame_address(root));
     frame_free_private(root, 1);
 }
 
@@ -93,7 +93,7 @@ static void M1_destroy_gives_back_every_table_and_leaf(void)
         CHECK_OK(pagetable_prepare(frame_address(root), i * UINT64_C(0x61234567000), HAL_PROT_USER, &slot));
         pagetable_set(&slot, hal_pte_leaf(frame_address(leaf), HAL_PROT_USER));
     }
-    pagetable_destroy(frame_address(root), frame_put);
+    pagetable_destroy(frame_address(root));
     frame_free_private(root, 1);
     CHECK_EQUAL(frame_free_count(), before);
 }

@@ -33,25 +33,29 @@ __attribute__((format(printf, 1, 2))) static void violation(const char *format, 
     clean = false;
 }
 
-static enum hal_frame_use use_of(uint64_t entry)
+/* The use of the frame `index` places after the one that the entry names. */
+static enum hal_frame_use use_of(uint64_t entry, uint64_t index)
 {
-    uint64_t frame = hal_frame_number(hal_pte_target(entry));
+    uint64_t frame = hal_frame_number(hal_pte_target(entry)) + index;
     return frame < ram.frame_count ? (enum hal_frame_use)ram.use[frame] : HAL_FRAME_RESERVED;
 }
 
-static void check_leaf(uint64_t va, uint64_t entry, bool user)
+static void check_leaf(uint64_t va, uint64_t entry, unsigned level, bool user)
 {
     unsigned prot = hal_pte_prot(entry);
-    enum hal_frame_use use = use_of(entry);
     if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC)) {
         violation("A4: %#llx is writable and executable", (unsigned long long)va);
     }
     if (((prot & HAL_PROT_USER) != 0) != user) {
         violation("A4: %#llx has the rights of the other half", (unsigned long long)va);
     }
-    if (user ? use != HAL_FRAME_UNTYPED : use != HAL_FRAME_STACK && use != HAL_FRAME_OBJECT) {
-        violation("%s: %#llx leads to a frame that is %s", user ? "M3" : "A4", (unsigned long long)va,
-                  ram_use_text(use));
+    for (uint64_t i = 0; i < hal_pt_span(level) >> HAL_PAGE_SHIFT; i++) {
+        enum hal_frame_use use = use_of(entry, i);
+        if (user ? use != HAL_FRAME_UNTYPED : use != HAL_FRAME_STACK && use != HAL_FRAME_OBJECT) {
+            violation("%s: %#llx leads to a frame that is %s", user ? "M3" : "A4",
+                      (unsigned long long)(va + i * HAL_PAGE_SIZE), ram_use_text(use));
+            return;
+        }
     }
 }
 
@@ -64,10 +68,10 @@ static void check_tree(uint64_t frame, unsigned level, unsigned from, unsigned t
             continue;
         }
         if (hal_pte_is_leaf(entry, level)) {
-            check_leaf(at, entry, user);
-        } else if (use_of(entry) != HAL_FRAME_TABLE) {
+            check_leaf(at, entry, level, user);
+        } else if (use_of(entry, 0) != HAL_FRAME_TABLE) {
             violation("M1: the table for %#llx is a frame that is %s", (unsigned long long)at,
-                      ram_use_text(use_of(entry)));
+                      ram_use_text(use_of(entry, 0)));
         } else {
             check_tree(hal_frame_number(hal_pte_target(entry)), level - 1, 0, HAL_PT_ENTRIES, at, user);
         }
@@ -118,10 +122,10 @@ static void check_stale(const struct cpu *cpu)
     for (size_t i = 0; i < cpu->tlb.count; i++) {
         const struct stale *stale = &cpu->tlb.stale[i];
         if (hal_pte_is_leaf(stale->entry, stale->level)) {
-            check_leaf(stale->va, stale->entry, !mmu_in_window(stale->va));
-        } else if (use_of(stale->entry) != HAL_FRAME_TABLE) {
+            check_leaf(stale->va, stale->entry, stale->level, !mmu_in_window(stale->va));
+        } else if (use_of(stale->entry, 0) != HAL_FRAME_TABLE) {
             violation("A2: cpu %u may have a table cached for %#llx, whose frame is %s", cpu->id,
-                      (unsigned long long)stale->va, ram_use_text(use_of(stale->entry)));
+                      (unsigned long long)stale->va, ram_use_text(use_of(stale->entry, 0)));
         }
     }
 }

@@ -97,6 +97,17 @@ static void set_accessed_dirty(const struct walk *walk, bool write)
     }
 }
 
+/* A CPU that has a leaf cached without a bit that the access sets looks for the entry once more (Intel SDM
+ * vol. 3A, 4.10.2.2); what it finds may be another one by now. */
+static void note_in_tables(const struct cpu *cpu, uint64_t va, unsigned need,
+                           const struct translation *translation)
+{
+    struct walk walk = walk_from(hal_frame_number(cpu->root), TOP_LEVEL, va, ENTRY_ALL);
+    if (walk.present && to_translation(walk.entry, walk.level, va).address == translation->address) {
+        set_accessed_dirty(&walk, (need & HAL_PROT_WRITE) != 0);
+    }
+}
+
 /* A stale leaf, or a leaf below a stale link, that grants the access. */
 static bool translate_stale(struct cpu *cpu, uint64_t va, unsigned need, struct translation *translation)
 {
@@ -104,6 +115,10 @@ static bool translate_stale(struct cpu *cpu, uint64_t va, unsigned need, struct 
     while ((stale = tlb_find(cpu, va, stale))) {
         if (hal_pte_is_leaf(stale->entry, stale->level)) {
             *translation = to_translation(stale->entry, stale->level, va);
+            uint64_t marks = HAL_PTE_ACCESSED | ((need & HAL_PROT_WRITE) ? HAL_PTE_DIRTY : 0);
+            if (mmu_grants(translation, need) && (stale->entry & marks) != marks) {
+                note_in_tables(cpu, va, need, translation);
+            }
         } else {
             struct walk walk =
                 walk_from(hal_frame_number(hal_pte_target(stale->entry)), stale->level - 1, va, stale->entry);
@@ -111,6 +126,9 @@ static bool translate_stale(struct cpu *cpu, uint64_t va, unsigned need, struct 
                 continue;
             }
             *translation = to_translation(walk.entry, walk.level, va);
+            if (mmu_grants(translation, need)) {
+                set_accessed_dirty(&walk, (need & HAL_PROT_WRITE) != 0);
+            }
         }
         if (mmu_grants(translation, need)) {
             return true;

@@ -60,6 +60,7 @@ static void arrays_make(uint64_t frame_count)
     free(ram.boot_use);
     free(ram.dirty);
     free(ram.root);
+    free(ram.level);
     free(ram.refs);
     free(ram.window);
     free(ram.filled);
@@ -68,6 +69,7 @@ static void arrays_make(uint64_t frame_count)
     ram.boot_use = array(frame_count, sizeof *ram.boot_use);
     ram.dirty = array(frame_count, sizeof *ram.dirty);
     ram.root = array(frame_count, sizeof *ram.root);
+    ram.level = array(frame_count, sizeof *ram.level);
     ram.refs = array(frame_count, sizeof *ram.refs);
     ram.window = array(frame_count, sizeof *ram.window);
     ram.filled = array(frame_count, sizeof *ram.filled);
@@ -138,6 +140,7 @@ static void frame_to_boot_state(uint64_t frame)
     ram.use[frame] = ram.boot_use[frame];
     ram.refs[frame] = 0;
     ram.root[frame] = 0;
+    ram.level[frame] = 0;
     ram.dirty[frame] = 0;
     memset(ram.filled[frame], 0, sizeof ram.filled[frame]);
     sanitizer_poison(bytes, HAL_PAGE_SIZE);

@@ -27,6 +27,7 @@ struct ram {
     uint8_t *boot_use;                       /* what `use` is at boot */
     uint8_t *dirty;                          /* differs from the state at boot; on the list */
     uint8_t *root;                           /* used as a table of the top level */
+    uint8_t *level;                          /* of a table, once it was edited */
     uint32_t *refs;                          /* present entries, in frames used as tables, that lead here */
     uint32_t *window;                        /* host mappings in the kernel window (window.c) */
     uint64_t (*filled)[HAL_PT_ENTRIES / 64]; /* a table's entries that are not zero */

@@ -41,27 +41,38 @@ static bool slot_in_order(const struct hal_pte_slot *slot)
            CONTRACT(window == (root == RAM_KERNEL_ROOT), "kernel addresses go with the kernel root only");
 }
 
-/* Rules for a leaf that core writes. */
-static void check_leaf(const struct hal_pte_slot *slot, uint64_t entry)
+/* What every frame that a leaf translates must be. */
+static void check_leaf_frame(const struct hal_pte_slot *slot, uint64_t frame, unsigned prot)
 {
-    uint64_t target = hal_pte_target(entry).value;
-    unsigned prot = hal_pte_prot(entry);
-    if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC)) {
-        machine_check("A4", "mapping %#llx writable and executable", (unsigned long long)slot->va);
-    }
-    if (!ram_contains(target, HAL_PAGE_SIZE)) {
-        machine_check("A1", "mapping %#llx to %#llx, which is not RAM", (unsigned long long)slot->va,
-                      (unsigned long long)target);
-        return;
-    }
-    enum hal_frame_use use = ram_use(target);
+    enum hal_frame_use use = (enum hal_frame_use)ram.use[frame];
     bool window = mmu_in_window(slot->va);
     bool right = window ? !(prot & HAL_PROT_USER) && (use == HAL_FRAME_STACK || use == HAL_FRAME_OBJECT)
                         : (prot & HAL_PROT_USER) && use == HAL_FRAME_UNTYPED;
     if (!right) {
         machine_check(window ? "A4" : "A1", "mapping %#llx to frame %#llx, which is %s",
-                      (unsigned long long)slot->va, (unsigned long long)target >> HAL_PAGE_SHIFT,
-                      ram_use_text(use));
+                      (unsigned long long)slot->va, (unsigned long long)frame, ram_use_text(use));
+    }
+}
+
+/* Rules for a leaf that core writes. */
+static void check_leaf(const struct hal_pte_slot *slot, uint64_t entry)
+{
+    uint64_t target = hal_pte_target(entry).value;
+    uint64_t span = hal_pt_span(slot->level);
+    unsigned prot = hal_pte_prot(entry);
+    if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC)) {
+        machine_check("A4", "mapping %#llx writable and executable", (unsigned long long)slot->va);
+    }
+    if (target % span != 0 || (slot->level > 0) != ((entry & HAL_PTE_HUGE) != 0)) {
+        machine_check("HAL", "entry %#llx is no leaf of level %u", (unsigned long long)entry, slot->level);
+    }
+    if (!ram_contains(target, span)) {
+        machine_check("A1", "mapping %#llx to %#llx, which is not RAM", (unsigned long long)slot->va,
+                      (unsigned long long)target);
+        return;
+    }
+    for (uint64_t i = 0; i < span >> HAL_PAGE_SHIFT; i++) {
+        check_leaf_frame(slot, (target >> HAL_PAGE_SHIFT) + i, prot);
     }
 }
 
@@ -87,17 +98,18 @@ static void check_entry(const struct hal_pte_slot *slot, uint64_t entry)
     }
     if (!hal_pte_is_leaf(entry, slot->level)) {
         check_link(slot, entry);
-    } else if (CONTRACT(slot->level == 0, "large pages are not modelled yet")) {
+    } else if (CONTRACT(slot->level <= hal_pt_leaf_level_max(), "no leaf can stand at this level")) {
         check_leaf(slot, entry);
     }
 }
 
-/* Counts the frame that `entry` leads to, up or down. */
-static void count_refs(uint64_t entry, uint32_t change)
+/* Counts the frames that `entry`, of a table of `level`, leads to, up or down. */
+static void count_refs(uint64_t entry, unsigned level, uint32_t change)
 {
     uint64_t frame = hal_frame_number(hal_pte_target(entry));
-    if (hal_pte_present(entry) && frame < ram.frame_count) {
-        ram.refs[frame] += change;
+    uint64_t count = hal_pte_is_leaf(entry, level) ? hal_pt_span(level) >> HAL_PAGE_SHIFT : 1;
+    for (uint64_t i = 0; hal_pte_present(entry) && i < count && frame + i < ram.frame_count; i++) {
+        ram.refs[frame + i] += change;
     }
 }
 
@@ -121,7 +133,7 @@ void mmu_table_begin(uint64_t frame)
 void mmu_table_end(uint64_t frame)
 {
     for (unsigned i = mmu_next_filled(frame, 0); i < HAL_PT_ENTRIES; i = mmu_next_filled(frame, i + 1)) {
-        count_refs(raw_load(mmu_entry(frame, i)), UINT32_MAX);
+        count_refs(raw_load(mmu_entry(frame, i)), ram.level[frame], UINT32_MAX);
     }
     memset(ram.filled[frame], 0, sizeof ram.filled[frame]);
     ram.root[frame] = 0;
@@ -132,7 +144,8 @@ bool mmu_is_root(uint64_t frame)
     return ram.root[frame] != 0;
 }
 
-/* Does `entry` withdraw anything that `old` granted? */
+/* Does `entry` withdraw anything that `old` granted? Accessed and dirty bits count: who has cached them as
+ * set does not set them again. */
 static bool withdraws(uint64_t old, uint64_t entry, unsigned level)
 {
     if (!hal_pte_present(old)) {
@@ -140,7 +153,8 @@ static bool withdraws(uint64_t old, uint64_t entry, unsigned level)
     }
     return !hal_pte_present(entry) || hal_pte_target(old).value != hal_pte_target(entry).value ||
            hal_pte_is_leaf(old, level) != hal_pte_is_leaf(entry, level) ||
-           (hal_pte_prot(old) & ~hal_pte_prot(entry)) != 0;
+           (hal_pte_prot(old) & ~hal_pte_prot(entry)) != 0 ||
+           (old & ~entry & (HAL_PTE_ACCESSED | HAL_PTE_DIRTY)) != 0;
 }
 
 /* Could `cpu` have come to this slot, from its root or through a stale link? */
@@ -202,6 +216,11 @@ static void remember_withdrawn(const struct hal_pte_slot *slot, uint64_t old)
     }
 }
 
+unsigned hal_pt_leaf_level_max(void)
+{
+    return 2;
+}
+
 uint64_t hal_pte_load(const struct hal_pte_slot *slot)
 {
     hosted_point(HAL_POINT_LOAD);
@@ -229,8 +248,9 @@ uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
     ram_soil(frame);
     machine.edits++;
     set_filled(frame, hal_pt_index(slot->va, slot->level), entry != 0);
-    count_refs(old, UINT32_MAX);
-    count_refs(entry, 1);
+    ram.level[frame] = (uint8_t)slot->level;
+    count_refs(old, slot->level, UINT32_MAX);
+    count_refs(entry, slot->level, 1);
     if (withdraws(old, entry, slot->level)) {
         remember_withdrawn(slot, old);
     }
@@ -268,7 +288,7 @@ static void copy_upper_half(uint64_t to, uint64_t from)
         uint64_t entry = raw_load(mmu_entry(from, i));
         raw_store(mmu_entry(to, i), entry);
         set_filled(to, i, entry != 0);
-        count_refs(entry, 1);
+        count_refs(entry, TOP_LEVEL, 1);
     }
 }
 
@@ -281,6 +301,7 @@ void hal_root_init(hal_paddr_t root)
     uint64_t frame = hal_frame_number(root);
     CONTRACT(mmu_next_filled(frame, 0) == HAL_PT_ENTRIES, "root is not zeroed");
     ram.root[frame] = 1;
+    ram.level[frame] = TOP_LEVEL;
     machine.edits++;
     copy_upper_half(frame, RAM_KERNEL_ROOT >> HAL_PAGE_SHIFT);
 }

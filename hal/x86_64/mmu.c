@@ -15,6 +15,11 @@ static volatile uint64_t *table_at(hal_paddr_t table)
     return (volatile uint64_t *)(HAL_LINEAR_BASE + table.value);
 }
 
+unsigned hal_pt_leaf_level_max(void)
+{
+    return x86_features.pages_1g ? 2 : 1;
+}
+
 uint64_t hal_pte_load(const struct hal_pte_slot *slot)
 {
     return table_at(slot->table)[hal_pt_index(slot->va, slot->level)];

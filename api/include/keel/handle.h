@@ -36,4 +36,8 @@ typedef struct {
     uint64_t value;
 } keel_task_t; /* a thread of kernel code, which may run a user program */
 
+typedef struct {
+    uint64_t value;
+} keel_cursor_t; /* a range of an address space that one task edits */
+
 #endif

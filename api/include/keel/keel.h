@@ -13,6 +13,7 @@
 #define KEEL_KEEL_H
 
 #include "keel/boot.h"
+#include "keel/cursor.h"
 #include "keel/frame.h"
 #include "keel/handle.h"
 #include "keel/machine.h"

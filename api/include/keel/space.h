@@ -4,7 +4,8 @@
  *
  * Addresses are multiples of KEEL_PAGE_SIZE and whole ranges lie in KEEL_USER_START..KEEL_USER_END
  * (keel/user_regs.h). When a call that withdraws a right returns, no CPU can use that right any more (A2).
- * Context of all: task.
+ * Calls on disjoint ranges run in parallel; calls on overlapping ones wait for each other, but not for a
+ * cursor (keel/cursor.h): E_BUSY says that one keeps tables of the range. Context of all: task.
  */
 #ifndef KEEL_SPACE_H
 #define KEEL_SPACE_H
@@ -20,37 +21,67 @@ enum {
     KEEL_EXEC = 1u << 2,
 };
 
+/* Marks that a CPU sets when it uses a mapping. */
+enum {
+    KEEL_ACCESSED = 1u << 0,
+    KEEL_DIRTY = 1u << 1,
+};
+
 struct keel_mapping {
-    uint64_t address;  /* physical, of the frame */
-    uint32_t rights;   /* KEEL_READ | ... */
-    uint32_t accessed; /* 1: some CPU used the mapping */
-    uint32_t dirty;    /* 1: some CPU wrote through it */
-    uint32_t reserved; /* 0 */
+    uint64_t va;         /* of the page */
+    uint64_t address;    /* physical, of its frame */
+    uint64_t page_count; /* pages that the same entry maps: 1, 512 or 512 * 512 */
+    uint32_t rights;     /* KEEL_READ | ... */
+    uint32_t accessed;   /* 1: some CPU used the entry */
+    uint32_t dirty;      /* 1: some CPU wrote through it */
+    uint32_t reserved;   /* 0 */
 };
 
 /* An empty space, one reference. Errors: E_NO_MEMORY, E_LIMIT, E_INVALID. */
 keel_status_t keel_space_create(keel_space_t *space);
 keel_status_t keel_space_ref(keel_space_t space);
-/* Drops one reference. The space ends when nobody holds it and no task has it active; its mappings go with
- * it. Page tables that unmapping empties stay until then. */
+/* Drops one reference. The space ends when nobody holds it, no task has it active and no cursor is open in
+ * it; its mappings go with it. */
 keel_status_t keel_space_release(keel_space_t space);
 
 /* Maps one frame at `va`; the mapping holds a reference. Errors: E_BAD_HANDLE, E_INVALID (address, rights),
- * E_DENIED (WRITE and EXEC), E_EXISTS, E_NO_MEMORY (page table), E_LIMIT (references). */
+ * E_DENIED (WRITE and EXEC), E_EXISTS, E_NO_MEMORY (page table), E_LIMIT (references), E_BUSY. */
 keel_status_t keel_space_map(keel_space_t space, uint64_t va, keel_frame_t frame, uint32_t rights);
 
+/* Maps frames [index, index + page_count) of a segment from `va` on, all or none; each mapped page holds a
+ * reference on its frame. Pages of 2 MiB and 1 GiB are used where address, frames and length allow it.
+ * Errors: as above; E_INVALID also for frames outside the segment. */
+keel_status_t keel_space_map_segment(keel_space_t space, uint64_t va, keel_segment_t segment, uint64_t index,
+                                     uint64_t page_count, uint32_t rights);
+
 /* Unmaps what is mapped in [va, va + page_count pages); holes are fine. `unmapped` gets the pages that were.
- * The frames lose the mappings' references only after every CPU has forgotten them. Errors: E_BAD_HANDLE,
- * E_INVALID. */
+ * The frames lose the mappings' references only after every CPU has forgotten them; tables that become empty
+ * are freed. A large page that lies in the range in part is split first. Errors: E_BAD_HANDLE, E_INVALID,
+ * E_NO_MEMORY (to split), E_BUSY. */
 keel_status_t keel_space_unmap(keel_space_t space, uint64_t va, uint64_t page_count, uint64_t *unmapped);
 
 /* Gives every page mapped in the range new rights; holes are fine. `changed` gets the pages mapped there.
- * Errors: E_BAD_HANDLE, E_INVALID, E_DENIED. */
+ * Errors: E_BAD_HANDLE, E_INVALID, E_DENIED, E_NO_MEMORY (to split), E_BUSY. */
 keel_status_t keel_space_protect(keel_space_t space, uint64_t va, uint64_t page_count, uint32_t rights,
                                  uint64_t *changed);
 
+/* Takes marks (KEEL_ACCESSED, KEEL_DIRTY) off the mappings in the range; `aged` gets the pages that had one
+ * of them. A large page that lies in the range in part keeps its marks. Errors: E_BAD_HANDLE, E_INVALID,
+ * E_BUSY. */
+keel_status_t keel_space_age(keel_space_t space, uint64_t va, uint64_t page_count, uint32_t marks,
+                             uint64_t *aged);
+
+/* Maps anew with large pages what can be: whole 2 MiB or 1 GiB in the range, of neighbouring frames, with
+ * equal rights. `promoted` gets the pages that are mapped by a larger entry than before. Errors:
+ * E_BAD_HANDLE, E_INVALID, E_BUSY. */
+keel_status_t keel_space_promote(keel_space_t space, uint64_t va, uint64_t page_count, uint64_t *promoted);
+
 /* What is mapped at `va` (any address in the user range). Errors: E_BAD_HANDLE, E_INVALID, E_NOT_FOUND. */
 keel_status_t keel_space_query(keel_space_t space, uint64_t va, struct keel_mapping *mapping);
+
+/* The first page mapped in the range. Errors: E_BAD_HANDLE, E_INVALID, E_NOT_FOUND. */
+keel_status_t keel_space_find_next(keel_space_t space, uint64_t va, uint64_t page_count,
+                                   struct keel_mapping *mapping);
 
 /* Makes `space` the calling task's active space; the zero handle: none. The task holds a reference until it
  * changes again or exits. Errors: E_BAD_HANDLE, E_LIMIT. */

@@ -15,9 +15,10 @@ struct cpu {
     struct task *vector_owner; /* whose vector registers this CPU holds; NULL: nobody's */
     struct hal_context idle;
     uint64_t next_tick;
-    uint32_t idle_ticks;   /* ticks in a row that the policy left it idle while tasks were runnable */
-    uint32_t policy_depth; /* > 0: inside a policy's function */
-    atomic_u32_t resched;  /* 1: switch at the next chance */
+    uint32_t idle_ticks;      /* ticks in a row that the policy left it idle while tasks were runnable */
+    uint32_t policy_depth;    /* > 0: inside a policy's function */
+    atomic_u64_t walks_under; /* the root under which it walks without a lock; 0: none (core/range.h) */
+    atomic_u32_t resched;     /* 1: switch at the next chance */
     atomic_u32_t online;
 };
 

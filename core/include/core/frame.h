@@ -29,7 +29,10 @@ enum frame_type {
 
 /* What a page table's frame knows of the table. */
 struct frame_table {
-    uint16_t entries; /* entries that are not zero, under the table's lock */
+    atomic_u32_t lock; /* of users' tables: enum table_lock (core/range.h) */
+    uint16_t entries;  /* entries that are not zero, under the table's lock */
+    uint64_t next;     /* the next one of a list that an operation keeps, and what for */
+    uint64_t va;
 };
 
 struct frame {

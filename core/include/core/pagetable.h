@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Walking and editing page tables, the same code for users' spaces and for the kernel window. The caller
- * holds the lock that protects the tables (the space's, or the kernel window's). Frames of leaves are the
- * caller's business.
+ * Single entries of page tables: finding, making the way, taking down. The caller holds the lock that
+ * protects the tables (core/range.h; the kernel window's). Whole ranges of users' tables: core/mapping.h.
  */
 #ifndef CORE_PAGETABLE_H
 #define CORE_PAGETABLE_H
@@ -20,8 +19,11 @@ keel_status_t pagetable_prepare(hal_paddr_t root, uint64_t va, unsigned prot, st
 /* Replaces an entry and keeps the table's count of entries. Answers the old one. */
 uint64_t pagetable_set(const struct hal_pte_slot *slot, uint64_t entry);
 
-/* Takes down the lower half below `root`: calls `leaf` for each leaf's frame, frees the tables, not the root
- * itself. No CPU may have any of it cached. */
-void pagetable_destroy(hal_paddr_t root, void (*leaf)(struct frame *frame));
+/* Lets go of what an entry of a user's table of `level` leads to, once no CPU can have any of it cached:
+ * drops the leaves' references, frees the tables. Answers how many pages were mapped. */
+uint64_t pagetable_release(uint64_t entry, unsigned level);
+
+/* The same for the whole lower half below `root`, which itself stays. */
+void pagetable_destroy(hal_paddr_t root);
 
 #endif

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Address spaces of users. Each is a root table; `lock` protects every table below its lower half. A leaf
- * entry holds a reference on its frame, taken before the entry is written and dropped after every CPU has
- * forgotten it (M1, A2). `cpus` has a bit for every CPU that may hold translations of it: set before the CPU
- * loads the root, cleared after it loaded another one.
+ * Address spaces of users. Each is a root table; the tables below its lower half have a lock each
+ * (core/range.h). A leaf entry holds a reference on each of its frames, taken before the entry is written and
+ * dropped after every CPU has forgotten it (M1, A2). `cpus` has a bit for every CPU that may hold
+ * translations of it: set before the CPU loads the root, cleared after it loaded another one.
  */
 #ifndef CORE_SPACE_H
 #define CORE_SPACE_H
 
 #include "core/frame.h"
 #include "core/object.h"
-#include "core/spinlock.h"
 
 struct space {
     struct object object; /* first */
-    struct spinlock lock;
     struct frame *root;
     atomic_u64_t cpus;
 };
 
 struct space_mapping {
+    uint64_t va; /* of the page asked for, or found */
     hal_paddr_t frame;
-    unsigned prot; /* HAL_PROT_* */
+    unsigned level; /* of the leaf: it maps hal_pt_span(level) bytes */
+    unsigned prot;  /* HAL_PROT_* */
     bool accessed, dirty;
 };
 
@@ -29,11 +29,27 @@ struct space_mapping {
 keel_status_t space_create(uint64_t *handle);
 void space_put(struct space *space);
 
-/* Addresses and rights have been checked: whole pages inside the user range, prot with HAL_PROT_USER. */
-keel_status_t space_map(struct space *space, uint64_t va, struct frame *frame, unsigned prot);
-uint64_t space_unmap(struct space *space, uint64_t va, uint64_t page_count);
-uint64_t space_protect(struct space *space, uint64_t va, uint64_t page_count, unsigned prot);
+/* Operations on a range. Addresses and rights have been checked: whole pages inside the user range, prot with
+ * HAL_PROT_USER. Each locks the range, acts as core/mapping.h says, and frees tables that it empties. E_BUSY:
+ * a cursor keeps tables of the range. Those that count pages count none unless KEEL_OK. */
+keel_status_t space_map(struct space *space, uint64_t va, struct frame *first, uint64_t page_count,
+                        unsigned prot);
+keel_status_t space_unmap(struct space *space, uint64_t va, uint64_t page_count, uint64_t *unmapped);
+keel_status_t space_protect(struct space *space, uint64_t va, uint64_t page_count, unsigned prot,
+                            uint64_t *changed);
+keel_status_t space_age(struct space *space, uint64_t va, uint64_t page_count, uint64_t bits, uint64_t *aged);
+keel_status_t space_promote(struct space *space, uint64_t va, uint64_t page_count, uint64_t *promoted);
+
+/* What is mapped at `va`; the first that is in [va, end). No lock: each answer was true at some moment of the
+ * call. E_NOT_FOUND. */
 keel_status_t space_query(struct space *space, uint64_t va, struct space_mapping *mapping);
+keel_status_t space_find(struct space *space, uint64_t va, uint64_t end, struct space_mapping *mapping);
+
+/* Frees what tables on the way to `va` are empty, from `level` up. */
+void space_prune(struct space *space, uint64_t va, unsigned level);
+
+/* Returns when no CPU has translations of [va, end) that are not in the tables any more. No spinlock held. */
+void space_flush(struct space *space, uint64_t va, uint64_t end);
 
 /* Loads the space (NULL: none) on this CPU. Interrupts off. */
 void space_load(struct space *space);

@@ -5,10 +5,12 @@
  *
  * Lock order, outermost first; no lock is taken while a later one is held:
  *
- *   space -> kernel window -> frame allocator -> (allocator policy) -> console
- *   wait queue, sleepers -> scheduler -> (scheduler policy) -> console
+ *   [range] -> kernel window -> frame allocator -> (allocator policy) -> console
+ *   [range] -> wait queue, sleepers -> scheduler -> (scheduler policy) -> console
  *
- * Nobody waits for another CPU's flush (core/tlb.h) or switches context while holding any of them.
+ * Nobody waits for another CPU's flush (core/tlb.h) or switches context while holding any of them. Range
+ * locks (core/range.h) are no spinlocks: who holds one may be preempted and may flush, and who waits for one
+ * lets other tasks run.
  */
 #ifndef CORE_SPINLOCK_H
 #define CORE_SPINLOCK_H

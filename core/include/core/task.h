@@ -48,9 +48,10 @@ struct task {
     atomic_u32_t state;   /* enum task_state | TASK_ON */
     uint32_t last_cpu;
     struct hal_context context;
-    struct frame *stack;  /* HAL_STACK_PAGES frames */
-    struct frame *vector; /* one frame: the vector image while it is not on a CPU */
-    struct space *space;  /* active space, changed by the task itself only; holds a reference */
+    struct frame *stack;   /* HAL_STACK_PAGES frames */
+    struct frame *vector;  /* one frame: the vector image while it is not on a CPU */
+    struct space *space;   /* active space, changed by the task itself only; holds a reference */
+    uint32_t cursor_count; /* cursors that it has open; its own affair */
     void (*entry)(uint64_t argument);
     uint64_t argument;
     char name[TASK_NAME_SIZE]; /* NUL-terminated */

@@ -4,8 +4,8 @@
  *
  * Core decides what stands in a table; `hal/pte.h` (supplied by the backend's architecture on its include
  * path) says how one entry is written: HAL_PT_LEVELS, HAL_PT_ENTRIES, and the pure functions hal_pte_leaf,
- * _table, _present, _is_leaf, _target, _prot. The top HAL_PT_LEVELS-1 is the root's level, level 0 maps
- * pages.
+ * _leaf_at, _with_prot, _part, _withheld, _table, _present, _is_leaf, _target, _prot. The top HAL_PT_LEVELS-1
+ * is the root's level, level 0 maps pages.
  *
  * The upper half of every root is the kernel's and equal in all of them (A4). It is made of: the linear map
  * and the kernel image (the backend's alone), and the kernel window, HAL_WINDOW_BASE..+HAL_WINDOW_SIZE, whose
@@ -26,6 +26,9 @@ struct hal_pte_slot {
     uint64_t va;
     unsigned level;
 };
+
+/* The highest level whose entries may be leaves: 1 (2 MiB pages) or 2 (1 GiB pages). Constant. */
+unsigned hal_pt_leaf_level_max(void);
 
 /* Entries are read and replaced whole; the CPU may set accessed and dirty bits at any moment, hence exchange
  * and not store. The exchange orders like a sequentially consistent read-modify-write. */

@@ -53,6 +53,34 @@ static inline uint64_t hal_pte_leaf(hal_paddr_t frame, unsigned prot)
     return entry;
 }
 
+/* A leaf in a table of `level`: `frame` is the first of the frames that the entry translates, which lie
+ * next to each other, the first at a multiple of hal_pt_span(level). */
+static inline uint64_t hal_pte_leaf_at(hal_paddr_t frame, unsigned level, unsigned prot)
+{
+    return hal_pte_leaf(frame, prot) | (level > 0 ? HAL_PTE_HUGE : 0);
+}
+
+/* The same leaf with other rights. */
+static inline uint64_t hal_pte_with_prot(uint64_t entry, unsigned prot)
+{
+    const uint64_t rights = HAL_PTE_WRITE | HAL_PTE_USER | HAL_PTE_NX;
+    return (entry & ~rights) | (hal_pte_leaf(hal_paddr(0), prot) & rights);
+}
+
+/* The entry of a table of `level` - 1 that translates its part `index` of what the leaf `entry` in a table of
+ * `level` does, with the same rights and bits. */
+static inline uint64_t hal_pte_part(uint64_t entry, unsigned level, unsigned index)
+{
+    return (level > 1 ? entry : entry & ~HAL_PTE_HUGE) + index * hal_pt_span(level - 1);
+}
+
+/* An entry that translates nothing any more, but still says what it led to. No CPU caches such an entry
+ * (Intel SDM vol. 3A, 4.10.2.3). */
+static inline uint64_t hal_pte_withheld(uint64_t entry)
+{
+    return entry & ~HAL_PTE_PRESENT;
+}
+
 /* An entry that leads to a lower table: all rights, the leaf decides. `prot` says user half or kernel half.
  */
 static inline uint64_t hal_pte_table(hal_paddr_t table, unsigned prot)

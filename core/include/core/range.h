@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Range locks: who may edit which page tables of a space (A3). There is one lock a table, in its frame's
+ * metadata, and no lock a space, so that edits of disjoint ranges run in parallel.
+ *
+ * Locking a range locks the lowest table that covers it whole, and then, table by table in ascending order,
+ * every table below that serves a part of it. Whoever edits overlapping ranges meets at one table at
+ * least: of two covering tables on one path, one lies below the other or is it. Nobody waits upwards, so
+ * waiting never closes a circle.
+ *
+ * The descent to the covering table takes no lock. It runs with interrupts off and a mark that says under
+ * which root this CPU walks; who takes a table off its link frees it only when no CPU walks under that root
+ * any more (range_wait_for_walks). Such a stray table stays locked until it is free, so a walk that still
+ * comes to it fails to lock it and begins again at the root.
+ *
+ *   FREE     linked, nobody edits it
+ *   HELD     an operation in progress edits it, or has taken it off its link; others wait
+ *   KEPT     a client's cursor keeps it between its calls, as long as it likes; others get E_BUSY
+ */
+#ifndef CORE_RANGE_H
+#define CORE_RANGE_H
+
+#include "core/space.h"
+#include "hal/mmu.h"
+
+enum table_lock {
+    TABLE_FREE = 0, /* what a new table's metadata holds */
+    TABLE_HELD = 1,
+    TABLE_KEPT = 2,
+};
+
+struct range {
+    struct space *space;
+    uint64_t start, end; /* whole pages of the user half */
+    hal_paddr_t cover;   /* the lowest table that covers them, of `level` */
+    unsigned level;
+    uint32_t lock; /* how its tables are locked: HELD or KEPT */
+};
+
+/* The lowest level whose tables can cover the range. */
+unsigned range_level(uint64_t start, uint64_t end);
+
+/* Locks [start, end) of the space, with a covering table of `level_min` or higher. The calling task may be
+ * preempted and may wait. E_BUSY: a cursor keeps some of the tables; nothing is locked. */
+keel_status_t range_lock(struct range *range, struct space *space, uint64_t start, uint64_t end,
+                         unsigned level_min);
+void range_unlock(struct range *range);
+/* Makes the tables on the way from the covering table to the lowest one that could cover the range, which
+ * becomes it. E_NO_MEMORY: as before. */
+keel_status_t range_narrow(struct range *range);
+/* HELD becomes KEPT: between calls. */
+void range_keep(struct range *range);
+
+/* Is the covering table empty, and not the root? */
+bool range_is_bare(const struct range *range);
+/* A table that was made for the range, before it is linked: it is locked as the others are. */
+void range_adopt_table(const struct range *range, struct frame *table);
+
+/* The entry that translates `va` or says that nothing does, without any lock: it was there at some moment of
+ * the call. */
+uint64_t range_look(struct space *space, uint64_t va, struct hal_pte_slot *slot);
+
+/* Returns when no CPU walks under the space's root that began before the call. */
+void range_wait_for_walks(const struct space *space);
+
+#endif

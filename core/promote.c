@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Promotion: one large leaf in the place of a table full of neighbours, see core/mapping.h.
+ */
+#include "core/mapping.h"
+
+#include "table_entries.h"
+
+/* Do the leaves of a full table make one leaf of the level above? Then that leaf, with the accessed and dirty
+ * bits of them all. */
+static bool joined(hal_paddr_t table, unsigned level, uint64_t *leaf)
+{
+    uint64_t first = hal_table_peek(table, 0), bits = 0;
+    if (!hal_pte_is_leaf(first, level) || hal_pte_target(first).value % hal_pt_span(level + 1) != 0) {
+        return false;
+    }
+    for (unsigned i = 0; i < HAL_PT_ENTRIES; i++) {
+        uint64_t entry = hal_table_peek(table, i);
+        uint64_t expected = first + i * hal_pt_span(level);
+        if (((entry ^ expected) & ~ENTRY_STICKY) != 0) {
+            return false;
+        }
+        bits |= entry & ENTRY_STICKY;
+    }
+    *leaf = hal_pte_leaf_at(hal_pte_target(first), level + 1, hal_pte_prot(first)) | bits;
+    return true;
+}
+
+/* Joins what can be joined, the lower levels first; the tables in the place of which leaves stand now go to
+ * `old`. */
+static uint64_t promote(struct entries entries, struct frame **old)
+{
+    uint64_t page_count = 0;
+    for (uint64_t entry = entries_next(&entries); entry != 0; entry = entries_next(&entries)) {
+        unsigned level = entries.slot.level;
+        uint64_t leaf;
+        if (hal_pte_is_leaf(entry, level)) {
+            continue;
+        }
+        uint64_t below = level > 1 ? promote(entries_below(&entries, entry), old) : 0;
+        struct frame *table = entry_frame(entry);
+        if (level <= hal_pt_leaf_level_max() && table->table.entries == HAL_PT_ENTRIES &&
+            entry_is_whole(entries.range, entries.slot.va, level) &&
+            joined(frame_address(table), level - 1, &leaf)) {
+            hal_pte_exchange(&entries.slot, leaf);
+            table->table.va = entries.slot.va;
+            tables_add(old, table);
+            below = entry_pages(level);
+        }
+        page_count += below;
+    }
+    return page_count;
+}
+
+/* What CPUs noted in the old table until they forgot it. */
+static void carry_over(const struct range *range, const struct frame *table)
+{
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < HAL_PT_ENTRIES; i++) {
+        bits |= hal_table_peek(frame_address(table), i) & ENTRY_STICKY;
+    }
+    struct hal_pte_slot slot = entry_slot(range, range->cover, range->level, table->table.va);
+    uint64_t entry = hal_pte_load(&slot);
+    while (!hal_pte_is_leaf(entry, slot.level)) {
+        slot.table = hal_pte_target(entry);
+        slot.level--;
+        entry = hal_pte_load(&slot);
+    }
+    if ((bits & ~entry) != 0) {
+        entry_replace(&slot, entry | bits, 0);
+    }
+}
+
+void mapping_promote(struct range *range, uint64_t *page_count)
+{
+    struct frame *old = NULL;
+    *page_count = promote(entries_of_cover(range), &old);
+    if (old == NULL) {
+        return;
+    }
+    space_flush(range->space, range->start, range->end);
+    range_wait_for_walks(range->space);
+    while (old != NULL) {
+        struct frame *table = tables_take(&old);
+        carry_over(range, table);
+        frame_free_private(table, 1);
+    }
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Range locks, see core/range.h.
+ */
+#include "core/range.h"
+
+#include "core/assert.h"
+#include "core/cpu.h"
+#include "core/pagetable.h"
+#include "core/task.h"
+
+#define TOP_LEVEL (HAL_PT_LEVELS - 1)
+/* Turns of spinning before a waiter lets other tasks run: the holder may be one of this CPU's. */
+#define SPIN_TURNS 64u
+
+unsigned range_level(uint64_t start, uint64_t end)
+{
+    unsigned level = 0;
+    while (level < TOP_LEVEL && start / hal_pt_span(level + 1) != (end - 1) / hal_pt_span(level + 1)) {
+        level++;
+    }
+    return level;
+}
+
+/* --- Walks without a lock --- */
+
+static bool walk_begin(const struct space *space)
+{
+    bool interrupts = hal_irq_disable();
+    /* The mark before every load of the walk: a full barrier. */
+    atomic_u64_exchange(&cpu_this()->walks_under, frame_address(space->root).value);
+    return interrupts;
+}
+
+static void walk_end(bool interrupts)
+{
+    atomic_u64_store_release(&cpu_this()->walks_under, 0);
+    hal_irq_restore(interrupts);
+}
+
+void range_wait_for_walks(const struct space *space)
+{
+    uint64_t root = frame_address(space->root).value;
+    for (unsigned id = 0; id < hal_cpu_count(); id++) {
+        while (atomic_u64_load_acquire(&cpu_at(id)->walks_under) == root) {
+            hal_cpu_relax();
+        }
+    }
+}
+
+/* Down from the root to a table of `level`, or to where an entry leads to no table. Answers that entry; 0 in
+ * the first case. */
+static uint64_t descend(const struct space *space, uint64_t va, unsigned level, struct hal_pte_slot *slot)
+{
+    hal_paddr_t root = frame_address(space->root);
+    *slot = (struct hal_pte_slot){.root = root, .table = root, .va = va, .level = TOP_LEVEL};
+    while (slot->level > level) {
+        uint64_t entry = hal_pte_load(slot);
+        if (!hal_pte_present(entry) || hal_pte_is_leaf(entry, slot->level)) {
+            return entry;
+        }
+        slot->table = hal_pte_target(entry);
+        slot->level--;
+    }
+    return 0;
+}
+
+uint64_t range_look(struct space *space, uint64_t va, struct hal_pte_slot *slot)
+{
+    bool interrupts = walk_begin(space);
+    uint64_t entry = descend(space, va, 0, slot);
+    if (slot->level == 0) {
+        entry = hal_pte_load(slot);
+    }
+    walk_end(interrupts);
+    return entry;
+}
+
+/* --- Tables --- */
+
+static struct frame *table_frame(hal_paddr_t table)
+{
+    return frame_at(hal_frame_number(table));
+}
+
+/* FREE -> HELD. Answers what the lock was before. */
+static uint32_t try_table(hal_paddr_t table)
+{
+    uint32_t found = TABLE_FREE;
+    atomic_u32_cas(&table_frame(table)->table.lock, &found, TABLE_HELD);
+    return found;
+}
+
+static void wait_turn(unsigned turn)
+{
+    if (turn % SPIN_TURNS == SPIN_TURNS - 1) {
+        task_yield();
+    } else {
+        hal_cpu_relax();
+    }
+}
+
+/* A table whose link the caller holds. */
+static keel_status_t lock_table(hal_paddr_t table)
+{
+    for (unsigned turn = 0;; turn++) {
+        uint32_t found = try_table(table);
+        if (found != TABLE_HELD) {
+            return found == TABLE_FREE ? KEEL_OK : KEEL_E_BUSY;
+        }
+        wait_turn(turn);
+    }
+}
+
+static void set_table(hal_paddr_t table, uint32_t lock)
+{
+    atomic_u32_store_release(&table_frame(table)->table.lock, lock);
+}
+
+/* The links of a table that serve a part of a range. */
+struct links {
+    hal_paddr_t table;
+    unsigned level, next, last; /* indexes, `last` is in */
+    uint64_t base;              /* what entry 0 translates */
+};
+
+static struct links links_of(const struct range *range, hal_paddr_t table, unsigned level, uint64_t base)
+{
+    uint64_t span = hal_pt_span(level);
+    uint64_t last = (range->end - 1 - base) / span;
+    return (struct links){.table = table,
+                          .level = level,
+                          .next = range->start > base ? (unsigned)((range->start - base) / span) : 0,
+                          .last = last < HAL_PT_ENTRIES ? (unsigned)last : HAL_PT_ENTRIES - 1,
+                          .base = base};
+}
+
+/* The next linked table and the address where its own range begins. False: none is left. */
+static bool links_next(struct links *links, hal_paddr_t *child, uint64_t *child_base)
+{
+    while (links->level > 0) {
+        unsigned i = hal_table_next(links->table, links->next);
+        if (i > links->last) {
+            break;
+        }
+        links->next = i + 1;
+        uint64_t entry = hal_table_peek(links->table, i);
+        if (!hal_pte_is_leaf(entry, links->level)) {
+            *child = hal_pte_target(entry);
+            *child_base = links->base + i * hal_pt_span(links->level);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Locks every table below a locked one, each before those below it. E_BUSY: not `stop`, nor what would have
+ * come after it. */
+static keel_status_t lock_below(const struct range *range, hal_paddr_t table, unsigned level, uint64_t base,
+                                hal_paddr_t *stop)
+{
+    struct links links = links_of(range, table, level, base);
+    hal_paddr_t child;
+    uint64_t child_base;
+    while (links_next(&links, &child, &child_base)) {
+        keel_status_t status = lock_table(child);
+        if (status != KEEL_OK) {
+            *stop = child;
+            return status;
+        }
+        status = lock_below(range, child, level - 1, child_base, stop);
+        if (status != KEEL_OK) {
+            return status;
+        }
+    }
+    return KEEL_OK;
+}
+
+/* Sets the locks of every table below a locked one, each after those below it: whoever gets a table finds
+ * nothing below it that is still being unlocked. Ends at `stop`; false: it came there. */
+static bool set_below(const struct range *range, hal_paddr_t table, unsigned level, uint64_t base,
+                      uint32_t lock, hal_paddr_t stop)
+{
+    struct links links = links_of(range, table, level, base);
+    hal_paddr_t child;
+    uint64_t child_base;
+    bool on = true;
+    while (on && links_next(&links, &child, &child_base)) {
+        if (child.value == stop.value) {
+            return false;
+        }
+        on = set_below(range, child, level - 1, child_base, lock, stop);
+        set_table(child, lock);
+    }
+    return on;
+}
+
+static void set_all(const struct range *range, uint32_t lock, hal_paddr_t stop)
+{
+    uint64_t base = range->start & ~(hal_pt_span(range->level + 1) - 1);
+    set_below(range, range->cover, range->level, base, lock, stop);
+    set_table(range->cover, lock);
+}
+
+/* Finds and locks the covering table. Answers what its lock was: anything but FREE, and it is not locked. */
+static uint32_t lock_cover(struct range *range, unsigned level_min)
+{
+    unsigned level = range_level(range->start, range->end);
+    struct hal_pte_slot slot;
+    bool interrupts = walk_begin(range->space);
+    descend(range->space, range->start, level > level_min ? level : level_min, &slot);
+    uint32_t found = try_table(slot.table);
+    walk_end(interrupts);
+    range->cover = slot.table;
+    range->level = slot.level;
+    return found;
+}
+
+keel_status_t range_lock(struct range *range, struct space *space, uint64_t start, uint64_t end,
+                         unsigned level_min)
+{
+    *range = (struct range){.space = space, .start = start, .end = end, .lock = TABLE_HELD};
+    uint32_t found;
+    for (unsigned turn = 0; (found = lock_cover(range, level_min)) == TABLE_HELD; turn++) {
+        wait_turn(turn);
+    }
+    if (found == TABLE_KEPT) {
+        return KEEL_E_BUSY;
+    }
+    uint64_t base = start & ~(hal_pt_span(range->level + 1) - 1);
+    hal_paddr_t stop;
+    keel_status_t status = lock_below(range, range->cover, range->level, base, &stop);
+    if (status != KEEL_OK) {
+        set_all(range, TABLE_FREE, stop);
+    }
+    return status;
+}
+
+void range_unlock(struct range *range)
+{
+    set_all(range, TABLE_FREE, hal_paddr(0));
+}
+
+void range_keep(struct range *range)
+{
+    range->lock = TABLE_KEPT;
+    set_all(range, TABLE_KEPT, hal_paddr(0));
+}
+
+bool range_is_bare(const struct range *range)
+{
+    return range->level < TOP_LEVEL && table_frame(range->cover)->table.entries == 0;
+}
+
+void range_adopt_table(const struct range *range, struct frame *table)
+{
+    atomic_u32_init(&table->table.lock, range->lock);
+}
+
+keel_status_t range_narrow(struct range *range)
+{
+    unsigned level = range_level(range->start, range->end);
+    struct hal_pte_slot slot = {.root = frame_address(range->space->root),
+                                .table = range->cover,
+                                .va = range->start,
+                                .level = range->level};
+    struct frame *tables[TOP_LEVEL];
+    /* Not past a leaf: a range inside a large page is covered by the table that the leaf stands in. */
+    unsigned missing = range->level > level && hal_pte_load(&slot) == 0 ? range->level - level : 0;
+    for (unsigned i = 0; i < missing; i++) {
+        keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &tables[i]);
+        if (status != KEEL_OK) {
+            while (i > 0) {
+                frame_free_private(tables[--i], 1);
+            }
+            return status;
+        }
+    }
+    for (unsigned i = 0; i < missing; i++) {
+        hal_paddr_t above = slot.table;
+        range_adopt_table(range, tables[i]);
+        pagetable_set(&slot, hal_pte_table(frame_address(tables[i]), HAL_PROT_USER));
+        slot.table = frame_address(tables[i]);
+        slot.level--;
+        range->cover = slot.table;
+        range->level = slot.level;
+        set_table(above, TABLE_FREE);
+    }
+    return KEEL_OK;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * See table_entries.h.
+ */
+#include "table_entries.h"
+
+static struct entries entries_of(const struct range *range, hal_paddr_t table, unsigned level, uint64_t base)
+{
+    uint64_t span = hal_pt_span(level);
+    uint64_t end = (range->end - 1 - base) / span + 1;
+    return (struct entries){.range = range,
+                            .slot = entry_slot(range, table, level, base),
+                            .base = base,
+                            .index = range->start > base ? (unsigned)((range->start - base) / span) : 0,
+                            .end = end < HAL_PT_ENTRIES ? (unsigned)end : HAL_PT_ENTRIES};
+}
+
+struct entries entries_of_cover(const struct range *range)
+{
+    return entries_of(range, range->cover, range->level, entry_base(range->start, range->level + 1));
+}
+
+struct entries entries_below(const struct entries *entries, uint64_t entry)
+{
+    return entries_of(entries->range, hal_pte_target(entry), entries->slot.level - 1,
+                      entry_base(entries->slot.va, entries->slot.level));
+}
+
+uint64_t entries_next(struct entries *entries)
+{
+    unsigned i = hal_table_next(entries->slot.table, entries->index);
+    if (i >= entries->end) {
+        return 0;
+    }
+    entries->index = i + 1;
+    entries->slot.va = entries->base + i * hal_pt_span(entries->slot.level);
+    return hal_table_peek(entries->slot.table, i);
+}
+
+void entry_replace(const struct hal_pte_slot *slot, uint64_t entry, uint64_t clear)
+{
+    uint64_t late;
+    do {
+        late = hal_pte_exchange(slot, entry) & ENTRY_STICKY & ~clear & ~entry;
+        entry |= late;
+    } while (late != 0); /* at most once for each of the bits */
+}
+
+keel_status_t tables_reserve(const struct range *range, uint64_t count, struct frame **list)
+{
+    *list = NULL;
+    for (uint64_t i = 0; i < count; i++) {
+        struct frame *table;
+        keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &table);
+        if (status != KEEL_OK) {
+            tables_free(list);
+            return status;
+        }
+        range_adopt_table(range, table);
+        tables_add(list, table);
+    }
+    return KEEL_OK;
+}
+
+void tables_free(struct frame **list)
+{
+    while (*list != NULL) {
+        frame_free_private(tables_take(list), 1);
+    }
+}

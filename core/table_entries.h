@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the mapping operations share: arithmetic on entries of locked tables, and lists of tables.
+ */
+#ifndef TABLE_ENTRIES_H
+#define TABLE_ENTRIES_H
+
+#include "core/range.h"
+
+/* First address that the entry for `va` in a table of `level` translates. */
+static inline uint64_t entry_base(uint64_t va, unsigned level)
+{
+    return va & ~(hal_pt_span(level) - 1);
+}
+
+/* Where the entry for `va` ends, or `end` if that comes first. */
+static inline uint64_t entry_end(uint64_t va, unsigned level, uint64_t end)
+{
+    uint64_t next = entry_base(va, level) + hal_pt_span(level);
+    return next < end ? next : end;
+}
+
+/* Does all that the entry for `va` translates lie in the range? */
+static inline bool entry_is_whole(const struct range *range, uint64_t va, unsigned level)
+{
+    uint64_t base = entry_base(va, level);
+    return base >= range->start && base + hal_pt_span(level) <= range->end;
+}
+
+static inline struct hal_pte_slot entry_slot(const struct range *range, hal_paddr_t table, unsigned level,
+                                             uint64_t va)
+{
+    return (struct hal_pte_slot){
+        .root = frame_address(range->space->root), .table = table, .va = va, .level = level};
+}
+
+/* The CPU sets these whenever it likes. */
+#define ENTRY_STICKY (HAL_PTE_ACCESSED | HAL_PTE_DIRTY)
+
+static inline struct frame *entry_frame(uint64_t entry)
+{
+    return frame_at(hal_frame_number(hal_pte_target(entry)));
+}
+
+/* Pages that one leaf of `level` maps. */
+static inline uint64_t entry_pages(unsigned level)
+{
+    return hal_pt_span(level) >> HAL_PAGE_SHIFT;
+}
+
+/* Writes an entry; accessed and dirty bits that a CPU set in the one before, meanwhile, come along, but for
+ * `clear`. */
+void entry_replace(const struct hal_pte_slot *slot, uint64_t entry, uint64_t clear);
+
+/* --- The entries of a table that stand for something in a range --- */
+
+struct entries {
+    const struct range *range;
+    struct hal_pte_slot slot; /* of the entry that entries_next answered */
+    uint64_t base;            /* what entry 0 of the table translates */
+    unsigned index, end;
+};
+
+struct entries entries_of_cover(const struct range *range);
+/* Those of the table that `entry`, the current one, links. */
+struct entries entries_below(const struct entries *entries, uint64_t entry);
+/* The next entry that is not empty; 0: there is none. */
+uint64_t entries_next(struct entries *entries);
+
+/* --- Lists of tables, linked by their metadata --- */
+
+static inline void tables_add(struct frame **list, struct frame *table)
+{
+    table->table.next = *list != NULL ? frame_number(*list) + 1 : 0;
+    *list = table;
+}
+
+/* The list is not empty. */
+static inline struct frame *tables_take(struct frame **list)
+{
+    struct frame *table = *list;
+    *list = table->table.next != 0 ? frame_at(table->table.next - 1) : NULL;
+    return table;
+}
+
+/* `count` new tables, locked as the range's. E_NO_MEMORY: none. */
+keel_status_t tables_reserve(const struct range *range, uint64_t count, struct frame **list);
+/* Tables that are linked nowhere, and that nobody may still come to. */
+void tables_free(struct frame **list);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Races between two CPUs that edit or walk one space, every schedule within the stated number of preemptions.
+ * The machine reports a table that is walked after it was freed, and a frame that some CPU may still reach.
+ */
+#include "core/mapping.h"
+
+#include "core/cursor.h"
+#include "resolve.h"
+#include "support.h"
+
+#define RW   (KEEL_READ | KEEL_WRITE)
+#define BASE (UINT64_C(1) << 30)
+#define NEXT (BASE + KEEL_PAGE_SIZE)
+
+static atomic_u32_t ready, go, done;
+static keel_space_t handle;
+static struct space *space;
+static struct frame *frame;
+static keel_status_t theirs;
+static uint64_t their_count;
+
+/* A space and a frame as objects: what is explored is core, without the entry points' own references. */
+static void begin(void)
+{
+    handle = unit_space();
+    CHECK_OK(resolve_space(handle.value, &space));
+    CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &frame));
+    their_count = 0;
+}
+
+static void map(uint64_t va)
+{
+    CHECK_OK(space_map(space, va, frame, 1, HAL_PROT_USER | HAL_PROT_WRITE));
+}
+
+static keel_task_t start(void (*entry)(uint64_t), uint64_t argument)
+{
+    atomic_u32_init(&ready, 0);
+    atomic_u32_init(&go, 0);
+    atomic_u32_init(&done, 0);
+    keel_task_t other = unit_spawn(entry, argument);
+    unit_await(&ready);
+    hosted_explore_begin();
+    atomic_u32_store_release(&go, 1);
+    return other;
+}
+
+static void wait_for_go(void)
+{
+    atomic_u32_store_release(&ready, 1);
+    unit_await(&go);
+}
+
+static void finish(keel_task_t other)
+{
+    unit_await(&done);
+    hosted_explore_end();
+    CHECK(unit_join(other) == 0);
+    CHECK_AUDIT();
+}
+
+static void end(void)
+{
+    let_go_space(space);
+    CHECK_OK(keel_space_release(handle));
+    frame_put(frame);
+}
+
+static void unmap_theirs(uint64_t va)
+{
+    wait_for_go();
+    theirs = space_unmap(space, va, 1, &their_count);
+    atomic_u32_store_release(&done, 1);
+}
+
+static void map_theirs(uint64_t va)
+{
+    wait_for_go();
+    theirs = space_map(space, va, frame, 1, HAL_PROT_USER);
+    atomic_u32_store_release(&done, 1);
+}
+
+static void query_theirs(uint64_t va)
+{
+    struct space_mapping mapping;
+    wait_for_go();
+    theirs = space_query(space, va, &mapping);
+    atomic_u32_store_release(&done, 1);
+}
+
+/* One CPU frees tables that the other one descends through: it comes to a stray table and begins again. */
+static void A3_explore_map_against_the_table_going(void)
+{
+    uint64_t count = 0;
+    begin();
+    map(BASE);
+    keel_task_t other = start(map_theirs, NEXT);
+    CHECK_OK(space_unmap(space, BASE, 1, &count));
+    finish(other);
+    CHECK_EQUAL(count, 1);
+    CHECK_OK(theirs);
+    CHECK_OK(space_unmap(space, NEXT, 1, &count));
+    CHECK_EQUAL(count, 1);
+    end();
+}
+
+static void M1_explore_walk_against_the_table_going(void)
+{
+    uint64_t count = 0;
+    begin();
+    map(BASE);
+    keel_task_t other = start(query_theirs, BASE);
+    CHECK_OK(space_unmap(space, BASE, 1, &count));
+    finish(other);
+    CHECK(theirs == KEEL_OK || theirs == KEEL_E_NOT_FOUND);
+    end();
+}
+
+static void A3_explore_two_maps_that_need_the_same_tables(void)
+{
+    uint64_t count = 0;
+    begin();
+    keel_task_t other = start(map_theirs, NEXT);
+    map(BASE);
+    finish(other);
+    CHECK_OK(theirs);
+    CHECK_OK(space_unmap(space, BASE, 2, &count));
+    CHECK_EQUAL(count, 2);
+    end();
+}
+
+static void A3_explore_two_maps_of_one_page(void)
+{
+    begin();
+    keel_task_t other = start(map_theirs, BASE);
+    keel_status_t ours = space_map(space, BASE, frame, 1, HAL_PROT_USER);
+    finish(other);
+    CHECK((ours == KEEL_OK) != (theirs == KEEL_OK));
+    CHECK(ours == KEEL_OK || ours == KEEL_E_EXISTS);
+    end();
+}
+
+static void A3_explore_two_unmaps_of_one_page(void)
+{
+    uint64_t count = 0;
+    begin();
+    map(BASE);
+    keel_task_t other = start(unmap_theirs, BASE);
+    CHECK_OK(space_unmap(space, BASE, 1, &count));
+    finish(other);
+    CHECK_EQUAL(count + their_count, 1);
+    end();
+}
+
+static void open_and_map(uint64_t va)
+{
+    uint64_t number = 0;
+    struct cursor *cursor;
+    wait_for_go();
+    theirs = cursor_open(space, va, NEXT, &number);
+    if (theirs == KEEL_OK) {
+        struct range part;
+        cursor = (struct cursor *)object_slot_of(OBJECT_CURSOR, number);
+        CHECK(cursor_part(cursor, 1, &part));
+        CHECK_OK(mapping_map(&part, frame, HAL_PROT_USER));
+        CHECK_OK(mapping_unmap(&part, &number));
+        CHECK_EQUAL(number, 1); /* nobody came between */
+        cursor_close(cursor);
+    }
+    atomic_u32_store_release(&done, 1);
+}
+
+static void A3_explore_map_against_a_cursor(void)
+{
+    uint64_t count = 0;
+    begin();
+    keel_task_t other = start(open_and_map, BASE);
+    keel_status_t ours = space_map(space, NEXT, frame, 1, HAL_PROT_USER);
+    finish(other);
+    CHECK_OK(theirs);
+    CHECK(ours == KEEL_OK || ours == KEEL_E_BUSY);
+    CHECK_OK(space_unmap(space, BASE, 2, &count));
+    CHECK_EQUAL(count, ours == KEEL_OK);
+    end();
+}
+
+static void touch_theirs(uint64_t va)
+{
+    char byte = 1;
+    CHECK_OK(keel_space_activate(handle));
+    wait_for_go();
+    theirs = keel_user_write(va, &byte, 1);
+    atomic_u32_store_release(&done, 1);
+}
+
+static void A2_explore_touch_against_unmap_and_reuse(void)
+{
+    uint64_t count = 0;
+    struct frame *mapped;
+    begin();
+    CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &mapped));
+    CHECK_OK(space_map(space, BASE, mapped, 1, HAL_PROT_USER | HAL_PROT_WRITE));
+    frame_put(mapped);
+    keel_task_t other = start(touch_theirs, BASE);
+    CHECK_OK(space_unmap(space, BASE, 1, &count)); /* frees the frame and three tables */
+    finish(other);
+    CHECK(theirs == KEEL_OK || theirs == KEEL_E_FAULT);
+    CHECK_EQUAL(count, 1);
+    end();
+}
+
+/* What a CPU notes in the old table while a large page takes its place is not lost. */
+static void A2_explore_promotion_against_a_write(void)
+{
+    struct frame *run;
+    struct space_mapping mapping;
+    uint64_t count = 0;
+    begin();
+    CHECK_OK(frame_alloc(FRAME_UNTYPED, 512, 512, &run));
+    for (uint64_t i = 0; i < 512; i++) {
+        CHECK_OK(space_map(space, BASE + i * KEEL_PAGE_SIZE, run + i, 1, HAL_PROT_USER | HAL_PROT_WRITE));
+        frame_put(run + i);
+    }
+    keel_task_t other = start(touch_theirs, BASE);
+    CHECK_OK(space_promote(space, BASE, 512, &count));
+    finish(other);
+    CHECK_OK(theirs);
+    CHECK_EQUAL(count, 512);
+    CHECK_OK(space_query(space, BASE, &mapping));
+    CHECK(mapping.level == 1 && mapping.dirty);
+    end();
+}
+
+#define EXPLORE(function, bound, ram)                                                                        \
+    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = (ram))
+#define MIB (UINT64_C(1) << 20)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        EXPLORE(A3_explore_map_against_the_table_going, 1, MIB),
+        EXPLORE(M1_explore_walk_against_the_table_going, 2, MIB),
+        EXPLORE(A3_explore_two_maps_that_need_the_same_tables, 2, MIB),
+        EXPLORE(A3_explore_two_maps_of_one_page, 2, MIB),
+        EXPLORE(A3_explore_two_unmaps_of_one_page, 1, MIB),
+        EXPLORE(A3_explore_map_against_a_cursor, 1, MIB),
+        EXPLORE(A2_explore_touch_against_unmap_and_reuse, 1, MIB),
+        EXPLORE(A2_explore_promotion_against_a_write, 1, 6 * MIB),
+    };
+    return unit_main(tests, argc, argv);
+}
