@@ -92,6 +92,10 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_segment_release((keel_segment_t){handle});
     case OBJECT_SPACE:
         return keel_space_release((keel_space_t){handle});
+    case OBJECT_UNIQUE:
+        return keel_unique_release((keel_unique_t){handle});
+    case OBJECT_LIST:
+        return keel_list_release((keel_list_t){handle});
     default:
         return keel_task_release((keel_task_t){handle});
     }
@@ -114,13 +118,14 @@ static void release_all(void)
     for (uint64_t number = 0; number < frame_end(); number++) {
         if (frame_at(number)->type == FRAME_UNTYPED) {
             release_wholly(OBJECT_FRAME, frame_handle(frame_at(number)));
+            release_wholly(OBJECT_UNIQUE, frame_unique_handle(frame_at(number)));
         }
     }
 }
 
 int32_t keel_main(void)
 {
-    uint64_t free_before = frame_free_count();
+    uint64_t taken_before = frame_total() - frame_free_count();
     inject();
     start_workers();
     bool done = false;
@@ -134,7 +139,7 @@ int32_t keel_main(void)
         keel_task_sleep(WAIT_TURN_NS);
     }
     audit();
-    if (done && (other_tasks(false) != 0 || frame_free_count() != free_before)) {
+    if (done && (other_tasks(false) != 0 || frame_total() - frame_free_count() != taken_before)) {
         hal_panic("tasks or frames are left although everything was released (M8)");
     }
     return 0;

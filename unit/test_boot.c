@@ -35,7 +35,7 @@ static void H4_boot_regions_are_the_normalised_map(void)
     CHECK_OK(keel_boot_info(&info));
     for (uint32_t i = 0; i < info.region_count; i++) {
         CHECK_OK(keel_boot_region(i, &region));
-        CHECK(region.base >= end && region.size > 0 && region.kind <= KEEL_REGION_RESERVED);
+        CHECK(region.base >= end && region.size > 0 && region.kind <= KEEL_REGION_UNUSABLE);
         end = region.base + region.size;
     }
     CHECK_STATUS(keel_boot_region(info.region_count, &region), KEEL_E_NOT_FOUND);
