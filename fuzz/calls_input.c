@@ -86,6 +86,12 @@ uint64_t calls_number(const char *name, uint8_t byte)
     if (strcmp(name, "page_count") == 0 || strcmp(name, "frame_count") == 0) {
         return 1 + byte % 6;
     }
+    if (strcmp(name, "address") == 0 || strcmp(name, "next") == 0) {
+        return byte % 128 * (uint64_t)KEEL_PAGE_SIZE; /* of any frame that there is */
+    }
+    if (strcmp(name, "tag") == 0) {
+        return byte % 3;
+    }
     if (strcmp(name, "alignment") == 0) {
         return UINT64_C(1) << byte % 5;
     }

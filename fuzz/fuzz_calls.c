@@ -17,11 +17,15 @@
 #include "hal/machine.h"
 #include "hosted/machine.h"
 
-#define RAM_SIZE      (UINT64_C(448) << 10) /* small: quick to audit, and it runs out */
+#define RAM_SIZE      (UINT64_C(480) << 10) /* small: quick to audit, and it runs out */
 #define STEP_LIMIT    UINT64_C(4000000)
 #define WAIT_TURNS    8u
 #define WAIT_TURN_NS  UINT64_C(6000000)
 #define RELEASE_LIMIT 1000u
+
+/* A stretch in the middle that boot data share in part. */
+static const struct hal_region regions[] = {{0, RAM_SIZE, HAL_REGION_USABLE},
+                                            {0x40800, 0x7000, HAL_REGION_RECLAIMABLE}};
 
 struct calls_world calls_world;
 
@@ -166,6 +170,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hosted_config config = {
         .ram_size = RAM_SIZE,
         .cpu_count = 2,
+        .regions = regions,
+        .region_count = sizeof(regions) / sizeof(regions[0]),
         .strategy = from_input ? HOSTED_BYTES : HOSTED_RANDOM,
         .seed = calls_world.input.seed,
         .switch_period = 1u + calls_world.input.switch_period % 64,
