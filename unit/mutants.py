@@ -144,7 +144,7 @@ MUTANTS = (
            "frames[i].words[word] &= type == FRAME_UNTYPED ? UINT64_MAX : 0;", ("test_unique",)),
     # Lists
     Mutant("member-of-another-list", "M2", "core/list.c", "load_relaxed(&frame->list) == id_of(list) ?",
-           "load_relaxed(&frame->list) != 0 ?", ("test_list",)),
+           "load_relaxed(&frame->list) != 0 * id_of(list) ?", ("test_list",)),
     Mutant("left-list-not-forgotten", "M2", "core/list.c", "    atomic_u32_store_relaxed(&frame->list, 0);\n", "",
            ("test_list",)),
     Mutant("pop-looks-outside-the-lock", "M2", "core/list.c",

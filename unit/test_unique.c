@@ -283,7 +283,7 @@ static void check_client(keel_unique_t unique, uint64_t tag, uint64_t word0, uin
 static void M9_tag_and_words_never_show_in_a_next_life(void)
 {
     static keel_unique_t all[64];
-    for (unsigned round = 0; round < 3; round++) {
+    for (unsigned round = 0; round < 10; round++) {
         for (unsigned i = 0; i < 64; i++) {
             all[i] = unit_unique();
             check_client(all[i], 0, 0, 0);
