@@ -26,8 +26,8 @@ _Static_assert((int)KEEL_LOG_ERROR == LOG_ERROR && (int)KEEL_LOG_DEBUG == LOG_DE
 keel_status_t call_boot_info(struct keel_boot_info *info)
 {
     const struct hal_boot *boot = boot_info();
+    info->frames_free = frame_free_count(); /* first: both grow while boot memory is reclaimed */
     info->frames_total = frame_total();
-    info->frames_free = frame_free_count();
     info->initrd_size = boot->initrd_size;
     info->command_line_size = boot->command_line_size;
     info->region_count = (uint32_t)boot_memmap()->count;

@@ -259,6 +259,54 @@ static void M5_boot_data_is_reclaimed_once_whoever_asks(void)
     CHECK_EQUAL(frame_free_count(), before + BOOT_DATA_FRAMES);
 }
 
+/* Regions of two pages and a bit, of each kind in turn, each overlapping the next one, from top to bottom. */
+#define MANY        480u
+#define MANY_STRIDE 0x2800u
+#define MANY_SIZE   0x3400u
+static struct hal_region many[MANY];
+
+static void make_many(void)
+{
+    for (unsigned i = 0; i < MANY; i++) {
+        many[i] = (struct hal_region){0x10000 + (uint64_t)(MANY - i) * MANY_STRIDE, MANY_SIZE,
+                                      (enum hal_region_kind)(i * i % HAL_REGION_KIND_COUNT)};
+    }
+    many[0] = (struct hal_region){0x500000, 0x200000, HAL_REGION_USABLE}; /* for what needs a run */
+}
+
+/* The highest kind of all regions that touch the page, or nothing. */
+static int kind_of_page(uint64_t page)
+{
+    int kind = -1;
+    for (unsigned i = 0; i < MANY; i++) {
+        bool touches = many[i].base < page + KEEL_PAGE_SIZE && page < many[i].base + many[i].size;
+        kind = touches && (int)many[i].kind > kind ? (int)many[i].kind : kind;
+    }
+    return kind;
+}
+
+static void M5_map_of_hundreds_of_regions(void)
+{
+    static keel_frame_t taken[2048];
+    uint64_t reclaimed = 0;
+    for (int highest = HAL_REGION_USABLE; highest <= HAL_REGION_RECLAIMABLE; highest++) {
+        size_t count = 0, of_highest = 0;
+        while (keel_frame_alloc(&taken[count]) == KEEL_OK) {
+            int kind = kind_of_page(handle_slot(taken[count++].value) * KEEL_PAGE_SIZE);
+            CHECK(kind >= 0 && kind <= highest);
+            of_highest += kind == highest;
+        }
+        CHECK(of_highest > 0);
+        while (count > 0) {
+            CHECK_OK(keel_frame_release(taken[--count]));
+        }
+        if (highest == HAL_REGION_USABLE) {
+            CHECK_OK(keel_boot_reclaim(&reclaimed));
+            CHECK(reclaimed > 0);
+        }
+    }
+}
+
 static void M4_what_boot_left_stays_readable_after_reclaiming(void)
 {
     static unsigned char buffer[sizeof initrd];
@@ -278,6 +326,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof initrd; i++) {
         initrd[i] = (unsigned char)(i * 31 + i / 256);
     }
+    make_many();
     const struct hosted_config full = {.ram_size = 8 << 20,
                                        .cpu_count = 3,
                                        .command_line = command_line,
@@ -302,6 +351,7 @@ int main(int argc, char **argv)
         UNIT(M5_boot_data_is_reclaimed_once_whoever_asks, REGIONS(boot_data), .config.ram_size = 4 << 20,
              .leaves_things = true, .seeds = 30),
         UNIT(M4_what_boot_left_stays_readable_after_reclaiming, .config = full),
+        UNIT(M5_map_of_hundreds_of_regions, REGIONS(many), .config.ram_size = 8 << 20, .leaves_things = true),
     };
     return unit_main(tests, argc, argv);
 }

@@ -185,6 +185,31 @@ static void M2_explore_two_conversions(void)
     }
 }
 
+static void load_word(uint64_t argument)
+{
+    uint64_t value = argument;
+    wait_for_go();
+    theirs = keel_frame_word_load(frame, 0, 0, &value);
+    CHECK_EQUAL(value, 0);
+    atomic_u32_store_release(&done, 1);
+}
+
+/* The tag is plain memory: under ThreadSanitizer this shows that taking the frame comes after whatever others
+ * did with it. */
+static void M2_explore_conversion_against_words(void)
+{
+    new_frame();
+    keel_task_t other = start(load_word);
+    keel_status_t ours = keel_unique_from_frame(frame, &unique);
+    if (ours == KEEL_OK) {
+        CHECK_OK(keel_unique_set(unique, 5, 6, 7));
+    }
+    finish(other);
+    CHECK(is_one_of(ours, KEEL_OK, KEEL_E_BUSY));
+    CHECK(theirs == KEEL_OK || (ours == KEEL_OK && theirs == KEEL_E_BAD_HANDLE));
+    CHECK_OK(ours == KEEL_OK ? keel_unique_release(unique) : keel_frame_release(frame));
+}
+
 /* A lookup finds the frame of the handle, untouched and shared, for as long as it holds it; or nothing. */
 static void look_up(uint64_t argument)
 {
@@ -438,6 +463,7 @@ int main(int argc, char **argv)
         EXPLORE(M2_explore_conversion_against_release, 2),
         EXPLORE(M1_explore_conversion_against_mapping_and_release, 3),
         EXPLORE(M2_explore_two_conversions, 2),
+        EXPLORE(M2_explore_conversion_against_words, 2),
         EXPLORE(M2_explore_lookup_against_both_conversions, 2),
         EXPLORE(M2_explore_lookup_against_reuse_as_unique, 2),
         EXPLORE(M2_explore_use_against_end_of_a_unique_frame, 2),
