@@ -57,6 +57,7 @@ keel_status_t call_frame_info(struct frame *frame, struct keel_frame_info *info)
     uint32_t count = ref_word_count(atomic_u64_load_acquire(&frame->ref.word));
     info->address = frame_address(frame).value;
     info->references = count - 1; /* this call's own */
+    info->tag = frame->client.tag;
     return KEEL_OK;
 }
 
@@ -117,4 +118,21 @@ keel_status_t call_segment_frame(struct segment *segment, uint64_t index, uint64
         *frame = frame_handle(member);
     }
     return status;
+}
+
+keel_status_t call_segment_slice(struct segment *segment, uint64_t index, uint64_t frame_count,
+                                 uint64_t *slice)
+{
+    if (frame_count == 0 || index > segment->frame_count || frame_count > segment->frame_count - index) {
+        return KEEL_E_INVALID;
+    }
+    return segment_slice(segment, index, frame_count, slice);
+}
+
+keel_status_t call_segment_split(struct segment *segment, uint64_t index, uint64_t *low, uint64_t *high)
+{
+    if (index == 0 || index >= segment->frame_count) {
+        return KEEL_E_INVALID;
+    }
+    return segment_split(segment, index, low, high);
 }

@@ -16,7 +16,9 @@ import re
 import sys
 from pathlib import Path
 
-OBJECTS = ("frame", "segment", "space", "task", "cursor")
+OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list")
+# What a body gets for an object whose C type has another name: both forms of a frame are one.
+OBJECT_TYPES = {"unique": "frame"}
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
 CONTEXTS = {"task": "CONTEXT_TASK", "policy": "CONTEXT_POLICY"}
 ARGUMENTS_MAX = 6
@@ -30,6 +32,8 @@ class Argument:
         self.name = words[-1]
         kind = words[:-1]
         self.direction, self.type, self.object = None, None, None
+        self.taken = kind[0] == "take"
+        kind = kind[1:] if self.taken else kind
         if len(kind) == 1 and kind[0].rstrip("?") in OBJECTS:
             self.kind = "HANDLE_OPTIONAL" if kind[0].endswith("?") else "HANDLE"
             self.object = kind[0].rstrip("?")
@@ -45,6 +49,11 @@ class Argument:
             self.kind, self.direction = kind[0].upper(), kind[0]
         else:
             sys.exit(f"{where}: cannot read the argument '{text.strip()}'")
+        if self.taken and self.kind != "HANDLE":
+            sys.exit(f"{where}: only a handle can be taken: '{text.strip()}'")
+
+    def object_type(self):
+        return "struct " + OBJECT_TYPES.get(self.object, self.object)
 
     def prototype(self):
         if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
@@ -61,7 +70,7 @@ class Argument:
 
     def body_prototype(self):
         if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
-            return f"struct {self.object} *{self.name}"
+            return f"{self.object_type()} *{self.name}"
         if self.kind == "NEW_HANDLE":
             return f"uint64_t *{self.name}"
         return self.prototype()
@@ -77,7 +86,7 @@ class Argument:
 
     def locals(self):
         if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
-            return [f"struct {self.object} *{self.name}_object = NULL;"]
+            return [f"{self.object_type()} *{self.name}_object = NULL;"]
         if self.kind == "OUT_NUMBER":
             return [f"{self.type} {self.name}_copy = 0;"]
         if self.kind == "NEW_HANDLE":
@@ -193,7 +202,9 @@ class Call:
         for step in steps:
             lines += ["    if (result == KEEL_OK) {", f"        {step}", "    }"]
         for argument in reversed(self.arguments):
-            if argument.lookup():
+            if argument.lookup() and argument.taken:  # on success the body has used it up
+                lines += ["    if (result != KEEL_OK) {", f"        let_go_{argument.object}({argument.name}_object);", "    }"]
+            elif argument.lookup():
                 lines.append(f"    let_go_{argument.object}({argument.name}_object);")
         results = [argument.copy_out() for argument in self.arguments if argument.copy_out()]
         if results:
@@ -267,6 +278,7 @@ struct segment;
 struct space;
 struct task;
 struct cursor;
+struct list;
 enum call_id {{
 {enums}
     CALL_COUNT

@@ -16,7 +16,9 @@ _Static_assert((int)KEEL_REGION_USABLE == HAL_REGION_USABLE &&
                    (int)KEEL_REGION_RECLAIMABLE == HAL_REGION_RECLAIMABLE &&
                    (int)KEEL_REGION_KERNEL == HAL_REGION_KERNEL &&
                    (int)KEEL_REGION_INITRD == HAL_REGION_INITRD &&
-                   (int)KEEL_REGION_RESERVED == HAL_REGION_RESERVED,
+                   (int)KEEL_REGION_RESERVED == HAL_REGION_RESERVED &&
+                   (int)KEEL_REGION_MMIO == HAL_REGION_MMIO &&
+                   (int)KEEL_REGION_UNUSABLE == HAL_REGION_UNUSABLE,
                "one numbering of regions");
 _Static_assert((int)KEEL_LOG_ERROR == LOG_ERROR && (int)KEEL_LOG_DEBUG == LOG_DEBUG,
                "one numbering of log levels");
@@ -24,8 +26,8 @@ _Static_assert((int)KEEL_LOG_ERROR == LOG_ERROR && (int)KEEL_LOG_DEBUG == LOG_DE
 keel_status_t call_boot_info(struct keel_boot_info *info)
 {
     const struct hal_boot *boot = boot_info();
+    info->frames_free = frame_free_count(); /* first: both grow while boot memory is reclaimed */
     info->frames_total = frame_total();
-    info->frames_free = frame_free_count();
     info->initrd_size = boot->initrd_size;
     info->command_line_size = boot->command_line_size;
     info->region_count = (uint32_t)boot_memmap()->count;
@@ -68,6 +70,11 @@ keel_status_t call_boot_initrd(uint64_t offset, void *buffer, size_t buffer_size
     }
     hal_phys_read(buffer, hal_paddr_add(boot->initrd, offset), buffer_size);
     return KEEL_OK;
+}
+
+keel_status_t call_boot_reclaim(uint64_t *frame_count)
+{
+    return frame_reclaim(boot_memmap(), frame_count);
 }
 
 keel_status_t call_console_write(const void *buffer, size_t buffer_size)

@@ -164,6 +164,13 @@ static void announce_free(uint64_t first, uint64_t count)
     cpu_policy_leave();
 }
 
+void policy_frame_added(uint64_t first, uint64_t count)
+{
+    if (allocator_injected) {
+        announce_free(first, count);
+    }
+}
+
 keel_status_t call_frame_allocator_inject(const struct keel_frame_allocator *given)
 {
     if (given->add == NULL || given->alloc == NULL || given->free == NULL) {

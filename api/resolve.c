@@ -6,6 +6,7 @@
 
 #include "core/cursor.h"
 #include "core/frame.h"
+#include "core/list.h"
 #include "core/object.h"
 #include "core/segment.h"
 #include "core/space.h"
@@ -64,6 +65,29 @@ keel_status_t resolve_cursor(uint64_t handle, struct cursor **cursor)
     return status;
 }
 
+keel_status_t resolve_list(uint64_t handle, struct list **list)
+{
+    struct object *object;
+    keel_status_t status = object_get_by_handle(OBJECT_LIST, handle, &object);
+    if (status == KEEL_OK) {
+        *list = (struct list *)object;
+    }
+    return status;
+}
+
+keel_status_t resolve_unique(uint64_t handle, struct frame **frame)
+{
+    if (handle_kind(handle) != OBJECT_UNIQUE || handle_slot(handle) >= frame_end()) {
+        return KEEL_E_BAD_HANDLE;
+    }
+    struct frame *candidate = frame_at(handle_slot(handle));
+    keel_status_t status = ref_hold_unique(&candidate->ref, handle_generation(handle));
+    if (status == KEEL_OK) {
+        *frame = candidate;
+    }
+    return status;
+}
+
 void let_go_frame(struct frame *frame)
 {
     if (frame != NULL) {
@@ -96,5 +120,19 @@ void let_go_cursor(struct cursor *cursor)
 {
     if (cursor != NULL) {
         cursor_put(cursor);
+    }
+}
+
+void let_go_list(struct list *list)
+{
+    if (list != NULL) {
+        list_put(list);
+    }
+}
+
+void let_go_unique(struct frame *frame)
+{
+    if (frame != NULL) {
+        ref_unhold_unique(&frame->ref);
     }
 }

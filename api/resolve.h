@@ -11,6 +11,7 @@
 #include "keel/status.h"
 
 struct frame;
+struct list;
 struct segment;
 struct space;
 struct task;
@@ -22,6 +23,9 @@ keel_status_t resolve_segment(uint64_t handle, struct segment **segment);
 keel_status_t resolve_space(uint64_t handle, struct space **space);
 keel_status_t resolve_task(uint64_t handle, struct task **task);
 keel_status_t resolve_cursor(uint64_t handle, struct cursor **cursor);
+keel_status_t resolve_list(uint64_t handle, struct list **list);
+/* E_BAD_HANDLE, E_BUSY. */
+keel_status_t resolve_unique(uint64_t handle, struct frame **frame);
 
 /* Drop what resolve took; NULL is fine. */
 void let_go_frame(struct frame *frame);
@@ -29,5 +33,7 @@ void let_go_segment(struct segment *segment);
 void let_go_space(struct space *space);
 void let_go_task(struct task *task);
 void let_go_cursor(struct cursor *cursor);
+void let_go_list(struct list *list);
+void let_go_unique(struct frame *frame);
 
 #endif

@@ -22,7 +22,8 @@ enum handoff_memory_type {
     HANDOFF_LOADER = 2, /* what the loader allocated: this structure, tables, stack, files */
     HANDOFF_ACPI = 3,   /* ACPI reclaimable and NVS */
     HANDOFF_MMIO = 4,
-    HANDOFF_OTHER = 5, /* runtime services, unusable, persistent, anything else */
+    HANDOFF_OTHER = 5,    /* runtime services, persistent, anything else */
+    HANDOFF_UNUSABLE = 6, /* RAM with errors */
 };
 
 /* Page-aligned; in firmware's order. */

@@ -5,6 +5,7 @@
 #include "core/audit.h"
 
 #include "core/cpu.h"
+#include "core/list.h"
 #include "core/log.h"
 #include "core/range.h"
 #include "core/segment.h"
@@ -32,6 +33,46 @@ static void report_machine(const char *line)
     audit_report("machine", line, 0);
 }
 
+static bool is_listed(const struct frame *frame)
+{
+    return atomic_u32_peek(&frame->list) != 0;
+}
+
+static bool is_live(const struct object *object)
+{
+    return ref_word_state(atomic_u64_peek(&object->ref.word)) == REF_LIVE;
+}
+
+/* Nobody is changing it: it can be walked. */
+static bool is_quiet(const struct list *list)
+{
+    bool locked = atomic_u32_peek(&list->lock.next_ticket) != atomic_u32_peek(&list->lock.serving);
+    return is_live(&list->object) && !locked;
+}
+
+/* Who holds the frame, as far as the audit has met them, fits its state. */
+static void check_holders(const struct frame *frame, uint64_t word, uint64_t number)
+{
+    enum ref_state state = ref_word_state(word);
+    uint32_t list = atomic_u32_peek(&frame->list);
+    uint64_t held = (uint64_t)frame->audit_holds + atomic_u32_peek(&frame->ref.handles);
+    if (state == REF_LIVE && ref_word_count(word) < held) {
+        audit_report("M6", "a frame has fewer references than holders", number);
+    }
+    if ((state == REF_FREE || state == REF_UNIQUE) && frame->audit_holds != 0) {
+        audit_report("M1", "a free or unique frame is held", number);
+    }
+    if (list != 0 && state != REF_PRIVATE && state != REF_BUSY) {
+        audit_report("M2", "a frame is in a list and in another hand", number);
+    }
+    if (list > object_slots(OBJECT_LIST)) {
+        audit_report("M2", "a frame is in no known list", number);
+    } else if (list != 0 && is_quiet((const struct list *)object_at(OBJECT_LIST, list - 1)) &&
+               frame->audit_holds != 1) {
+        audit_report("M2", "a frame is not once in its list", number);
+    }
+}
+
 static void check_frame(const struct frame *frame, uint64_t number)
 {
     uint64_t word = atomic_u64_peek(&frame->ref.word);
@@ -48,9 +89,14 @@ static void check_frame(const struct frame *frame, uint64_t number)
             audit_report("M3", "a shared frame is typed or unreferenced", number);
         }
         break;
+    case REF_UNIQUE:
+        if (count > 1 || frame->type != FRAME_UNTYPED) {
+            audit_report("M3", "a unique frame is typed or shared", number);
+        }
+        break;
     case REF_PRIVATE:
-        if (count != 0 || frame->type == FRAME_UNTYPED || frame->type == FRAME_NONE) {
-            audit_report("M3", "a private frame is untyped or counted", number);
+        if (count != 0 || frame->type == FRAME_NONE || (frame->type == FRAME_UNTYPED) != is_listed(frame)) {
+            audit_report("M3", "a private frame is counted, or untyped and in no list", number);
         }
         break;
     case REF_BUSY: /* belongs to a CPU that is in the middle of something */
@@ -72,17 +118,12 @@ static void audit_frames(void)
         uint64_t word = atomic_u64_peek(&frame->ref.word);
         enum ref_state state = ref_word_state(word);
         bool at_rest = state == REF_FREE || state == REF_RESERVED;
-        if (at_rest && (ref_word_count(word) | frame->type | frame->audit_holds) == 0) {
+        if (at_rest &&
+            (ref_word_count(word) | frame->type | frame->audit_holds | atomic_u32_peek(&frame->list)) == 0) {
             continue; /* most frames, most of the time */
         }
-        uint64_t held = (uint64_t)frame->audit_holds + atomic_u32_peek(&frame->ref.handles);
         check_frame(frame, number);
-        if (ref_word_state(word) == REF_LIVE && ref_word_count(word) < held) {
-            audit_report("M6", "a frame has fewer references than holders", number);
-        }
-        if (ref_word_state(word) == REF_FREE && frame->audit_holds != 0) {
-            audit_report("M1", "a free frame is held", number);
-        }
+        check_holders(frame, word, number);
         frame->audit_holds = 0;
     }
 }
@@ -138,11 +179,6 @@ static void check_table(hal_paddr_t table, unsigned level)
     }
 }
 
-static bool is_live(const struct object *object)
-{
-    return ref_word_state(atomic_u64_peek(&object->ref.word)) == REF_LIVE;
-}
-
 static void audit_spaces(void)
 {
     for (uint32_t i = 0, slots = object_slots(OBJECT_SPACE); i < slots; i++) {
@@ -181,6 +217,37 @@ static void check_task(const struct task *task, uint32_t slot)
     }
 }
 
+/* Every frame of the list is there, once, and points back. */
+static void check_list(const struct list *list, uint32_t slot)
+{
+    uint32_t previous = FRAME_NUMBER_NONE;
+    uint64_t length = 0;
+    for (uint32_t number = list->first; number != FRAME_NUMBER_NONE; length++) {
+        struct frame *frame = number < frame_end() ? frame_at(number) : NULL;
+        if (frame == NULL || length == list->length || atomic_u32_peek(&frame->list) != slot + 1 ||
+            frame->client.previous != previous) {
+            audit_report("M2", "a list is broken, slot", slot);
+            return;
+        }
+        frame->audit_holds++;
+        previous = number;
+        number = frame->client.next;
+    }
+    if (length != list->length || list->last != previous) {
+        audit_report("M2", "a list's length or end is wrong, slot", slot);
+    }
+}
+
+static void audit_lists(void)
+{
+    for (uint32_t i = 0, slots = object_slots(OBJECT_LIST); i < slots; i++) {
+        const struct list *list = (const struct list *)object_at(OBJECT_LIST, i);
+        if (is_quiet(list)) {
+            check_list(list, i);
+        }
+    }
+}
+
 static void audit_objects(void)
 {
     for (uint32_t i = 0, slots = object_slots(OBJECT_SEGMENT); i < slots; i++) {
@@ -205,6 +272,7 @@ uint32_t audit_run(void)
     violations = 0;
     audit_spaces();
     audit_objects();
+    audit_lists();
     audit_frames();
     hal_audit(report_machine);
     uint32_t found = violations;

@@ -14,11 +14,14 @@ _Static_assert(REF_HANDLES_MAX < REF_COUNT_MAX, "room for mappings beside a full
 
 /* At most this part of the usable memory goes to the array. */
 #define ARRAY_SHARE 8u
+/* Reclaimed memory becomes free so many frames at a time. */
+#define RECLAIM_PIECE UINT64_C(512)
 
 static struct frame *frames;
 static uint64_t frames_end;
-static uint64_t frames_total;
+static atomic_u64_t frames_total;
 static atomic_u64_t frames_free;
+static atomic_u32_t reclaimed; /* 1: somebody did it or is at it */
 
 uint64_t frame_end(void)
 {
@@ -43,7 +46,7 @@ hal_paddr_t frame_address(const struct frame *frame)
 
 uint64_t frame_total(void)
 {
-    return frames_total;
+    return atomic_u64_peek(&frames_total);
 }
 
 uint64_t frame_free_count(void)
@@ -51,14 +54,14 @@ uint64_t frame_free_count(void)
     return atomic_u64_peek(&frames_free);
 }
 
-/* One past the last frame of usable memory, or less where the array for so many would be out of proportion.
- */
+/* One past the last frame that is Keel's now or once boot memory is reclaimed, or less where the array for so
+ * many would be out of proportion. */
 static uint64_t choose_end(const struct memmap *map)
 {
     uint64_t end = 0;
     for (size_t i = 0; i < map->count; i++) {
         const struct hal_region *region = &map->regions[i];
-        if (region->kind == HAL_REGION_USABLE) {
+        if (region->kind <= HAL_REGION_RECLAIMABLE) {
             end = (region->base + region->size) >> HAL_PAGE_SHIFT;
         }
     }
@@ -93,7 +96,7 @@ static void mark_free(const struct hal_region *region, uint64_t array_first, uin
     uint64_t end = (region->base + region->size) >> HAL_PAGE_SHIFT;
     end = end < frames_end ? end : frames_end;
     for (uint64_t number = usable_base(region) >> HAL_PAGE_SHIFT; number < end; number++) {
-        frames_total++;
+        atomic_u64_fetch_add(&frames_total, 1);
         if (number >= array_first && number < array_end) {
             ref_init(&frames[number].ref, REF_PRIVATE);
             frames[number].type = FRAME_OBJECT;
@@ -106,8 +109,9 @@ static void mark_free(const struct hal_region *region, uint64_t array_first, uin
 
 bool frame_init(const struct memmap *map)
 {
-    frames_total = 0;
+    atomic_u64_init(&frames_total, 0);
     atomic_u64_init(&frames_free, 0);
+    atomic_u32_init(&reclaimed, 0);
     frame_choose_init();
     frames_end = choose_end(map);
     uint64_t bytes = (frames_end * sizeof(struct frame) + HAL_PAGE_SIZE - 1) & ~(HAL_PAGE_SIZE - 1);
@@ -130,6 +134,41 @@ bool frame_init(const struct memmap *map)
     return true;
 }
 
+/* [first, end) are RESERVED; they become FREE. In pieces, since interrupts are off while one is announced. */
+static void add_frames(uint64_t first, uint64_t end)
+{
+    while (first < end) {
+        uint64_t count = end - first < RECLAIM_PIECE ? end - first : RECLAIM_PIECE;
+        for (uint64_t i = 0; i < count; i++) {
+            ref_unreserve(&frames[first + i].ref);
+        }
+        hal_frame_use(hal_frame_address(first), count, HAL_FRAME_UNUSED);
+        atomic_u64_fetch_add(&frames_total, count);
+        atomic_u64_fetch_add(&frames_free, count);
+        frame_choose_add(first, count);
+        first += count;
+    }
+}
+
+keel_status_t frame_reclaim(const struct memmap *map, uint64_t *count)
+{
+    if (atomic_u32_exchange(&reclaimed, 1) != 0) {
+        return KEEL_E_EXISTS;
+    }
+    *count = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        const struct hal_region *region = &map->regions[i];
+        uint64_t first = usable_base(region) >> HAL_PAGE_SHIFT;
+        uint64_t end = (region->base + region->size) >> HAL_PAGE_SHIFT;
+        end = end < frames_end ? end : frames_end;
+        if (region->kind == HAL_REGION_RECLAIMABLE && first < end) {
+            add_frames(first, end);
+            *count += end - first;
+        }
+    }
+    return KEEL_OK;
+}
+
 static enum hal_frame_use use_of(enum frame_type type)
 {
     switch (type) {
@@ -150,6 +189,12 @@ static enum hal_frame_use use_of(enum frame_type type)
 uint64_t frame_handle(const struct frame *frame)
 {
     return handle_make(OBJECT_FRAME, frame_number(frame),
+                       ref_word_generation(atomic_u64_peek(&frame->ref.word)));
+}
+
+uint64_t frame_unique_handle(const struct frame *frame)
+{
+    return handle_make(OBJECT_UNIQUE, frame_number(frame),
                        ref_word_generation(atomic_u64_peek(&frame->ref.word)));
 }
 
@@ -207,6 +252,17 @@ keel_status_t frame_create(uint64_t *handle)
     return status;
 }
 
+keel_status_t frame_create_unique(uint64_t *handle)
+{
+    uint64_t number;
+    keel_status_t status = claim_and_prepare(FRAME_UNTYPED, 1, 1, &number);
+    if (status == KEEL_OK) {
+        *handle = frame_unique_handle(&frames[number]);
+        ref_publish_unique(&frames[number].ref);
+    }
+    return status;
+}
+
 /* BUSY frames of the caller's become FREE. */
 static void free_busy(struct frame *first, uint64_t count)
 {
@@ -218,6 +274,11 @@ static void free_busy(struct frame *first, uint64_t count)
     atomic_u64_fetch_add(&frames_free, count);
     uint64_t freed = frame_choose_release(frame_number(first), count);
     atomic_u64_fetch_sub(&frames_free, count - freed);
+}
+
+void frame_free_busy(struct frame *frame)
+{
+    free_busy(frame, 1);
 }
 
 void frame_free_private(struct frame *first, uint64_t count)

@@ -107,6 +107,16 @@ uint64_t frame_choose_release(uint64_t first, uint64_t count)
     return freed;
 }
 
+void frame_choose_add(uint64_t first, uint64_t count)
+{
+    bool interrupts = spinlock_acquire(&lock);
+    for (uint64_t i = 0; i < count; i++) {
+        ref_unclaim(&frame_at(first + i)->ref);
+    }
+    policy_frame_added(first, count);
+    spinlock_release(&lock, interrupts);
+}
+
 bool frame_choose_lock(void)
 {
     return spinlock_acquire(&lock);

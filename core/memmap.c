@@ -17,10 +17,9 @@ static enum hal_region_kind kind_of(const struct hal_region *region)
     return region->kind < HAL_REGION_KIND_COUNT ? region->kind : HAL_REGION_RESERVED;
 }
 
-/* The whole pages that a region stands for; empty if base >= end. */
-static struct extent extent_of(const struct hal_region *region)
+/* The whole pages that a region stands for, or all that it touches; empty if base >= end. */
+static struct extent extent_of(const struct hal_region *region, bool shrink)
 {
-    bool shrink = kind_of(region) <= HAL_REGION_RECLAIMABLE;
     uint64_t base = region->base < MEMMAP_ADDRESS_END ? region->base : MEMMAP_ADDRESS_END;
     uint64_t room = MEMMAP_ADDRESS_END - base;
     uint64_t end = base + (region->size < room ? region->size : room);
@@ -33,26 +32,49 @@ static struct extent extent_of(const struct hal_region *region)
     return (struct extent){base & ~PAGE_MASK, (end + PAGE_MASK) & ~PAGE_MASK};
 }
 
-/* Looks at all regions from address `at`: which kind rules there (false: none), and where the next border is.
- */
-static bool look(const struct hal_region *regions, size_t count, uint64_t at, enum hal_region_kind *kind,
-                 uint64_t *next)
+/* What looking at one address has found so far. */
+struct look {
+    bool covered, touched; /* by any kind; by RECLAIMABLE memory, perhaps less than the page */
+    enum hal_region_kind kind;
+    uint64_t next; /* the next border */
+};
+
+/* Answers whether `at` is inside. */
+static bool pass(struct look *look, struct extent extent, uint64_t at)
 {
-    bool covered = false;
-    *next = MEMMAP_ADDRESS_END;
-    for (size_t i = 0; i < count; i++) {
-        struct extent extent = extent_of(&regions[i]);
-        if (extent.base >= extent.end || extent.end <= at) {
-            continue;
-        }
-        uint64_t border = extent.base > at ? extent.base : extent.end;
-        *next = border < *next ? border : *next;
-        if (extent.base <= at && (!covered || kind_of(&regions[i]) > *kind)) {
-            covered = true;
-            *kind = kind_of(&regions[i]);
-        }
+    if (extent.base >= extent.end || extent.end <= at) {
+        return false;
     }
-    return covered;
+    uint64_t border = extent.base > at ? extent.base : extent.end;
+    look->next = border < look->next ? border : look->next;
+    return extent.base <= at;
+}
+
+static void look_at_region(struct look *look, const struct hal_region *region, uint64_t at)
+{
+    enum hal_region_kind kind = kind_of(region);
+    if (pass(look, extent_of(region, kind <= HAL_REGION_RECLAIMABLE), at) &&
+        (!look->covered || kind > look->kind)) {
+        look->covered = true;
+        look->kind = kind;
+    }
+    if (kind == HAL_REGION_RECLAIMABLE && pass(look, extent_of(region, false), at)) {
+        look->touched = true;
+    }
+}
+
+/* Looks at all regions from address `at`: which kind rules there, if any, and where the next border is. A
+ * page of which RECLAIMABLE memory is a part is not USABLE yet, whoever has the rest. */
+static struct look look(const struct hal_region *regions, size_t count, uint64_t at)
+{
+    struct look found = {.next = MEMMAP_ADDRESS_END};
+    for (size_t i = 0; i < count; i++) {
+        look_at_region(&found, &regions[i], at);
+    }
+    if (found.touched && found.kind == HAL_REGION_USABLE) {
+        found.kind = HAL_REGION_RECLAIMABLE;
+    }
+    return found;
 }
 
 /* False: the list is full. */
@@ -78,13 +100,12 @@ void memmap_normalise(const struct hal_region *regions, size_t count, struct mem
     map->truncated = false;
     uint64_t at = 0;
     while (at < MEMMAP_ADDRESS_END) {
-        enum hal_region_kind kind = HAL_REGION_RESERVED;
-        uint64_t next;
-        if (look(regions, count, at, &kind, &next) && !append(map, at, next, kind)) {
+        struct look found = look(regions, count, at);
+        if (found.covered && !append(map, at, found.next, found.kind)) {
             map->truncated = true;
             return;
         }
-        at = next;
+        at = found.next;
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/assert.h"
 #include "core/cursor.h"
+#include "core/list.h"
 #include "core/segment.h"
 #include "core/space.h"
 #include "core/task.h"
@@ -28,6 +29,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_SPACE] = {sizeof(struct space), 32, 8, 1024},
     [OBJECT_TASK] = {sizeof(struct task), 64, 8, 1024},
     [OBJECT_CURSOR] = {sizeof(struct cursor), 32, 8, 1024},
+    [OBJECT_LIST] = {sizeof(struct list), 64, 8, 1024},
 };
 
 static struct pool pools[OBJECT_KIND_COUNT];
@@ -60,7 +62,7 @@ static bool pool_init(enum object_kind kind)
 bool object_init(void)
 {
     return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
-           pool_init(OBJECT_CURSOR);
+           pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST);
 }
 
 uint32_t object_slots(enum object_kind kind)

@@ -69,6 +69,11 @@ void ref_unclaim(struct ref *ref)
     owner_step(ref, REF_BUSY, REF_FREE, 0);
 }
 
+void ref_unreserve(struct ref *ref)
+{
+    owner_step(ref, REF_RESERVED, REF_BUSY, 0);
+}
+
 keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
 {
     uint64_t word = atomic_u64_load_acquire(&ref->word);
@@ -84,7 +89,7 @@ keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
         if (ref_word_count(word) == REF_COUNT_MAX) {
             return KEEL_E_LIMIT;
         }
-        if (atomic_u64_cas(&ref->word, &word, word + 1)) {
+        if (atomic_u64_cas(&ref->word, &word, (word & ~REF_MARK) + 1)) {
             return KEEL_OK;
         }
     }
@@ -98,7 +103,7 @@ keel_status_t ref_get(struct ref *ref)
         if (ref_word_count(word) == REF_COUNT_MAX) {
             return KEEL_E_LIMIT;
         }
-        if (atomic_u64_cas(&ref->word, &word, word + 1)) {
+        if (atomic_u64_cas(&ref->word, &word, (word & ~REF_MARK) + 1)) {
             return KEEL_OK;
         }
     }
@@ -111,7 +116,7 @@ bool ref_put(struct ref *ref)
         CORE_ASSERT(ref_word_state(word) == REF_LIVE);
         CORE_ASSERT(ref_word_count(word) > 0);
         bool last = ref_word_count(word) == 1;
-        uint64_t next = last ? word_make(ref_word_generation(word), REF_BUSY, 0) : word - 1;
+        uint64_t next = last ? word_make(ref_word_generation(word), REF_BUSY, 0) : (word & ~REF_MARK) - 1;
         if (atomic_u64_cas(&ref->word, &word, next)) {
             return last;
         }
@@ -142,4 +147,79 @@ keel_status_t ref_handle_drop(struct ref *ref)
             return KEEL_OK;
         }
     }
+}
+
+void ref_publish_unique(struct ref *ref)
+{
+    owner_step(ref, REF_BUSY, REF_UNIQUE, 0);
+}
+
+keel_status_t ref_hold_unique(struct ref *ref, uint32_t generation)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    for (;;) {
+        if (ref_word_state(word) != REF_UNIQUE || ref_word_generation(word) != generation) {
+            return KEEL_E_BAD_HANDLE;
+        }
+        if (ref_word_count(word) != 0) {
+            return KEEL_E_BUSY;
+        }
+        if (atomic_u64_cas(&ref->word, &word, word_make(generation, REF_UNIQUE, 1))) {
+            return KEEL_OK;
+        }
+    }
+}
+
+/* UNIQUE(1) belongs to the call that holds it, as BUSY to its CPU. */
+static void holder_step(struct ref *ref, uint64_t word, uint32_t generation, enum ref_state to)
+{
+    CORE_ASSERT(ref_word_state(word) == REF_UNIQUE);
+    CORE_ASSERT(ref_word_count(word) == 1);
+    atomic_u64_store_release(&ref->word, word_make(generation, to, 0));
+}
+
+void ref_unhold_unique(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    holder_step(ref, word, ref_word_generation(word), REF_UNIQUE);
+}
+
+void ref_take_unique(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    holder_step(ref, word, ref_word_generation(word), REF_BUSY);
+}
+
+keel_status_t ref_convert_unique(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    uint32_t generation = ref_word_generation(word);
+    if (generation == UINT32_MAX) {
+        return KEEL_E_LIMIT;
+    }
+    holder_step(ref, word, generation + 1, REF_BUSY);
+    return KEEL_OK;
+}
+
+keel_status_t ref_convert_live(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    uint32_t generation = ref_word_generation(word);
+    uint64_t marked = word | REF_MARK;
+    CORE_ASSERT(ref_word_state(word) == REF_LIVE);
+    if (generation == UINT32_MAX) {
+        return KEEL_E_LIMIT;
+    }
+    if (ref_word_count(word) != 2 || !atomic_u64_cas(&ref->word, &word, marked)) {
+        return KEEL_E_BUSY;
+    }
+    /* The reference that is not this call's is a handle, or else a mapping's or a segment's. */
+    if (atomic_u32_load_acquire(&ref->handles) != 1) {
+        return KEEL_E_BUSY;
+    }
+    if (!atomic_u64_cas(&ref->word, &marked, word_make(generation + 1, REF_BUSY, 0))) {
+        return KEEL_E_BUSY;
+    }
+    atomic_u32_store_relaxed(&ref->handles, 0);
+    return KEEL_OK;
 }

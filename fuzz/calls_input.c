@@ -91,6 +91,12 @@ uint64_t calls_number(const char *name, uint8_t byte)
     if (strcmp(name, "page_count") == 0 || strcmp(name, "frame_count") == 0) {
         return byte < 0xe0 ? 1 + byte % 6u : LARGE_PAGES * (1 + byte % 2u) + byte % 3u;
     }
+    if (strcmp(name, "address") == 0 || strcmp(name, "next") == 0) {
+        return byte % 128 * (uint64_t)KEEL_PAGE_SIZE; /* of any frame that there is */
+    }
+    if (strcmp(name, "tag") == 0) {
+        return byte % 3;
+    }
     if (strcmp(name, "alignment") == 0) {
         return byte < 0xe0 ? UINT64_C(1) << byte % 5 : LARGE_PAGES;
     }

@@ -17,12 +17,18 @@
 #include "hal/machine.h"
 #include "hosted/machine.h"
 
-#define RAM_SIZE      (UINT64_C(448) << 10) /* small: quick to audit, and it runs out */
+#define RAM_SIZE      (UINT64_C(480) << 10) /* small: quick to audit, and it runs out */
 #define RAM_SIZE_MUCH (UINT64_C(6) << 20)   /* a large page or two */
 #define STEP_LIMIT    UINT64_C(4000000)
 #define WAIT_TURNS    8u
 #define WAIT_TURN_NS  UINT64_C(6000000)
 #define RELEASE_LIMIT 1000u
+
+/* RAM with a stretch in the middle that boot data share in part. */
+static const struct hal_region regions[] = {{0, RAM_SIZE, HAL_REGION_USABLE},
+                                            {0x40800, 0x7000, HAL_REGION_RECLAIMABLE}};
+static const struct hal_region regions_much[] = {{0, RAM_SIZE_MUCH, HAL_REGION_USABLE},
+                                                 {0x40800, 0x7000, HAL_REGION_RECLAIMABLE}};
 
 struct calls_world calls_world;
 
@@ -95,6 +101,10 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_space_release((keel_space_t){handle});
     case OBJECT_CURSOR:
         return keel_cursor_close((keel_cursor_t){handle});
+    case OBJECT_UNIQUE:
+        return keel_unique_release((keel_unique_t){handle});
+    case OBJECT_LIST:
+        return keel_list_release((keel_list_t){handle});
     default:
         return keel_task_release((keel_task_t){handle});
     }
@@ -117,13 +127,14 @@ static void release_all(void)
     for (uint64_t number = 0; number < frame_end(); number++) {
         if (frame_at(number)->type == FRAME_UNTYPED) {
             release_wholly(OBJECT_FRAME, frame_handle(frame_at(number)));
+            release_wholly(OBJECT_UNIQUE, frame_unique_handle(frame_at(number)));
         }
     }
 }
 
 int32_t keel_main(void)
 {
-    uint64_t free_before = frame_free_count();
+    uint64_t taken_before = frame_total() - frame_free_count();
     inject();
     start_workers();
     bool done = false;
@@ -137,7 +148,7 @@ int32_t keel_main(void)
         keel_task_sleep(WAIT_TURN_NS);
     }
     audit();
-    if (done && (other_tasks(false) != 0 || frame_free_count() != free_before)) {
+    if (done && (other_tasks(false) != 0 || frame_total() - frame_free_count() != taken_before)) {
         hal_panic("tasks or frames are left although everything was released (M8)");
     }
     return 0;
@@ -165,6 +176,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hosted_config config = {
         .ram_size = much ? RAM_SIZE_MUCH : RAM_SIZE,
         .cpu_count = 2,
+        .regions = much ? regions_much : regions,
+        .region_count = sizeof(regions) / sizeof(regions[0]),
         .strategy = from_input ? HOSTED_BYTES : HOSTED_RANDOM,
         .seed = calls_world.input.seed,
         .switch_period = 1u + calls_world.input.switch_period % 64,

@@ -284,6 +284,7 @@ static size_t take_regions(struct input *input, struct hal_region *regions)
 static int page_kind(const struct hal_region *regions, size_t count, uint64_t page)
 {
     int winner = -1;
+    bool boot_data = false;
     for (size_t i = 0; i < count; i++) {
         uint64_t base = regions[i].base, end = base + regions[i].size;
         if (end < base || end > MEMMAP_ADDRESS_END) {
@@ -291,13 +292,14 @@ static int page_kind(const struct hal_region *regions, size_t count, uint64_t pa
         }
         int kind = regions[i].kind < HAL_REGION_KIND_COUNT ? (int)regions[i].kind : (int)HAL_REGION_RESERVED;
         bool whole = kind == HAL_REGION_USABLE || kind == HAL_REGION_RECLAIMABLE;
-        bool covers = whole ? base <= page && page + HAL_PAGE_SIZE <= end
-                            : base < end && base < page + HAL_PAGE_SIZE && end > page;
+        bool touches = base < end && base < page + HAL_PAGE_SIZE && end > page;
+        bool covers = whole ? base <= page && page + HAL_PAGE_SIZE <= end : touches;
+        boot_data = boot_data || (touches && kind == HAL_REGION_RECLAIMABLE);
         if (covers && kind > winner) {
             winner = kind;
         }
     }
-    return winner;
+    return winner == HAL_REGION_USABLE && boot_data ? HAL_REGION_RECLAIMABLE : winner;
 }
 
 static int map_kind(const struct memmap *map, uint64_t page)

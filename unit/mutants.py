@@ -87,7 +87,8 @@ MUTANTS = (
            "if (ref_word_state(word) != REF_FREE) {\n        return false;",
            "if (ref_word_state(word) == REF_RETIRED) {\n        return false;", ("test_frame", "test_frame_choose")),
     Mutant("lookup-revives-from-zero", "M2", "core/ref.c",
-           "        if (atomic_u64_cas(&ref->word, &word, word + 1)) {\n            return KEEL_OK;\n        }\n    }\n}\n\n"
+           "        if (atomic_u64_cas(&ref->word, &word, (word & ~REF_MARK) + 1)) {\n            return KEEL_OK;\n"
+           "        }\n    }\n}\n\n"
            "keel_status_t ref_get(struct ref *ref)",
            "        atomic_u64_fetch_add(&ref->word, 1);\n        return KEEL_OK;\n    }\n}\n\n"
            "keel_status_t ref_get(struct ref *ref)", ("test_explore",)),
@@ -150,6 +151,64 @@ MUTANTS = (
            "        bool interrupts = spinlock_acquire(&task->joiners.lock);\n", ("test_explore", "test_task")),
     Mutant("no-guard-below-the-stack", "T3", "core/window.c", "#define SLOT_BYTES  (2 * STACK_BYTES)",
            "#define SLOT_BYTES  STACK_BYTES", ("test_window",)),
+    # Forms of a frame, client words
+    Mutant("unique-beside-other-references", "M2", "core/ref.c", "if (ref_word_count(word) != 2 || ",
+           "if (ref_word_count(word) > 3 || ", ("test_ref", "test_unique")),
+    Mutant("mapping-taken-for-the-handle", "M2", "core/ref.c", "if (atomic_u32_load_acquire(&ref->handles) != 1) {",
+           "if (atomic_u32_load_acquire(&ref->handles) > 1) {", ("test_ref", "test_unique")),
+    Mutant("conversion-without-a-mark", "M1", "core/ref.c", "!atomic_u64_cas(&ref->word, &word, marked)",
+           "(marked = word) == 0", ("test_explore_frames",)),
+    Mutant("sharing-keeps-the-generation", "H3", "core/ref.c", "holder_step(ref, word, generation + 1, REF_BUSY);",
+           "holder_step(ref, word, generation, REF_BUSY);", ("test_ref", "test_unique", "test_list")),
+    Mutant("becoming-unique-keeps-the-generation", "H3", "core/ref.c", "&marked, word_make(generation + 1, REF_BUSY, 0)",
+           "&marked, word_make(generation, REF_BUSY, 0)", ("test_ref", "test_unique")),
+    Mutant("unique-frame-for-two-calls", "M2", "core/ref.c",
+           "if (ref_word_count(word) != 0) {\n            return KEEL_E_BUSY;",
+           "if (ref_word_count(word) > 1) {\n            return KEEL_E_BUSY;", ("test_ref", "test_unique")),
+    Mutant("taken-handle-let-go-again", "M6", "api/gen_calls.py", "if argument.lookup() and argument.taken:",
+           "if argument.lookup() and argument.taken == 7:", ("test_unique",)),
+    Mutant("kind-of-unique-frame-not-checked", "H1", "api/resolve.c", "handle_kind(handle) != OBJECT_UNIQUE || ", "",
+           ("test_calls", "test_unique")),
+    Mutant("tag-not-checked", "M3", "core/unique.c", "return frame->client.tag == tag;",
+           "return frame->client.tag <= tag;", ("test_unique",)),
+    Mutant("old-words-kept", "M9", "core/frame.c", "frames[i].words[word] = 0;",
+           "frames[i].words[word] &= type == FRAME_UNTYPED ? UINT64_MAX : 0;", ("test_unique",)),
+    # Lists
+    Mutant("member-of-another-list", "M2", "core/list.c", "load_relaxed(&frame->list) == id_of(list) ?",
+           "load_relaxed(&frame->list) != 0 * id_of(list) ?", ("test_list",)),
+    Mutant("left-list-not-forgotten", "M2", "core/list.c", "    atomic_u32_store_relaxed(&frame->list, 0);\n", "",
+           ("test_list",)),
+    Mutant("pop-looks-outside-the-lock", "M2", "core/list.c",
+           "    bool interrupts = spinlock_acquire(&list->lock);\n"
+           "    uint32_t number = end == LIST_FRONT ? list->first : list->last;\n",
+           "    uint32_t number = end == LIST_FRONT ? list->first : list->last;\n"
+           "    bool interrupts = spinlock_acquire(&list->lock);\n", ("test_explore_frames",)),
+    Mutant("list-ends-without-its-frames", "M8", "core/list.c", "while (list->first != FRAME_NUMBER_NONE) {",
+           "while (list->first == 0) {", ("test_list",)),
+    # Slices
+    Mutant("slice-range-overflows", "M5", "api/frames.c",
+           "index > segment->frame_count || frame_count > segment->frame_count - index",
+           "index + frame_count > segment->frame_count", ("test_segment",)),
+    Mutant("failed-slice-keeps-a-reference", "M8", "core/segment.c", "for (uint64_t i = 0; i < slice->frame_count; i++) {",
+           "for (uint64_t i = 1; i < slice->frame_count; i++) {", ("test_segment",)),
+    Mutant("split-takes-any-reference", "M6", "core/segment.c",
+           "keel_status_t status = ref_handle_drop(&segment->object.ref);", "keel_status_t status = KEEL_OK;",
+           ("test_segment",)),
+    # Boot memory
+    Mutant("boot-data-handed-out-too-early", "M5", "core/frame.c",
+           "if (map->regions[i].kind == HAL_REGION_USABLE) {\n            mark_free",
+           "if (map->regions[i].kind <= HAL_REGION_RECLAIMABLE) {\n            mark_free", ("test_boot",)),
+    Mutant("boot-data-never-freed", "M8", "core/frame.c", "if (region->kind == HAL_REGION_RECLAIMABLE && first < end) {",
+           "if (region->kind == HAL_REGION_RECLAIMABLE && first > end) {", ("test_boot",)),
+    Mutant("array-too-short-for-boot-data", "M5", "core/frame.c",
+           "if (region->kind <= HAL_REGION_RECLAIMABLE) {\n            end",
+           "if (region->kind == HAL_REGION_USABLE) {\n            end", ("test_boot",)),
+    Mutant("boot-data-freed-twice", "M2", "core/frame.c", "if (atomic_u32_exchange(&reclaimed, 1) != 0) {",
+           "if (atomic_u32_exchange(&reclaimed, 1) > 1) {", ("test_boot",)),
+    Mutant("page-with-boot-data-is-usable", "M5", "core/memmap.c", "if (found.touched && found.kind",
+           "if (!found.covered && found.kind", ("test_memmap",)),
+    Mutant("reclaimed-frames-not-announced", "P1", "core/frame_choose.c", "    policy_frame_added(first, count);\n", "",
+           ("test_boot",)),
 )
 
 

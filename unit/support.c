@@ -94,6 +94,20 @@ keel_frame_t unit_frame(void)
     return frame;
 }
 
+keel_unique_t unit_unique(void)
+{
+    keel_unique_t unique = {0};
+    CHECK_OK(keel_unique_alloc(&unique));
+    return unique;
+}
+
+keel_list_t unit_list(void)
+{
+    keel_list_t list = {0};
+    CHECK_OK(keel_list_create(&list));
+    return list;
+}
+
 keel_space_t unit_space(void)
 {
     keel_space_t space = {0};
@@ -153,6 +167,7 @@ int32_t keel_main(void)
         CHECK_OK(keel_space_activate((keel_space_t){0}));
         CHECK_EQUAL(objects_in_use(OBJECT_SEGMENT), 0);
         CHECK_EQUAL(objects_in_use(OBJECT_SPACE), 0);
+        CHECK_EQUAL(objects_in_use(OBJECT_LIST), 0);
         CHECK_EQUAL(objects_in_use(OBJECT_TASK), 1);
         CHECK_EQUAL(frame_free_count(), frames_before);
     }

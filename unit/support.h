@@ -71,6 +71,8 @@ bool unit_console_contains(const char *text);
 /* For bodies; each checks that the calls it makes succeed. */
 uint32_t unit_audit(void);
 keel_frame_t unit_frame(void);
+keel_unique_t unit_unique(void);
+keel_list_t unit_list(void);
 keel_space_t unit_space(void);
 keel_task_t unit_spawn(void (*entry)(uint64_t), uint64_t argument);
 int32_t unit_join(keel_task_t task); /* and releases it */

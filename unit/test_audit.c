@@ -6,6 +6,7 @@
 
 #include "core/cpu.h"
 #include "core/frame.h"
+#include "core/list.h"
 #include "core/pagetable.h"
 #include "support.h"
 
@@ -47,6 +48,7 @@ static void M3_audit_sees_a_typed_frame_that_is_shared(void)
 {
     plant_word(REF_PRIVATE, REF_LIVE, 1, "audit: M3");
     plant_word(REF_FREE, REF_PRIVATE, 0, "audit: M3");
+    plant_word(REF_FREE, REF_UNIQUE, 0, "a unique frame is typed");
 }
 
 static void M5_audit_sees_a_reserved_frame_with_references(void)
@@ -75,6 +77,94 @@ static void M6_audit_sees_more_holders_than_references(void)
     atomic_u64_init(&frame->ref.word, word);
     CHECK_OK(keel_frame_release(handle));
     CHECK_OK(keel_space_release(space));
+}
+
+static void M1_audit_sees_a_unique_frame_that_is_mapped(void)
+{
+    keel_space_t space = unit_space();
+    keel_frame_t handle = unit_frame();
+    CHECK_OK(keel_space_map(space, 0x1000, handle, KEEL_READ));
+    struct frame *frame = frame_at(handle_slot(handle.value));
+    uint64_t word = atomic_u64_peek(&frame->ref.word);
+    atomic_u64_init(&frame->ref.word, (word & ~UINT64_C(0xffffffff)) | (uint64_t)REF_UNIQUE << 24);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("a free or unique frame is held"));
+    atomic_u64_init(&frame->ref.word, (word & ~UINT64_C(0xffffffff)) | (uint64_t)REF_UNIQUE << 24 | 2);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("a unique frame is typed or shared"));
+    atomic_u64_init(&frame->ref.word, word);
+    CHECK_OK(keel_frame_release(handle));
+    CHECK_OK(keel_space_release(space));
+}
+
+static keel_list_t list_of(uint64_t *numbers, unsigned count)
+{
+    keel_list_t list = unit_list();
+    for (unsigned i = 0; i < count; i++) {
+        keel_unique_t unique = unit_unique();
+        numbers[i] = handle_slot(unique.value);
+        CHECK_OK(keel_list_push_back(list, unique));
+    }
+    return list;
+}
+
+/* Damages a word of a list, audits, restores. */
+static void plant_link(uint32_t *word, uint32_t value, const char *said)
+{
+    uint32_t before = *word;
+    CHECK_AUDIT();
+    *word = value;
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains(said));
+    *word = before;
+    CHECK_AUDIT();
+}
+
+static void M2_audit_sees_broken_lists(void)
+{
+    uint64_t numbers[3];
+    keel_list_t handle = list_of(numbers, 3);
+    struct list *list = (struct list *)object_slot_of(OBJECT_LIST, handle.value);
+    plant_link(&list->first, (uint32_t)numbers[1], "a list is broken");
+    plant_link(&list->first, UINT32_MAX - 1, "a list is broken");
+    plant_link(&list->last, (uint32_t)numbers[1], "a list's length or end is wrong");
+    plant_link(&frame_at(numbers[2])->client.next, (uint32_t)numbers[0], "a list is broken"); /* a loop */
+    plant_link(&frame_at(numbers[1])->client.next, FRAME_NUMBER_NONE, "a list's length or end is wrong");
+    plant_link(&frame_at(numbers[1])->client.next, FRAME_NUMBER_NONE, "a frame is not once in its list");
+    plant_link(&frame_at(numbers[1])->client.previous, (uint32_t)numbers[2], "a list is broken");
+    list->length = 2;
+    CHECK(unit_audit() > 0);
+    list->length = 4;
+    CHECK(unit_audit() > 0);
+    list->length = 3;
+    CHECK_OK(keel_list_release(handle));
+}
+
+static void M2_audit_sees_frames_in_two_hands(void)
+{
+    uint64_t number;
+    keel_list_t list = list_of(&number, 1);
+    struct frame *listed = frame_at(number);
+    uint32_t id = atomic_u32_peek(&listed->list);
+    atomic_u32_init(&listed->list, 0);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("untyped and in no list"));
+    atomic_u32_init(&listed->list, object_slots(OBJECT_LIST) + 1);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("a frame is in no known list"));
+    atomic_u32_init(&listed->list, id);
+    keel_unique_t unique = unit_unique();
+    struct frame *other = frame_at(handle_slot(unique.value));
+    atomic_u32_init(&other->list, id);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("a frame is in a list and in another hand"));
+    atomic_u32_init(&other->list, 0);
+    struct frame *unused = frame_at(frame_in(REF_FREE));
+    atomic_u32_init(&unused->list, id);
+    CHECK(unit_audit() > 0);
+    atomic_u32_init(&unused->list, 0);
+    CHECK_OK(keel_unique_release(unique));
+    CHECK_OK(keel_list_release(list));
 }
 
 static void A1_audit_sees_a_wrong_count_of_entries(void)
@@ -155,6 +245,9 @@ int main(int argc, char **argv)
         UNIT(M5_audit_sees_a_reserved_frame_with_references),
         UNIT(M1_audit_sees_a_free_frame_with_a_type),
         UNIT(M6_audit_sees_more_holders_than_references),
+        UNIT(M1_audit_sees_a_unique_frame_that_is_mapped),
+        UNIT(M2_audit_sees_broken_lists),
+        UNIT(M2_audit_sees_frames_in_two_hands),
         UNIT(A1_audit_sees_a_wrong_count_of_entries),
         UNIT(T1_audit_sees_a_current_task_that_is_not_on),
         UNIT(T1_audit_sees_one_task_on_two_cpus),

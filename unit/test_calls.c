@@ -28,6 +28,7 @@ static void make_handles(void)
     keel_segment_t segment = {0};
     keel_task_t task = {0};
     keel_cursor_t cursor = {0};
+    keel_list_t list = {0};
     for (unsigned round = 0; round < 2; round++) {
         memcpy(closed, valid, sizeof closed);
         valid[OBJECT_FRAME] = unit_frame().value;
@@ -38,12 +39,17 @@ static void make_handles(void)
         valid[OBJECT_TASK] = task.value;
         CHECK_OK(keel_cursor_open((keel_space_t){valid[OBJECT_SPACE]}, 0x1000, 1, &cursor));
         valid[OBJECT_CURSOR] = cursor.value;
+        valid[OBJECT_UNIQUE] = unit_unique().value;
+        list = unit_list();
+        valid[OBJECT_LIST] = list.value;
     }
     CHECK_OK(keel_cursor_close((keel_cursor_t){closed[OBJECT_CURSOR]}));
     CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
     CHECK_OK(keel_segment_release((keel_segment_t){closed[OBJECT_SEGMENT]}));
     CHECK_OK(keel_space_release((keel_space_t){closed[OBJECT_SPACE]}));
     CHECK_OK(keel_task_release((keel_task_t){closed[OBJECT_TASK]}));
+    CHECK_OK(keel_unique_release((keel_unique_t){closed[OBJECT_UNIQUE]}));
+    CHECK_OK(keel_list_release((keel_list_t){closed[OBJECT_LIST]}));
 }
 
 static bool is_handle(const struct call_argument *argument)

@@ -36,6 +36,13 @@ static keel_status_t try_frame(void)
     return status == KEEL_OK ? keel_frame_release(made) : status;
 }
 
+static keel_status_t try_unique(void)
+{
+    keel_unique_t made = {0};
+    keel_status_t status = keel_unique_alloc(&made);
+    return status == KEEL_OK ? keel_unique_release(made) : status;
+}
+
 static keel_status_t try_segment(void)
 {
     keel_segment_t made = {0};
@@ -95,6 +102,11 @@ static void M8_frame_alloc_at_every_request(void)
     CHECK_EQUAL(sweep(try_frame), 1);
 }
 
+static void M8_unique_alloc_at_every_request(void)
+{
+    CHECK_EQUAL(sweep(try_unique), 1);
+}
+
 static void M8_segment_alloc_at_every_request(void)
 {
     CHECK_EQUAL(sweep(try_segment), 1);
@@ -144,7 +156,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         UNIT(M8_frame_alloc_at_every_request),  UNIT(M8_segment_alloc_at_every_request),
         UNIT(M8_space_create_at_every_request), UNIT(M8_task_spawn_at_every_request, .seeds = 3),
-        UNIT(M8_space_map_at_every_request),
+        UNIT(M8_space_map_at_every_request),    UNIT(M8_unique_alloc_at_every_request),
     };
     return unit_main(tests, argc, argv);
 }

@@ -133,6 +133,55 @@ static void M8_memmap_full_list_keeps_the_lower_part(void **state)
     assert_region(0, 0, PAGE, HAL_REGION_USABLE);
 }
 
+/* A page that boot data share with usable memory: it stays back until all of it is reclaimed. */
+static void M5_memmap_page_with_boot_data_is_not_usable_yet(void **state)
+{
+    (void)state;
+    const struct hal_region around[] = {{0, 8 * PAGE, HAL_REGION_USABLE},
+                                        {2 * PAGE + 1, PAGE, HAL_REGION_RECLAIMABLE}};
+    normalise(around, 2);
+    assert_int_equal(map.count, 3);
+    assert_region(0, 0, 2 * PAGE, HAL_REGION_USABLE);
+    assert_region(1, 2 * PAGE, 4 * PAGE, HAL_REGION_RECLAIMABLE);
+    assert_region(2, 4 * PAGE, 8 * PAGE, HAL_REGION_USABLE);
+
+    const struct hal_region inside[] = {{PAGE + 8, 16, HAL_REGION_RECLAIMABLE},
+                                        {0, 4 * PAGE, HAL_REGION_USABLE},
+                                        {3 * PAGE, PAGE, HAL_REGION_RESERVED},
+                                        {3 * PAGE, PAGE, HAL_REGION_RECLAIMABLE}};
+    normalise(inside, 4);
+    assert_int_equal(map.count, 4);
+    assert_region(1, PAGE, 2 * PAGE, HAL_REGION_RECLAIMABLE);
+    assert_region(3, 3 * PAGE, 4 * PAGE, HAL_REGION_RESERVED);
+
+    /* Nobody knows what the rest of such a page is. */
+    const struct hal_region halves[] = {{0, PAGE / 2, HAL_REGION_USABLE},
+                                        {PAGE / 2, PAGE / 2, HAL_REGION_RECLAIMABLE}};
+    normalise(halves, 2);
+    assert_int_equal(map.count, 0);
+}
+
+static void M5_memmap_reclaimable_memory_on_top(void **state)
+{
+    (void)state;
+    const uint64_t top = MEMMAP_ADDRESS_END;
+    const struct hal_region regions[] = {{top - 2 * PAGE, UINT64_MAX, HAL_REGION_RECLAIMABLE},
+                                         {UINT64_MAX - PAGE, 2 * PAGE, HAL_REGION_RECLAIMABLE},
+                                         {top - 4 * PAGE, 2 * PAGE, HAL_REGION_USABLE},
+                                         {UINT64_MAX, UINT64_MAX, HAL_REGION_UNUSABLE},
+                                         {0, UINT64_MAX, HAL_REGION_USABLE},
+                                         {top - PAGE / 2, 1, HAL_REGION_MMIO}};
+    normalise(regions, 4);
+    assert_int_equal(map.count, 2);
+    assert_region(0, top - 4 * PAGE, top - 2 * PAGE, HAL_REGION_USABLE);
+    assert_region(1, top - 2 * PAGE, top, HAL_REGION_RECLAIMABLE);
+    normalise(regions, 6);
+    assert_int_equal(map.count, 3);
+    assert_region(0, 0, top - 2 * PAGE, HAL_REGION_USABLE);
+    assert_region(1, top - 2 * PAGE, top - PAGE, HAL_REGION_RECLAIMABLE);
+    assert_region(2, top - PAGE, top, HAL_REGION_MMIO);
+}
+
 /* Against a model that paints pages one by one. */
 static void M5_memmap_agrees_with_painting(void **state)
 {
@@ -168,6 +217,55 @@ static void M5_memmap_agrees_with_painting(void **state)
     }
 }
 
+/* What a page is, by its eighths: wholly RAM of ours, or touched by anything else. */
+static int paint_page(const struct hal_region *regions, size_t count, uint64_t page)
+{
+    int winner = -1;
+    bool boot_data = false;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t end = regions[i].base + regions[i].size;
+        int kind = (int)regions[i].kind;
+        unsigned parts = 0;
+        for (uint64_t at = page * PAGE; at < (page + 1) * PAGE; at += PAGE / 8) {
+            parts += at >= regions[i].base && at < end;
+        }
+        boot_data = boot_data || (parts > 0 && kind == HAL_REGION_RECLAIMABLE);
+        bool counts = kind <= HAL_REGION_RECLAIMABLE ? parts == 8 : parts > 0;
+        winner = counts && kind > winner ? kind : winner;
+    }
+    return winner == HAL_REGION_USABLE && boot_data ? (int)HAL_REGION_RECLAIMABLE : winner;
+}
+
+static int kind_in_map(uint64_t page)
+{
+    for (size_t i = 0; i < map.count; i++) {
+        if (page * PAGE >= map.regions[i].base && page * PAGE - map.regions[i].base < map.regions[i].size) {
+            return (int)map.regions[i].kind;
+        }
+    }
+    return -1;
+}
+
+static void M5_memmap_agrees_with_painting_of_parts(void **state)
+{
+    (void)state;
+    enum { PAGES = 12, EIGHTHS = PAGES * 8, ROUNDS = 2000 };
+    uint32_t random = 7;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct hal_region regions[5];
+        for (unsigned i = 0; i < 5; i++) {
+            random = random * 1664525u + 1013904223u;
+            unsigned base = (random >> 8) % EIGHTHS, kind = (random >> 16) % 3;
+            unsigned size = (random >> 24) % (EIGHTHS - base + 1);
+            regions[i] = (struct hal_region){base * PAGE / 8, size * PAGE / 8, (enum hal_region_kind)kind};
+        }
+        normalise(regions, 5);
+        for (uint64_t page = 0; page < PAGES; page++) {
+            assert_int_equal(kind_in_map(page), paint_page(regions, 5, page));
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -179,7 +277,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(M5_memmap_cuts_at_the_end_of_physical_addresses),
         cmocka_unit_test(M5_memmap_unknown_kind_is_reserved),
         cmocka_unit_test(M8_memmap_full_list_keeps_the_lower_part),
+        cmocka_unit_test(M5_memmap_page_with_boot_data_is_not_usable_yet),
+        cmocka_unit_test(M5_memmap_reclaimable_memory_on_top),
         cmocka_unit_test(M5_memmap_agrees_with_painting),
+        cmocka_unit_test(M5_memmap_agrees_with_painting_of_parts),
     };
     return unit_main(tests, argc, argv);
 }

@@ -61,7 +61,8 @@ static void M2_ref_private_life_is_out_of_reach(void **state)
 static void M2_ref_only_free_can_be_claimed(void **state)
 {
     (void)state;
-    static const enum ref_state states[] = {REF_BUSY, REF_LIVE, REF_PRIVATE, REF_RETIRED, REF_RESERVED};
+    static const enum ref_state states[] = {REF_BUSY,    REF_LIVE,     REF_PRIVATE,
+                                            REF_RETIRED, REF_RESERVED, REF_UNIQUE};
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         ref_init(&ref, states[i]);
         assert_false(ref_claim(&ref));
@@ -72,7 +73,7 @@ static void M2_ref_only_free_can_be_claimed(void **state)
 static void H1_ref_only_live_of_that_generation_with_handles_is_found(void **state)
 {
     (void)state;
-    for (unsigned other = REF_FREE; other <= REF_RESERVED; other++) {
+    for (unsigned other = REF_FREE; other <= REF_UNIQUE; other++) {
         ref_init(&ref, (enum ref_state)other);
         atomic_u32_init(&ref.handles, 1);
         if (other == REF_LIVE) {
@@ -90,6 +91,83 @@ static void H1_ref_only_live_of_that_generation_with_handles_is_found(void **sta
     atomic_u32_init(&ref.handles, 0);
     assert_int_equal(ref_get_by_handle(&ref, 5), KEEL_E_BAD_HANDLE);
     assert_ref(5, REF_LIVE, 2, 0);
+}
+
+static void M2_ref_unique_belongs_to_one_call_at_a_time(void **state)
+{
+    (void)state;
+    ref_init(&ref, REF_FREE);
+    assert_true(ref_claim(&ref));
+    ref_publish_unique(&ref);
+    assert_ref(1, REF_UNIQUE, 0, 0);
+    assert_int_equal(ref_get_by_handle(&ref, 1), KEEL_E_BAD_HANDLE);
+    assert_int_equal(ref_hold_unique(&ref, 2), KEEL_E_BAD_HANDLE);
+    assert_int_equal(ref_hold_unique(&ref, 1), KEEL_OK);
+    assert_ref(1, REF_UNIQUE, 1, 0);
+    assert_int_equal(ref_hold_unique(&ref, 1), KEEL_E_BUSY);
+    assert_int_equal(ref_hold_unique(&ref, 2), KEEL_E_BAD_HANDLE);
+    ref_unhold_unique(&ref);
+    assert_ref(1, REF_UNIQUE, 0, 0);
+    assert_int_equal(ref_hold_unique(&ref, 1), KEEL_OK);
+    ref_take_unique(&ref);
+    assert_ref(1, REF_BUSY, 0, 0);
+}
+
+static void H3_ref_conversions_raise_the_generation(void **state)
+{
+    (void)state;
+    ref_init(&ref, REF_FREE);
+    set_word(5, REF_UNIQUE, 1);
+    assert_int_equal(ref_convert_unique(&ref), KEEL_OK);
+    assert_ref(6, REF_BUSY, 0, 0);
+    ref_publish(&ref, 1, true);
+    assert_int_equal(ref_get_by_handle(&ref, 6), KEEL_OK);
+    assert_int_equal(ref_convert_live(&ref), KEEL_OK);
+    assert_ref(7, REF_BUSY, 0, 0);
+
+    set_word(UINT32_MAX, REF_UNIQUE, 1);
+    assert_int_equal(ref_convert_unique(&ref), KEEL_E_LIMIT);
+    assert_ref(UINT32_MAX, REF_UNIQUE, 1, 0);
+    set_word(UINT32_MAX, REF_LIVE, 2);
+    atomic_u32_init(&ref.handles, 1);
+    assert_int_equal(ref_convert_live(&ref), KEEL_E_LIMIT);
+    assert_ref(UINT32_MAX, REF_LIVE, 2, 1);
+}
+
+static void M2_ref_converts_only_the_call_and_one_handle(void **state)
+{
+    (void)state;
+    ref_init(&ref, REF_FREE);
+    for (uint32_t count = 1; count < 5; count++) {
+        for (uint32_t handles = 0; handles <= count; handles++) {
+            bool sole = count == 2 && handles == 1;
+            set_word(3, REF_LIVE, count);
+            atomic_u32_init(&ref.handles, handles);
+            assert_int_equal(ref_convert_live(&ref), sole ? KEEL_OK : KEEL_E_BUSY);
+            assert_ref(sole ? 4 : 3, sole ? REF_BUSY : REF_LIVE, sole ? 0 : count, sole ? 0 : handles);
+        }
+    }
+    /* What a failed conversion leaves behind is in nobody's way. */
+    set_word(3, REF_LIVE, 2);
+    atomic_u32_init(&ref.handles, 2);
+    assert_int_equal(ref_convert_live(&ref), KEEL_E_BUSY);
+    assert_int_equal(ref_get_by_handle(&ref, 3), KEEL_OK);
+    assert_int_equal(ref_get(&ref), KEEL_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(ref_put(&ref));
+    }
+    assert_true(ref_put(&ref));
+    assert_true(atomic_u64_peek(&ref.word) == ((uint64_t)3 << 32 | (uint64_t)REF_BUSY << 24));
+}
+
+static void M2_ref_reserved_can_be_freed_once(void **state)
+{
+    (void)state;
+    ref_init(&ref, REF_RESERVED);
+    ref_unreserve(&ref);
+    assert_ref(1, REF_BUSY, 0, 0);
+    ref_unclaim(&ref);
+    assert_true(ref_claim(&ref));
 }
 
 static void H3_ref_retires_with_its_last_generation(void **state)
@@ -149,6 +227,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(M2_ref_private_life_is_out_of_reach),
         cmocka_unit_test(M2_ref_only_free_can_be_claimed),
         cmocka_unit_test(H1_ref_only_live_of_that_generation_with_handles_is_found),
+        cmocka_unit_test(M2_ref_unique_belongs_to_one_call_at_a_time),
+        cmocka_unit_test(H3_ref_conversions_raise_the_generation),
+        cmocka_unit_test(M2_ref_converts_only_the_call_and_one_handle),
+        cmocka_unit_test(M2_ref_reserved_can_be_freed_once),
         cmocka_unit_test(H3_ref_retires_with_its_last_generation),
         cmocka_unit_test(H3_ref_unclaim_keeps_the_generation),
         cmocka_unit_test(M6_ref_counts_stop_at_their_limits),

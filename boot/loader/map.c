@@ -88,6 +88,8 @@ static enum handoff_memory_type convert_type(UINT32 type)
     case EfiMemoryMappedIO:
     case EfiMemoryMappedIOPortSpace:
         return HANDOFF_MMIO;
+    case EfiUnusableMemory:
+        return HANDOFF_UNUSABLE;
     default:
         return HANDOFF_OTHER;
     }

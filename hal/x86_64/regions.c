@@ -15,8 +15,11 @@
 
 static enum hal_region_kind kind_of(const struct handoff_region *region)
 {
-    if (region->base >= HAL_WINDOW_BASE - HAL_LINEAR_BASE ||
-        region->size > HAL_WINDOW_BASE - HAL_LINEAR_BASE - region->base) {
+    const bool is_ram = region->type == HANDOFF_FREE || region->type == HANDOFF_LOADER;
+
+    /* RAM that the linear map has no room for. */
+    if (is_ram && (region->base >= HAL_WINDOW_BASE - HAL_LINEAR_BASE ||
+                   region->size > HAL_WINDOW_BASE - HAL_LINEAR_BASE - region->base)) {
         return HAL_REGION_RESERVED;
     }
     switch (region->type) {
@@ -24,6 +27,10 @@ static enum hal_region_kind kind_of(const struct handoff_region *region)
         return HAL_REGION_USABLE;
     case HANDOFF_LOADER:
         return HAL_REGION_RECLAIMABLE;
+    case HANDOFF_MMIO:
+        return HAL_REGION_MMIO;
+    case HANDOFF_UNUSABLE:
+        return HAL_REGION_UNUSABLE;
     default:
         return HAL_REGION_RESERVED;
     }

@@ -22,12 +22,16 @@ struct keel_boot_info {
     uint32_t reserved;          /* 0 */
 };
 
+/* Frames are allocated in USABLE regions alone, after keel_boot_reclaim also in RECLAIMABLE ones, whatever a
+ * frame allocator answers (M5). */
 enum keel_region_kind {
     KEEL_REGION_USABLE = 0,
     KEEL_REGION_RECLAIMABLE = 1,
     KEEL_REGION_KERNEL = 2,
     KEEL_REGION_INITRD = 3,
     KEEL_REGION_RESERVED = 4,
+    KEEL_REGION_MMIO = 5,
+    KEEL_REGION_UNUSABLE = 6,
 };
 
 /* One region of the normalised memory map: sorted, page-aligned, not overlapping. */
@@ -36,7 +40,7 @@ struct keel_region {
     uint64_t kind;       /* enum keel_region_kind */
 };
 
-/* Context of all calls below: task, policy.
+/* Context of all calls below but the last: task, policy.
  *
  * Errors: E_INVALID (info is NULL). */
 keel_status_t keel_boot_info(struct keel_boot_info *info);
@@ -50,5 +54,12 @@ keel_status_t keel_boot_command_line(uint64_t offset, void *buffer, size_t size)
 
 /* Copies `size` bytes of the initial ramdisk from `offset`. All or nothing, as above. */
 keel_status_t keel_boot_initrd(uint64_t offset, void *buffer, size_t size);
+
+/* Frees the frames of RECLAIMABLE regions, which hold what firmware and loader left for the boot: from now on
+ * they are allocated like others (M9: zeroed), and an injected frame allocator has learnt of them by its
+ * `add`. Command line, initial ramdisk and memory map stay as they are. Once; `frame_count` gets the number
+ * of frames. The map goes on calling the regions RECLAIMABLE. Context: task. Errors: E_EXISTS (it was done
+ * before), E_INVALID. */
+keel_status_t keel_boot_reclaim(uint64_t *frame_count);
 
 #endif

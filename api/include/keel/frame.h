@@ -22,6 +22,7 @@ struct keel_frame_info {
     uint64_t address; /* physical, bytes */
     /* At some moment during the call: handles, segments, mappings, other calls in progress. */
     uint64_t references;
+    uint64_t tag; /* what the client words are for; 0: a frame that was never given a tag (keel/unique.h) */
 };
 
 struct keel_segment_info {
@@ -63,5 +64,17 @@ keel_status_t keel_segment_info(keel_segment_t segment, struct keel_segment_info
 /* Frame `index` of the segment, with a new reference for the caller. Errors: E_BAD_HANDLE, E_INVALID (index),
  * E_LIMIT. */
 keel_status_t keel_segment_frame(keel_segment_t segment, uint64_t index, keel_frame_t *frame);
+
+/* A new segment over the frames [index, index + frame_count) of `segment`, which both share from now on.
+ * Errors: E_BAD_HANDLE, E_INVALID (the range is empty or leaves the segment), E_LIMIT (no free segment slot,
+ * or a frame has as many references as it can). */
+keel_status_t keel_segment_slice(keel_segment_t segment, uint64_t index, uint64_t frame_count,
+                                 keel_segment_t *slice);
+
+/* Two new segments: the frames before `index` and the rest, neither empty. One reference to `segment` is
+ * dropped, as by keel_segment_release; where others hold it as well, it lives on and shares its frames with
+ * the two. All or nothing. Errors: as above; the same pointer for both is the caller's loss. */
+keel_status_t keel_segment_split(keel_segment_t segment, uint64_t index, keel_segment_t *low,
+                                 keel_segment_t *high);
 
 #endif

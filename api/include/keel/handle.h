@@ -22,7 +22,11 @@
 
 typedef struct {
     uint64_t value;
-} keel_frame_t; /* one untyped physical frame */
+} keel_frame_t; /* one untyped physical frame, shared */
+
+typedef struct {
+    uint64_t value;
+} keel_unique_t; /* one untyped physical frame with one owner; not counted: see keel/unique.h */
 
 typedef struct {
     uint64_t value;
@@ -31,6 +35,10 @@ typedef struct {
 typedef struct {
     uint64_t value;
 } keel_space_t; /* a user address space */
+
+typedef struct {
+    uint64_t value;
+} keel_list_t; /* a list of unique frames */
 
 typedef struct {
     uint64_t value;

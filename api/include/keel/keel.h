@@ -16,11 +16,13 @@
 #include "keel/cursor.h"
 #include "keel/frame.h"
 #include "keel/handle.h"
+#include "keel/list.h"
 #include "keel/machine.h"
 #include "keel/policy.h"
 #include "keel/space.h"
 #include "keel/status.h"
 #include "keel/task.h"
+#include "keel/unique.h"
 #include "keel/user.h"
 #include "keel/user_regs.h"
 

@@ -21,7 +21,8 @@
 
 struct keel_frame_allocator {
     void *context; /* passed back as the first argument of each function */
-    /* These frames are free: called at injection for every free run. */
+    /* These frames are free: called at injection for every free run, and when boot memory is reclaimed
+     * (keel_boot_reclaim). */
     void (*add)(void *context, uint64_t first, uint64_t count);
     /* Choose `count` contiguous free frames, the first at a multiple of `alignment` (a power of two). Answers
      * the first, or KEEL_FRAME_NONE. What it answers is in use until `free` names it. */

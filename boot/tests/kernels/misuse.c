@@ -279,6 +279,77 @@ static void M8_no_tasks_left(void)
     }
 }
 
+/* --- Boot memory --- */
+
+static uint8_t scribble[KEEL_PAGE_SIZE];
+
+/* Every byte of memory that can be had is overwritten. */
+static void overwrite_all_memory(void)
+{
+    uint32_t segment_count = 0, frame_count = 0;
+    hoard_memory(&segment_count, &frame_count);
+    for (uint32_t i = 0; i < segment_count; i++) {
+        struct keel_segment_info info = {0};
+        CHECK_OK(keel_segment_info(hoard_segments[i], &info));
+        for (uint64_t page = 0; page < info.frame_count; page++) {
+            CHECK_OK(
+                keel_segment_write(hoard_segments[i], page * KEEL_PAGE_SIZE, scribble, sizeof(scribble)));
+        }
+    }
+    for (uint32_t i = 0; i < frame_count; i++) {
+        CHECK_OK(keel_frame_write(hoard_frames[i], 0, scribble, sizeof(scribble)));
+    }
+    while (frame_count > 0) {
+        CHECK_OK(keel_frame_release(hoard_frames[--frame_count]));
+    }
+    while (segment_count > 0) {
+        CHECK_OK(keel_segment_release(hoard_segments[--segment_count]));
+    }
+}
+
+static uint64_t sum_of_what_boot_left(void)
+{
+    struct keel_boot_info info = {0};
+    uint64_t sum = 0;
+    uint8_t bytes[64];
+    CHECK_OK(keel_boot_info(&info));
+    for (uint64_t at = 0; at + sizeof(bytes) <= info.initrd_size; at += sizeof(bytes)) {
+        CHECK_OK(keel_boot_initrd(at, bytes, sizeof(bytes)));
+        for (size_t i = 0; i < sizeof(bytes); i++) {
+            sum = sum * 31 + bytes[i];
+        }
+    }
+    for (uint64_t at = 0; at < info.command_line_size; at++) {
+        CHECK_OK(keel_boot_command_line(at, bytes, 1));
+        sum = sum * 31 + bytes[0];
+    }
+    for (uint32_t i = 0; i < info.region_count; i++) {
+        struct keel_region region = {0};
+        CHECK_OK(keel_boot_region(i, &region));
+        sum = sum * 31 + (region.base ^ region.size ^ region.kind);
+    }
+    return sum;
+}
+
+/* What the loader left is not needed by anybody, or overwriting it would show. */
+static void M5_boot_memory_is_reclaimed(void)
+{
+    struct keel_boot_info before = {0}, after = {0};
+    uint64_t frame_count = 0, sum = sum_of_what_boot_left();
+    for (size_t i = 0; i < sizeof(scribble); i++) {
+        scribble[i] = 0xcc;
+    }
+    CHECK_OK(keel_boot_info(&before));
+    CHECK_OK(keel_boot_reclaim(&frame_count));
+    CHECK_OK(keel_boot_info(&after));
+    note("reclaimed frames", frame_count);
+    CHECK(after.frames_total == before.frames_total + frame_count);
+    CHECK(after.frames_free == before.frames_free + frame_count);
+    CHECK_STATUS(KEEL_E_EXISTS, keel_boot_reclaim(&frame_count));
+    overwrite_all_memory();
+    CHECK(sum_of_what_boot_left() == sum);
+}
+
 /* --- Policies --- */
 
 static struct services_buddy buddy;
@@ -416,9 +487,10 @@ static void H4_calls_from_policies(void)
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
-        TEST(H1_forged_handles), TEST(H1_foreign_handles),     TEST(H1_stale_handles),
-        TEST(M8_no_frames_left), TEST(M8_no_segments_left),    TEST(M8_no_spaces_left),
-        TEST(M8_no_tasks_left),  TEST(H4_calls_from_policies), TEST(M8_no_tasks_left),
+        TEST(H1_forged_handles), TEST(H1_foreign_handles),          TEST(H1_stale_handles),
+        TEST(M8_no_frames_left), TEST(M8_no_segments_left),         TEST(M8_no_spaces_left),
+        TEST(M8_no_tasks_left),  TEST(M5_boot_memory_is_reclaimed), TEST(H4_calls_from_policies),
+        TEST(M8_no_tasks_left),
     };
     return tests_run("misuse", tests, COUNT_OF(tests));
 }

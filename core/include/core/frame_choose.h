@@ -21,6 +21,10 @@ keel_status_t frame_choose_claim(uint64_t count, uint64_t alignment, uint64_t *f
 /* BUSY frames become FREE again; answers how many (a frame whose generation is used up stays away). */
 uint64_t frame_choose_release(uint64_t first, uint64_t count);
 
+/* BUSY frames that nobody has ever been given become FREE, and the policy learns of them as it did of the
+ * others. */
+void frame_choose_add(uint64_t first, uint64_t count);
+
 /* For injecting a policy: the lock that its functions run under, and a look at every run of FREE frames under
  * it. */
 bool frame_choose_lock(void);

@@ -19,8 +19,9 @@ struct memmap {
 };
 
 /* USABLE and RECLAIMABLE regions shrink to whole pages, all others grow. Where regions overlap, the later
- * kind of enum hal_region_kind wins. Zero lengths vanish; ends past 2^64 or MEMMAP_ADDRESS_END are cut.
- * Neighbours of one kind merge. Regions of an unknown kind count as RESERVED. */
+ * kind of enum hal_region_kind wins; a USABLE page that is RECLAIMABLE in part is RECLAIMABLE. Zero lengths
+ * vanish; ends past 2^64 or MEMMAP_ADDRESS_END are cut. Neighbours of one kind merge. Regions of an unknown
+ * kind count as RESERVED. */
 void memmap_normalise(const struct hal_region *regions, size_t count, struct memmap *map);
 
 /* Bytes of one kind. */

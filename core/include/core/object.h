@@ -2,8 +2,9 @@
  *
  * Objects other than frames: fixed pools of slots in OBJECT frames, each starting with a `struct object`.
  *
- * A handle is kind:4 | slot:28 | generation:32. For frames the slot is the frame number and the generation
- * stands in the frame's own `struct ref`; for the others they are those of the pool's slot (H1, H3).
+ * A handle is kind:4 | slot:28 | generation:32. For frames of both forms the slot is the frame number and the
+ * generation stands in the frame's own `struct ref`; for the others they are those of the pool's slot (H1,
+ * H3).
  */
 #ifndef CORE_OBJECT_H
 #define CORE_OBJECT_H
@@ -17,6 +18,8 @@ enum object_kind {
     OBJECT_SPACE,
     OBJECT_TASK,
     OBJECT_CURSOR,
+    OBJECT_UNIQUE, /* a frame with one owner; its slots are those of OBJECT_FRAME */
+    OBJECT_LIST,
     OBJECT_KIND_COUNT
 };
 

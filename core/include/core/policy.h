@@ -21,6 +21,7 @@ enum policy_answer policy_frame_choose(uint64_t count, uint64_t alignment, uint6
 void policy_frame_wrong(void); /* what was chosen could not be claimed */
 void policy_frame_fallback(void);
 void policy_frame_freed(uint64_t first, uint64_t count);
+void policy_frame_added(uint64_t first, uint64_t count); /* free for the first time */
 
 /* Scheduler; under sched_lock. policy_task_pick's task carries no reference: only the lock keeps it. */
 enum policy_answer policy_task_pick(unsigned cpu, struct task **task);

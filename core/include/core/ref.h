@@ -4,13 +4,16 @@
  *
  *             claim                publish
  *   FREE ------------------> BUSY ---------> LIVE(count >= 1)
- *    ^                        | ^                |
- *    |  finish                | |   last put     |
- *    +------------------------+ +----------------+
- *    generation + 1           |
- *                             +--------------> PRIVATE (typed frames: one owner, no handle can name it)
+ *    ^                       |  ^                |
+ *    |  finish               |  |  last put, or convert: the only handle becomes the owner
+ *    +-----------------------+  +----------------+
+ *    generation + 1          |  |
+ *                            |  +-- take, convert -- UNIQUE(0 at rest, 1 while a call works on it)
+ *                            |  publish_unique -------^
+ *                            |
+ *                            +--------------> PRIVATE (one owner, and no handle can name it)
  *   RETIRED: as FREE, but its generation is used up; never claimed again (H3).
- *   RESERVED: never claimed (frames that are not Keel's to hand out).
+ *   RESERVED: never claimed (frames that are not Keel's to hand out); may become BUSY once (unreserve).
  *
  * State, count and generation stand in one 64-bit word, and every step is one compare-and-swap on it (M2). So
  * a lookup cannot revive what another CPU is tearing down: it only ever steps LIVE(n) -> LIVE(n + 1) of the
@@ -19,6 +22,14 @@
  * `count` counts all references: handles, mappings, segments, and calls in progress. `handles` counts the
  * clients' part of it. Clients can only drop what clients hold: releasing too often closes the handle, it
  * never takes a reference that a mapping relies on (M1, M6).
+ *
+ * A UNIQUE cell has one handle and no other reference. A call that is given that handle steps 0 -> 1, so two
+ * calls never work on it at once. Each conversion between the two forms raises the generation: a handle of
+ * the other form is stale for ever (H3).
+ *
+ * LIVE becomes UNIQUE only where the converting call and one handle are all there is. Count and handles stand
+ * in two words, so the call first sets MARK in the counted one; every other step clears it. If it is still
+ * there when the call takes the cell, nobody has come or gone since it looked at the handles.
  */
 #ifndef CORE_REF_H
 #define CORE_REF_H
@@ -33,13 +44,15 @@ enum ref_state {
     REF_PRIVATE,
     REF_RETIRED,
     REF_RESERVED,
+    REF_UNIQUE,
 };
 
 #define REF_COUNT_MAX   UINT32_C(0xffffff)
 #define REF_HANDLES_MAX UINT32_C(0xff0000)
+#define REF_MARK        (UINT64_C(1) << 31)
 
 struct ref {
-    atomic_u64_t word; /* generation:32 | state:8 | count:24 */
+    atomic_u64_t word; /* generation:32 | MARK:1 | state:7 | count:24 */
     atomic_u32_t handles;
 };
 
@@ -50,7 +63,7 @@ static inline uint32_t ref_word_generation(uint64_t word)
 
 static inline enum ref_state ref_word_state(uint64_t word)
 {
-    return (enum ref_state)((word >> 24) & 0xff);
+    return (enum ref_state)((word >> 24) & 0x7f);
 }
 
 static inline uint32_t ref_word_count(uint64_t word)
@@ -73,6 +86,8 @@ void ref_take_private(struct ref *ref);
 bool ref_finish(struct ref *ref);
 /* BUSY -> FREE of the same generation: nobody has ever seen it. */
 void ref_unclaim(struct ref *ref);
+/* RESERVED -> BUSY. */
+void ref_unreserve(struct ref *ref);
 
 /* One more reference for a handle value from outside. E_BAD_HANDLE: not LIVE in that generation, or no client
  * holds it; E_LIMIT: the count is full. */
@@ -86,5 +101,20 @@ bool ref_put(struct ref *ref);
  * reference that the caller then puts. E_LIMIT: the count is full; E_BAD_HANDLE: no client holds one. */
 keel_status_t ref_handle_add(struct ref *ref);
 keel_status_t ref_handle_drop(struct ref *ref);
+
+/* BUSY -> UNIQUE(0), with its one handle. From here on a client may guess the handle. */
+void ref_publish_unique(struct ref *ref);
+/* UNIQUE(0) -> UNIQUE(1) for a handle value from outside. E_BAD_HANDLE: not UNIQUE in that generation;
+ * E_BUSY: another call holds it. */
+keel_status_t ref_hold_unique(struct ref *ref, uint32_t generation);
+/* UNIQUE(1) -> UNIQUE(0): the call that held it is done. */
+void ref_unhold_unique(struct ref *ref);
+/* UNIQUE(1) -> BUSY, by the call that holds it. */
+void ref_take_unique(struct ref *ref);
+/* The same with the next generation. E_LIMIT: there is none; nothing changed. */
+keel_status_t ref_convert_unique(struct ref *ref);
+/* LIVE -> BUSY of the next generation, by a call that holds a reference: it and one handle must be all.
+ * E_BUSY: somebody else holds one, or did at this moment; E_LIMIT: no generation is left. Nothing changed. */
+keel_status_t ref_convert_live(struct ref *ref);
 
 #endif

@@ -13,13 +13,17 @@
 
 #include "hal/types.h"
 
-/* What a stretch of physical address space is. Core hands out frames of USABLE regions only. */
+/* What a stretch of physical address space is. Core hands out frames of USABLE regions only, and of
+ * RECLAIMABLE ones once the client says that boot is over: nothing that struct hal_boot points to, and
+ * nothing that the backend still uses, may lie in a RECLAIMABLE region outside of regions of later kinds. */
 enum hal_region_kind {
     HAL_REGION_USABLE,      /* RAM that nobody uses */
     HAL_REGION_RECLAIMABLE, /* RAM holding loader or firmware data that core may take once boot is over */
     HAL_REGION_KERNEL,      /* RAM: the kernel image, the backend's own tables and stacks */
     HAL_REGION_INITRD,      /* RAM: the initial ramdisk */
     HAL_REGION_RESERVED,    /* firmware, ACPI, holes that the firmware names, anything else */
+    HAL_REGION_MMIO,        /* registers of devices: no RAM */
+    HAL_REGION_UNUSABLE,    /* RAM that firmware found to be broken: never touched */
     HAL_REGION_KIND_COUNT
 };
 

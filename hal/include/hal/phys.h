@@ -25,7 +25,7 @@ void *hal_phys_object(hal_paddr_t address);
  * or device (M1, A2: report on the spot if one is); UNTYPED only by the copy primitives and user mappings;
  * TABLE only by hal/mmu.h; STACK only through the kernel window; OBJECT also by plain C accesses. The boot
  * state of all frames in USABLE regions is UNUSED, of all others RESERVED (copy primitives allowed, for the
- * initrd). */
+ * initrd); frames of RECLAIMABLE regions may become UNUSED later, once. */
 enum hal_frame_use {
     HAL_FRAME_UNUSED,
     HAL_FRAME_UNTYPED,

@@ -49,7 +49,7 @@ struct hosted_config {
     const void *initrd;
     size_t initrd_size;
     /* In place of "all RAM is usable". The machine adds its own regions (its tables, the initrd). What is
-     * usable must be RAM. */
+     * usable or reclaimable must be RAM. */
     const struct hal_region *regions;
     size_t region_count;
 
