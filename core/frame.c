@@ -7,6 +7,7 @@
 
 #include "core/assert.h"
 #include "core/frame_choose.h"
+#include "core/frame_count.h"
 #include "core/log.h"
 
 _Static_assert(sizeof(struct frame) == 64, "one frame costs one cache line");
@@ -18,7 +19,6 @@ _Static_assert(REF_HANDLES_MAX < REF_COUNT_MAX, "room for mappings beside a full
 static struct frame *frames;
 static uint64_t frames_end;
 static uint64_t frames_total;
-static atomic_u64_t frames_free;
 
 uint64_t frame_end(void)
 {
@@ -48,7 +48,7 @@ uint64_t frame_total(void)
 
 uint64_t frame_free_count(void)
 {
-    return atomic_u64_peek(&frames_free);
+    return frame_count_free(frames_total);
 }
 
 /* One past the last frame of usable memory, or less where the array for so many would be out of proportion.
@@ -99,7 +99,7 @@ static void mark_free(const struct hal_region *region, uint64_t array_first, uin
             frames[number].type = FRAME_OBJECT;
         } else {
             ref_init(&frames[number].ref, REF_FREE);
-            atomic_u64_fetch_add(&frames_free, 1);
+            frame_count_returned(1);
         }
     }
 }
@@ -107,7 +107,7 @@ static void mark_free(const struct hal_region *region, uint64_t array_first, uin
 bool frame_init(const struct memmap *map)
 {
     frames_total = 0;
-    atomic_u64_init(&frames_free, 0);
+    frame_count_init();
     frame_choose_init();
     frames_end = choose_end(map);
     uint64_t bytes = (frames_end * sizeof(struct frame) + HAL_PAGE_SIZE - 1) & ~(HAL_PAGE_SIZE - 1);
@@ -162,7 +162,6 @@ static keel_status_t claim_and_prepare(enum frame_type type, uint64_t count, uin
         return status;
     }
     uint64_t number = *first;
-    atomic_u64_fetch_sub(&frames_free, count);
     hal_frame_use(hal_frame_address(number), count, HAL_FRAME_UNTYPED);
     hal_phys_zero(hal_frame_address(number), count << HAL_PAGE_SHIFT);
     if (type != FRAME_UNTYPED) {
@@ -214,10 +213,7 @@ static void free_busy(struct frame *first, uint64_t count)
         first[i].type = FRAME_NONE;
     }
     hal_frame_use(frame_address(first), count, HAL_FRAME_UNUSED);
-    /* Counted before anybody can claim them, so that the count never goes below zero (M6). */
-    atomic_u64_fetch_add(&frames_free, count);
-    uint64_t freed = frame_choose_release(frame_number(first), count);
-    atomic_u64_fetch_sub(&frames_free, count - freed);
+    frame_choose_release(frame_number(first), count);
 }
 
 void frame_free_private(struct frame *first, uint64_t count)
