@@ -9,7 +9,6 @@ mutant that does not compile fails the whole run.
   mutants.py SCRATCH [-D CMAKE_OPTION]... [ID]...
 """
 import argparse
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -127,7 +126,7 @@ MUTANTS = (
            ("test_explore_policy",)),
     Mutant("no-second-look-for-an-allocator", "P1", "core/frame_choose.c",
            "    spinlock_acquire(&lock);\n    if (!policy_frame_present()) {\n        return true;\n    }\n",
-           "    spinlock_acquire(&lock);\n    if (policy_frame_present() < 2) {\n        return true;\n    }\n",
+           "    spinlock_acquire(&lock);\n    if (!policy_frame_present() || frame_end() > 0) {\n        return true;\n    }\n",
            ("test_explore_policy",)),
     Mutant("allocator-told-before-the-frame-is-free", "P1", "core/frame_choose.c",
            "    uint64_t run = first, end = first + count;\n",
@@ -139,7 +138,9 @@ MUTANTS = (
     Mutant("batch-duplicates-a-frame", "M5", "services/buddy_blocks.c",
            "buddy_blocks_insert(blocks, first + taken, size - taken);",
            "buddy_blocks_insert(blocks, first + taken - 1, size - taken + 1);", ("test_services_buddy",)),
-    Mutant("caches-hide-frames", "M8", "services/buddy.c", "        drain_all(buddy);\n", "", ("test_services_buddy",)),
+    Mutant("caches-hide-frames", "M8", "services/buddy.c",
+           "    if (first == KEEL_FRAME_NONE) {\n        drain_all(buddy);\n", "    if (first == 0) {\n        drain_all(buddy);\n",
+           ("test_services_buddy",)),
     Mutant("buddy-lock-does-not-lock", "M5", "services/buddy.c", "memory_order_acquire) != 0) {",
            "memory_order_acquire) > 1) {", ("test_services_buddy_threads",)),
     Mutant("no-guard-below-the-stack", "T3", "core/window.c", "#define SLOT_BYTES  (2 * STACK_BYTES)",
@@ -158,14 +159,22 @@ def run(command, cwd=None, limit=300):
 
 
 def copy_tree(scratch):
-    """A fresh copy of what the tests are built from. Files that did not change keep their times, and their objects."""
+    """Makes the copy what the tests are built from. Only what differs is written: a file that the last mutant of an
+    earlier run was planted in must keep its time, which is later than its object's."""
+    wanted = set()
     for part in PARTS:
-        source, target = ROOT / part, scratch / part
-        if source.is_dir():
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, target)
+        path = ROOT / part
+        wanted |= {file for file in (path.rglob("*") if path.is_dir() else [path])
+                   if file.is_file() and "__pycache__" not in file.parts}
+    for file in wanted:
+        target = scratch / file.relative_to(ROOT)
+        if not target.is_file() or target.read_bytes() != file.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+    for part in PARTS:
+        for target in (scratch / part).rglob("*"):
+            if target.is_file() and ROOT / target.relative_to(scratch) not in wanted:
+                target.unlink()
 
 
 def build(tree, targets):

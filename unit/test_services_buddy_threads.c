@@ -13,11 +13,12 @@
 
 #include <cmocka.h>
 
+#include "keel/machine.h"
 #include "services/buddy.h"
 
 #define THREADS 4u
 #define FRAMES  512u /* few, so that caches are drained and requests fail all the time */
-#define ROUNDS  20000u
+#define ROUNDS  200000u
 #define HELD    96u
 
 static struct services_buddy buddy;
@@ -25,6 +26,7 @@ static uint64_t words[SERVICES_BUDDY_WORDS(FRAMES)];
 static struct keel_frame_allocator policy;
 static atomic_uint hands[FRAMES];
 static atomic_uint collisions;
+static atomic_uint arrived;
 
 /* As Keel: a run is in use before anybody else may learn of it, and free before the allocator is told. */
 static void mark(uint64_t first, uint64_t count, unsigned value)
@@ -53,6 +55,10 @@ static void *play_cpu(void *argument)
     struct run held[HELD];
     uint32_t count = 0;
     uint64_t seed = cpu + 1;
+    atomic_fetch_add(&arrived, 1);
+    while (atomic_load(&arrived) < THREADS) { /* or the first is done before the last begins */
+        keel_cpu_relax();
+    }
     for (uint32_t round = 0; round < ROUNDS; round++) {
         seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
         uint32_t random = (uint32_t)(seed >> 33);
