@@ -10,17 +10,19 @@
 #include "core/policy.h"
 #include "core/sched.h"
 
-/* Written once, at injection, under the lock that every use holds. */
+/* Written once, at injection: the allocator before it is seen to be there, the scheduler under the lock that
+ * every use holds. */
 static struct keel_frame_allocator allocator;
 static struct keel_scheduler scheduler;
-static bool allocator_injected, scheduler_injected;
+static atomic_u32_t allocator_present;
+static bool scheduler_injected;
 static atomic_u32_t allocator_claimed, scheduler_claimed; /* who injects first */
 
 static atomic_u64_t allocator_wrong, allocator_fallbacks, scheduler_wrong, scheduler_fallbacks;
 
 void policy_init(void)
 {
-    allocator_injected = false;
+    atomic_u32_init(&allocator_present, 0);
     scheduler_injected = false;
     atomic_u32_init(&allocator_claimed, 0);
     atomic_u32_init(&scheduler_claimed, 0);
@@ -29,6 +31,8 @@ void policy_init(void)
     atomic_u64_init(&scheduler_wrong, 0);
     atomic_u64_init(&scheduler_fallbacks, 0);
 }
+
+_Static_assert(KEEL_CPU_MAX == HAL_CPU_MAX, "the documented limit is the real one");
 
 /* Counts, and logs the 1st, 2nd, 4th, 8th, ... */
 static void count_wrong(atomic_u64_t *counter, const char *what)
@@ -44,13 +48,15 @@ static void count_wrong(atomic_u64_t *counter, const char *what)
     }
 }
 
-enum policy_answer policy_frame_choose(uint64_t count, uint64_t alignment, uint64_t *first)
+bool policy_frame_present(void)
 {
-    if (!allocator_injected) {
-        return POLICY_ABSENT;
-    }
+    return atomic_u32_load_acquire(&allocator_present) != 0;
+}
+
+enum policy_answer policy_frame_choose(unsigned cpu, uint64_t count, uint64_t alignment, uint64_t *first)
+{
     cpu_policy_enter();
-    uint64_t answer = allocator.alloc(allocator.context, count, alignment);
+    uint64_t answer = allocator.alloc(allocator.context, cpu, count, alignment);
     cpu_policy_leave();
     if (answer == KEEL_FRAME_NONE) {
         return POLICY_NONE;
@@ -74,13 +80,11 @@ void policy_frame_fallback(void)
     atomic_u64_fetch_add(&allocator_fallbacks, 1);
 }
 
-void policy_frame_freed(uint64_t first, uint64_t count)
+void policy_frame_freed(unsigned cpu, uint64_t first, uint64_t count)
 {
-    if (allocator_injected) {
-        cpu_policy_enter();
-        allocator.free(allocator.context, first, count);
-        cpu_policy_leave();
-    }
+    cpu_policy_enter();
+    allocator.free(allocator.context, cpu, first, count);
+    cpu_policy_leave();
 }
 
 static keel_task_t handle_of(const struct task *task)
@@ -157,18 +161,21 @@ bool policy_task_tick(struct task *task, unsigned cpu)
     return answer != 0;
 }
 
-static void announce_free(uint64_t first, uint64_t count)
+static void announce_free(unsigned cpu, uint64_t first, uint64_t count)
 {
     cpu_policy_enter();
-    allocator.add(allocator.context, first, count);
+    allocator.add(allocator.context, cpu, first, count);
     cpu_policy_leave();
 }
 
-void policy_frame_added(uint64_t first, uint64_t count)
+void policy_frame_added(unsigned cpu, uint64_t first, uint64_t count)
 {
-    if (allocator_injected) {
-        announce_free(first, count);
-    }
+    announce_free(cpu, first, count);
+}
+
+static void publish_allocator(void)
+{
+    atomic_u32_store_release(&allocator_present, 1);
 }
 
 keel_status_t call_frame_allocator_inject(const struct keel_frame_allocator *given)
@@ -179,11 +186,8 @@ keel_status_t call_frame_allocator_inject(const struct keel_frame_allocator *giv
     if (atomic_u32_exchange(&allocator_claimed, 1) != 0) {
         return KEEL_E_EXISTS;
     }
-    bool interrupts = frame_choose_lock();
     allocator = *given;
-    allocator_injected = true;
-    frame_choose_for_each_free(announce_free);
-    frame_choose_unlock(interrupts);
+    frame_choose_inject(announce_free, publish_allocator);
     return KEEL_OK;
 }
 

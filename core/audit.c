@@ -215,6 +215,9 @@ static void check_task(const struct task *task, uint32_t slot)
     if (task->stack->type != FRAME_STACK || task->vector->type != FRAME_OBJECT) {
         audit_report("T4", "a live task without its stack, slot", slot);
     }
+    if (task->area.mapped != HAL_STACK_PAGES || area_guard_owner(task->area.base - 1) != slot + 1) {
+        audit_report("T3", "a live task without the guard below its stack, slot", slot);
+    }
 }
 
 /* Every frame of the list is there, once, and points back. */

@@ -4,13 +4,13 @@
  */
 #include "core/boot.h"
 
+#include "core/area.h"
 #include "core/client.h"
 #include "core/cpu.h"
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/sched.h"
 #include "core/tlb.h"
-#include "core/window.h"
 #include "hal/machine.h"
 
 static const struct hal_boot *boot;
@@ -96,7 +96,8 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
     tlb_init();
     wait_init();
     sched_init();
-    if (!frame_init(&memmap) || !object_init() || !window_init()) {
+    area_init();
+    if (!frame_init(&memmap) || !object_init()) {
         log_string(LOG_ERROR, "boot: not enough usable memory");
         hal_power_off(1);
     }

@@ -7,6 +7,7 @@
 
 #include "core/assert.h"
 #include "core/frame_choose.h"
+#include "core/frame_count.h"
 #include "core/log.h"
 
 _Static_assert(sizeof(struct frame) == 64, "one frame costs one cache line");
@@ -20,7 +21,6 @@ _Static_assert(REF_HANDLES_MAX < REF_COUNT_MAX, "room for mappings beside a full
 static struct frame *frames;
 static uint64_t frames_end;
 static atomic_u64_t frames_total;
-static atomic_u64_t frames_free;
 static atomic_u32_t reclaimed; /* 1: somebody did it or is at it */
 
 uint64_t frame_end(void)
@@ -51,7 +51,7 @@ uint64_t frame_total(void)
 
 uint64_t frame_free_count(void)
 {
-    return atomic_u64_peek(&frames_free);
+    return frame_count_free(frame_total());
 }
 
 /* One past the last frame that is Keel's now or once boot memory is reclaimed, or less where the array for so
@@ -102,7 +102,7 @@ static void mark_free(const struct hal_region *region, uint64_t array_first, uin
             frames[number].type = FRAME_OBJECT;
         } else {
             ref_init(&frames[number].ref, REF_FREE);
-            atomic_u64_fetch_add(&frames_free, 1);
+            frame_count_returned(1);
         }
     }
 }
@@ -110,8 +110,8 @@ static void mark_free(const struct hal_region *region, uint64_t array_first, uin
 bool frame_init(const struct memmap *map)
 {
     atomic_u64_init(&frames_total, 0);
-    atomic_u64_init(&frames_free, 0);
     atomic_u32_init(&reclaimed, 0);
+    frame_count_init();
     frame_choose_init();
     frames_end = choose_end(map);
     uint64_t bytes = (frames_end * sizeof(struct frame) + HAL_PAGE_SIZE - 1) & ~(HAL_PAGE_SIZE - 1);
@@ -144,7 +144,6 @@ static void add_frames(uint64_t first, uint64_t end)
         }
         hal_frame_use(hal_frame_address(first), count, HAL_FRAME_UNUSED);
         atomic_u64_fetch_add(&frames_total, count);
-        atomic_u64_fetch_add(&frames_free, count);
         frame_choose_add(first, count);
         first += count;
     }
@@ -207,7 +206,6 @@ static keel_status_t claim_and_prepare(enum frame_type type, uint64_t count, uin
         return status;
     }
     uint64_t number = *first;
-    atomic_u64_fetch_sub(&frames_free, count);
     hal_frame_use(hal_frame_address(number), count, HAL_FRAME_UNTYPED);
     hal_phys_zero(hal_frame_address(number), count << HAL_PAGE_SHIFT);
     if (type != FRAME_UNTYPED) {
@@ -270,10 +268,7 @@ static void free_busy(struct frame *first, uint64_t count)
         first[i].type = FRAME_NONE;
     }
     hal_frame_use(frame_address(first), count, HAL_FRAME_UNUSED);
-    /* Counted before anybody can claim them, so that the count never goes below zero (M6). */
-    atomic_u64_fetch_add(&frames_free, count);
-    uint64_t freed = frame_choose_release(frame_number(first), count);
-    atomic_u64_fetch_sub(&frames_free, count - freed);
+    frame_choose_release(frame_number(first), count);
 }
 
 void frame_free_busy(struct frame *frame)

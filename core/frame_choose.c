@@ -4,6 +4,7 @@
  */
 #include "core/frame_choose.h"
 
+#include "core/frame_count.h"
 #include "core/policy.h"
 #include "core/spinlock.h"
 
@@ -59,10 +60,25 @@ static bool scan(uint64_t count, uint64_t alignment, uint64_t *first)
     return true;
 }
 
-/* What the policy chose, if it could be claimed. The lock is held. */
+/* Takes the lock, interrupts being off, if there is no policy. False: there is one, and it is there for good.
+ */
+static bool lock_without_policy(void)
+{
+    if (policy_frame_present()) {
+        return false;
+    }
+    spinlock_acquire(&lock);
+    if (!policy_frame_present()) {
+        return true;
+    }
+    spinlock_release_irq_off(&lock); /* it was injected while this CPU waited */
+    return false;
+}
+
+/* What the policy chose, if it could be claimed. */
 static enum policy_answer ask_policy(uint64_t count, uint64_t alignment, uint64_t *first)
 {
-    enum policy_answer answer = policy_frame_choose(count, alignment, first);
+    enum policy_answer answer = policy_frame_choose(hal_cpu_id(), count, alignment, first);
     if (answer == POLICY_CHOSE && claim_run(*first, count) != count) {
         policy_frame_wrong();
         return POLICY_WRONG;
@@ -70,74 +86,106 @@ static enum policy_answer ask_policy(uint64_t count, uint64_t alignment, uint64_
     return answer;
 }
 
-keel_status_t frame_choose_claim(uint64_t count, uint64_t alignment, uint64_t *first)
+/* The policy's choice, or after a wrong one whatever the scan finds. */
+static bool claim_with_policy(uint64_t count, uint64_t alignment, uint64_t *first)
 {
-    bool interrupts = spinlock_acquire(&lock);
     enum policy_answer answer = ask_policy(count, alignment, first);
-    bool claimed = answer == POLICY_CHOSE;
-    if (answer == POLICY_ABSENT || answer == POLICY_WRONG) {
-        claimed = scan(count, alignment, first);
+    if (answer != POLICY_WRONG) {
+        return answer == POLICY_CHOSE;
     }
-    if (answer == POLICY_WRONG && claimed) {
+    spinlock_acquire(&lock);
+    bool claimed = scan(count, alignment, first);
+    spinlock_release_irq_off(&lock);
+    if (claimed) {
         policy_frame_fallback();
     }
-    spinlock_release(&lock, interrupts);
+    return claimed;
+}
+
+keel_status_t frame_choose_claim(uint64_t count, uint64_t alignment, uint64_t *first)
+{
+    bool claimed;
+    bool interrupts = hal_irq_disable();
+    if (lock_without_policy()) {
+        claimed = scan(count, alignment, first);
+        spinlock_release_irq_off(&lock);
+    } else {
+        claimed = claim_with_policy(count, alignment, first);
+    }
+    if (claimed) {
+        frame_count_taken(count);
+    }
+    hal_irq_restore(interrupts);
     return claimed ? KEEL_OK : KEEL_E_NO_MEMORY;
 }
 
-uint64_t frame_choose_release(uint64_t first, uint64_t count)
+static void tell_policy(uint64_t first, uint64_t count)
 {
-    uint64_t freed = 0;
-    bool interrupts = spinlock_acquire(&lock);
-    uint64_t run = first;
-    for (uint64_t number = first; number < first + count; number++) {
-        if (ref_finish(&frame_at(number)->ref)) {
-            freed++;
-            continue;
-        }
-        if (number > run) {
-            policy_frame_freed(run, number - run);
-        }
-        run = number + 1;
+    if (count > 0) {
+        policy_frame_freed(hal_cpu_id(), first, count);
     }
-    if (first + count > run) {
-        policy_frame_freed(run, first + count - run);
+}
+
+/* Each run of frames that can be claimed again is FREE, then told. */
+static void finish_run(uint64_t first, uint64_t count, bool tell)
+{
+    uint64_t run = first, end = first + count;
+    for (uint64_t number = first; number < end; number++) {
+        if (!ref_finish(&frame_at(number)->ref)) {
+            tell_policy(run, tell ? number - run : 0);
+            run = number + 1;
+            frame_count_taken(1); /* for ever */
+        }
     }
-    spinlock_release(&lock, interrupts);
-    return freed;
+    tell_policy(run, tell ? end - run : 0);
+}
+
+void frame_choose_release(uint64_t first, uint64_t count)
+{
+    bool interrupts = hal_irq_disable();
+    frame_count_returned(count);
+    if (lock_without_policy()) {
+        finish_run(first, count, false);
+        spinlock_release_irq_off(&lock);
+    } else {
+        finish_run(first, count, true);
+    }
+    hal_irq_restore(interrupts);
 }
 
 void frame_choose_add(uint64_t first, uint64_t count)
 {
-    bool interrupts = spinlock_acquire(&lock);
+    bool interrupts = hal_irq_disable();
+    bool locked = lock_without_policy();
+    frame_count_returned(count);
     for (uint64_t i = 0; i < count; i++) {
         ref_unclaim(&frame_at(first + i)->ref);
     }
-    policy_frame_added(first, count);
-    spinlock_release(&lock, interrupts);
+    if (locked) {
+        spinlock_release_irq_off(&lock);
+    } else {
+        policy_frame_added(hal_cpu_id(), first, count);
+    }
+    hal_irq_restore(interrupts);
 }
 
-bool frame_choose_lock(void)
+static bool is_free(uint64_t number)
 {
-    return spinlock_acquire(&lock);
+    return number < frame_end() && ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) == REF_FREE;
 }
 
-void frame_choose_unlock(bool interrupts)
+void frame_choose_inject(void (*step)(unsigned cpu, uint64_t first, uint64_t count), void (*publish)(void))
 {
-    spinlock_release(&lock, interrupts);
-}
-
-void frame_choose_for_each_free(void (*step)(uint64_t first, uint64_t count))
-{
+    bool interrupts = spinlock_acquire(&lock);
     uint64_t run = 0;
     for (uint64_t number = 0; number <= frame_end(); number++) {
-        bool is_free =
-            number < frame_end() && ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) == REF_FREE;
-        if (!is_free) {
+        if (!is_free(number)) {
             if (number > run) {
-                step(run, number - run);
+                step(hal_cpu_id(), run, number - run);
             }
             run = number + 1;
         }
     }
+    publish();
+    spinlock_release(&lock, interrupts);
 }

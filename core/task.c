@@ -8,7 +8,6 @@
 #include "core/cpu.h"
 #include "core/cursor.h"
 #include "core/sched.h"
-#include "core/window.h"
 #include "hal/user.h"
 
 /* Where a new task begins: the second half of the switch that led here, then its own code. */
@@ -21,14 +20,22 @@ static void task_begin(void *argument)
     task_exit(0);
 }
 
+/* Stack, vector image, and addresses for the stack: all or nothing. */
 static keel_status_t allocate_memory(struct task *task)
 {
+    uint32_t owner = object_index(OBJECT_TASK, &task->object) + 1;
     keel_status_t status = frame_alloc(FRAME_STACK, HAL_STACK_PAGES, 1, &task->stack);
     if (status != KEEL_OK) {
         return status;
     }
     status = frame_alloc(FRAME_OBJECT, 1, 1, &task->vector);
     if (status != KEEL_OK) {
+        frame_free_private(task->stack, HAL_STACK_PAGES);
+        return status;
+    }
+    status = area_create(HAL_STACK_PAGES, HAL_STACK_PAGES, owner, &task->area);
+    if (status != KEEL_OK) {
+        frame_free_private(task->vector, 1);
         frame_free_private(task->stack, HAL_STACK_PAGES);
     }
     return status;
@@ -59,7 +66,6 @@ keel_status_t task_spawn(const struct task_options *options, uint64_t *handle)
         return KEEL_E_LIMIT;
     }
     struct task *created = (struct task *)object;
-    uint32_t slot = object_index(OBJECT_TASK, object);
     atomic_u32_store_relaxed(&created->state, TASK_NEW);
     keel_status_t status = allocate_memory(created);
     if (status != KEEL_OK) {
@@ -67,9 +73,9 @@ keel_status_t task_spawn(const struct task_options *options, uint64_t *handle)
         return status;
     }
     fill(created, options);
-    window_map_stack(slot, created->stack);
+    area_map(&created->area, 0, created->stack, HAL_STACK_PAGES);
     hal_vector_init(task_vector_image(created));
-    hal_context_init(&created->context, window_stack_base(slot), task_begin, created);
+    hal_context_init(&created->context, created->area.base, task_begin, created);
     *handle = object_handle(OBJECT_TASK, object);
     /* To be running, or to wait for it, is a reference of its own; sched_tail drops it. */
     ref_publish(&object->ref, options->detached ? 1 : 2, !options->detached);
@@ -83,7 +89,8 @@ void task_put(struct task *task)
         return;
     }
     CORE_ASSERT(atomic_u32_load_acquire(&task->state) == TASK_DEAD);
-    window_unmap_stack(object_index(OBJECT_TASK, &task->object));
+    area_unmap(&task->area, 0, HAL_STACK_PAGES);
+    area_destroy(&task->area);
     frame_free_private(task->stack, HAL_STACK_PAGES);
     frame_free_private(task->vector, 1);
     ref_finish(&task->object.ref);
@@ -174,4 +181,19 @@ keel_status_t task_join(struct task *task, int32_t *status)
         }
         wait_queue_block(&task->joiners, interrupts);
     }
+}
+
+bool hal_upcall_guard_owner(uint64_t va, char *name, size_t size)
+{
+    uint32_t owner = area_guard_owner(va);
+    if (size == 0 || owner == 0) {
+        return false;
+    }
+    const struct task *task = (const struct task *)object_at(OBJECT_TASK, owner - 1);
+    size_t i = 0;
+    for (; i + 1 < size && i < TASK_NAME_SIZE && task->name[i] != '\0'; i++) {
+        name[i] = task->name[i];
+    }
+    name[i] = '\0';
+    return true;
 }

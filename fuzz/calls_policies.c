@@ -36,7 +36,8 @@ static void call_back(void)
     keel_task_t task;
     uint64_t now;
     if (keel_frame_alloc(&frame) != KEEL_E_CONTEXT || keel_task_self(&task) != KEEL_E_CONTEXT ||
-        keel_task_yield() != KEEL_E_CONTEXT || keel_time_now(&now) != KEEL_OK) {
+        keel_task_yield() != KEEL_E_CONTEXT || keel_time_now(&now) != KEEL_OK ||
+        keel_cpu_relax() != KEEL_OK) {
         __builtin_trap();
     }
 }
@@ -48,41 +49,57 @@ static void note(uint64_t first, uint64_t count, bool is_free)
     }
 }
 
-static void add(void *context, uint64_t first, uint64_t count)
+static void add(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
     (void)context;
+    (void)cpu;
     note(first, count, true);
 }
 
-static void free_frames(void *context, uint64_t first, uint64_t count)
-{
-    (void)context;
-    note(first, count, true);
-}
+/* The reserved frame 0 and the frames that hold Keel's own metadata come first. */
+#define FRAMES_OF_KEEL 16u
 
-static uint64_t alloc_lie(void)
+static uint64_t alloc_lie(uint64_t count)
 {
     uint64_t random = calls_random(&calls_world.random);
-    switch (random % 5) {
-    case 0:
+    uint64_t detail = random >> 8;
+    switch (random % 8) {
+    case 0: /* the same again */
         return frames.last;
-    case 1:
-        return (random >> 8) % 512;
-    case 2:
+    case 1: /* anything near: used, free, misaligned */
+        return detail % 512;
+    case 2: /* anything */
         return random;
-    case 3:
-        return UINT64_MAX - (random >> 32) % 4;
+    case 3: /* far outside */
+        return UINT64_MAX - detail % 4;
+    case 4: /* overlapping what was answered last, from either side */
+        return frames.last + detail % (2 * count) - count;
+    case 5: /* over the end */
+        return FRAMES_KNOWN - detail % (count + 1);
+    case 6: /* reserved, or Keel's own */
+        return detail % FRAMES_OF_KEEL;
     default:
-        call_back();
         return KEEL_FRAME_NONE;
     }
 }
 
-static uint64_t alloc(void *context, uint64_t count, uint64_t alignment)
+static void free_frames(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
     (void)context;
+    (void)cpu;
     if (calls_lies(calls_world.input.allocator_lies)) {
-        return alloc_lie();
+        call_back(); /* other CPUs go on here */
+    }
+    note(first, count, true);
+}
+
+static uint64_t alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
+{
+    (void)context;
+    (void)cpu;
+    if (calls_lies(calls_world.input.allocator_lies)) {
+        call_back();
+        return alloc_lie(count);
     }
     for (uint64_t at = 0; at + count <= FRAMES_KNOWN; at += alignment) {
         uint64_t run = 0;

@@ -1,218 +1,215 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The default frame allocator; services/buddy.h says how it keeps its books. The smallest block that fits
- * goes first, the lowest one among equals, so that a run is repeatable and large blocks survive.
+ * The default frame allocator: caches and locks; the blocks are in buddy_blocks.c. Locks are held inside the
+ * policy's functions only, that is with interrupts off: a magazine's lock first, then the buddy's. Nobody
+ * holds two magazines.
  */
 #include "services/buddy.h"
 
 #include <stdbool.h>
 
-#define NONE UINT64_MAX
+#include "buddy_blocks.h"
+#include "keel/machine.h"
 
-/* --- Bit sets --- */
+#define TAKE_MAX (UINT64_C(1) << SERVICES_BUDDY_TOP_ORDER)
 
-static uint64_t bits_of(uint32_t order)
+static void lock_acquire(atomic_uint *lock)
 {
-    return SERVICES_BUDDY_FRAMES >> order;
-}
-
-static uint64_t *set_word(struct services_buddy *buddy, uint32_t order, uint32_t level, uint64_t bit)
-{
-    return &buddy->words[buddy->base[order][level] + (bit >> 6)];
-}
-
-static bool set_test(struct services_buddy *buddy, uint32_t order, uint64_t bit)
-{
-    return (*set_word(buddy, order, 0, bit) >> (bit & 63) & 1) != 0;
-}
-
-static void set_add(struct services_buddy *buddy, uint32_t order, uint64_t bit)
-{
-    for (uint32_t level = 0; level < SERVICES_BUDDY_LEVELS; level++, bit >>= 6) {
-        *set_word(buddy, order, level, bit) |= UINT64_C(1) << (bit & 63);
+    while (atomic_exchange_explicit(lock, 1, memory_order_acquire) != 0) {
+        keel_cpu_relax();
     }
 }
 
-static void set_remove(struct services_buddy *buddy, uint32_t order, uint64_t bit)
+static void lock_release(atomic_uint *lock)
 {
-    for (uint32_t level = 0; level < SERVICES_BUDDY_LEVELS; level++, bit >>= 6) {
-        uint64_t *word = set_word(buddy, order, level, bit);
-        *word &= ~(UINT64_C(1) << (bit & 63));
-        if (*word != 0) {
-            return;
+    atomic_store_explicit(lock, 0, memory_order_release);
+}
+
+static struct services_buddy_magazine *magazine_of(struct services_buddy *buddy, uint32_t cpu)
+{
+    return &buddy->magazines[cpu % KEEL_CPU_MAX];
+}
+
+/* The count is written under the magazine's lock, and read by the statistics at any time. */
+static uint32_t magazine_count(const struct services_buddy_magazine *magazine)
+{
+    return atomic_load_explicit(&magazine->count, memory_order_relaxed);
+}
+
+static void magazine_set_count(struct services_buddy_magazine *magazine, uint32_t count)
+{
+    atomic_store_explicit(&magazine->count, count, memory_order_relaxed);
+}
+
+static void count_one(_Atomic uint64_t *counter)
+{
+    uint64_t count = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, count + 1, memory_order_relaxed);
+}
+
+/* --- Caches --- */
+
+/* Fills an empty magazine with one batch, or what there is. The lowest frame lies on top. */
+static void magazine_fill(struct services_buddy *buddy, struct services_buddy_magazine *magazine)
+{
+    uint32_t batch[SERVICES_BUDDY_BATCH];
+    lock_acquire(&buddy->lock);
+    uint32_t count = buddy_blocks_take_singles(&buddy->blocks, batch, SERVICES_BUDDY_BATCH);
+    lock_release(&buddy->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        magazine->frames[count - 1 - i] = batch[i];
+    }
+    magazine_set_count(magazine, count);
+}
+
+/* Gives `count` frames from the bottom of the magazine, which lay there longest, back to the blocks. */
+static void magazine_drain(struct services_buddy *buddy, struct services_buddy_magazine *magazine,
+                           uint32_t count)
+{
+    uint32_t left = magazine_count(magazine) - count;
+    lock_acquire(&buddy->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        buddy_blocks_insert(&buddy->blocks, magazine->frames[i], 1);
+    }
+    lock_release(&buddy->lock);
+    for (uint32_t i = 0; i < left; i++) {
+        magazine->frames[i] = magazine->frames[count + i];
+    }
+    magazine_set_count(magazine, left);
+}
+
+static void drain_all(struct services_buddy *buddy)
+{
+    for (uint32_t cpu = 0; cpu < KEEL_CPU_MAX; cpu++) {
+        struct services_buddy_magazine *magazine = magazine_of(buddy, cpu);
+        lock_acquire(&magazine->lock);
+        if (magazine_count(magazine) > 0) {
+            magazine_drain(buddy, magazine, magazine_count(magazine));
         }
+        lock_release(&magazine->lock);
     }
-}
-
-static uint32_t lowest_bit(uint64_t word)
-{
-    uint32_t bit = 0;
-    for (uint32_t step = 32; step != 0; step >>= 1) {
-        if ((word & ((UINT64_C(1) << step) - 1)) == 0) {
-            word >>= step;
-            bit += step;
-        }
-    }
-    return bit;
-}
-
-/* The first member at or above `from`, NONE if there is none: up the tree until a word has a bit that is high
- * enough, then down along the lowest bits. */
-static uint64_t set_next(struct services_buddy *buddy, uint32_t order, uint64_t from)
-{
-    if (from >= bits_of(order)) {
-        return NONE;
-    }
-    uint32_t level = 0;
-    uint64_t bit = from;
-    for (;;) {
-        uint64_t word = *set_word(buddy, order, level, bit) & (UINT64_MAX << (bit & 63));
-        if (word != 0) {
-            bit = (bit & ~UINT64_C(63)) | lowest_bit(word);
-            break;
-        }
-        bit = (bit >> 6) + 1;
-        level++;
-        if (level == SERVICES_BUDDY_LEVELS || bit >= ((bits_of(order) - 1) >> (6 * level)) + 1) {
-            return NONE;
-        }
-    }
-    while (level != 0) {
-        level--;
-        bit = bit << 6 | lowest_bit(*set_word(buddy, order, level, bit << 6));
-    }
-    return bit;
-}
-
-/* --- Blocks --- */
-
-static bool inside_free_block(struct services_buddy *buddy, uint64_t first, uint32_t order)
-{
-    for (uint32_t k = order; k <= SERVICES_BUDDY_TOP_ORDER; k++) {
-        if (set_test(buddy, k, first >> k)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool holds_free_block(struct services_buddy *buddy, uint64_t first, uint32_t order)
-{
-    uint64_t end = first + (UINT64_C(1) << order);
-    for (uint32_t k = 0; k < order; k++) {
-        if (set_next(buddy, k, first >> k) < end >> k) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Sets the block free and merges it with its buddy as long as that one is free as well. */
-static void block_insert(struct services_buddy *buddy, uint64_t first, uint32_t order)
-{
-    buddy->free_count += UINT64_C(1) << order;
-    uint64_t block = first >> order;
-    while (order < SERVICES_BUDDY_TOP_ORDER && set_test(buddy, order, block ^ 1)) {
-        set_remove(buddy, order, block ^ 1);
-        block >>= 1;
-        order++;
-    }
-    set_add(buddy, order, block);
-}
-
-static uint32_t largest_order_at(uint64_t first, uint64_t count)
-{
-    uint32_t order = 0;
-    while (order < SERVICES_BUDDY_TOP_ORDER && (first & (UINT64_C(1) << order)) == 0 &&
-           UINT64_C(2) << order <= count) {
-        order++;
-    }
-    return order;
-}
-
-/* Frames [first, first + count), inside the capacity, become free. Frames that are free already stay as they
- * are: a block that holds some is cut in halves until its pieces are wholly free or wholly in use. */
-static void range_insert(struct services_buddy *buddy, uint64_t first, uint64_t count)
-{
-    while (count != 0) {
-        uint32_t order = largest_order_at(first, count);
-        bool known = inside_free_block(buddy, first, order);
-        while (!known && holds_free_block(buddy, first, order)) {
-            order--;
-            known = inside_free_block(buddy, first, order);
-        }
-        if (!known) {
-            block_insert(buddy, first, order);
-        }
-        first += UINT64_C(1) << order;
-        count -= UINT64_C(1) << order;
-    }
-}
-
-/* The first free block of `order` that holds a multiple of `alignment` at its start; NONE if there is none.
- */
-static uint64_t block_find(struct services_buddy *buddy, uint32_t order, uint64_t alignment)
-{
-    uint64_t step = alignment >> order;
-    uint64_t block = set_next(buddy, order, 0);
-    while (block != NONE && step > 1 && (block & (step - 1)) != 0) {
-        block = set_next(buddy, order, (block | (step - 1)) + 1);
-    }
-    return block;
 }
 
 /* --- The policy --- */
 
-static void buddy_free(void *context, uint64_t first, uint64_t count)
+static uint64_t take(struct services_buddy *buddy, uint64_t count, uint64_t alignment)
 {
-    if (first >= SERVICES_BUDDY_FRAMES) {
-        return;
-    }
-    uint64_t room = SERVICES_BUDDY_FRAMES - first;
-    range_insert(context, first, count < room ? count : room);
+    lock_acquire(&buddy->lock);
+    uint64_t first = buddy_blocks_take(&buddy->blocks, count, alignment);
+    lock_release(&buddy->lock);
+    return first;
 }
 
-static uint64_t buddy_alloc(void *context, uint64_t count, uint64_t alignment)
+/* From the blocks, with what the caches hold where they do not suffice. No lock is held. */
+static uint64_t take_or_drain(struct services_buddy *buddy, uint64_t count, uint64_t alignment)
 {
-    struct services_buddy *buddy = context;
+    uint64_t first = take(buddy, count, alignment);
+    if (first == KEEL_FRAME_NONE) {
+        drain_all(buddy);
+        first = take(buddy, count, alignment);
+    }
+    return first;
+}
+
+static uint64_t single_alloc(struct services_buddy *buddy, uint32_t cpu)
+{
+    struct services_buddy_magazine *magazine = magazine_of(buddy, cpu);
+    uint64_t first = KEEL_FRAME_NONE;
+    lock_acquire(&magazine->lock);
+    if (magazine_count(magazine) > 0) {
+        count_one(&magazine->hits);
+    } else {
+        count_one(&magazine->misses);
+        magazine_fill(buddy, magazine);
+    }
+    uint32_t count = magazine_count(magazine);
+    if (count > 0) {
+        first = magazine->frames[count - 1];
+        magazine_set_count(magazine, count - 1);
+    }
+    lock_release(&magazine->lock);
+    return first != KEEL_FRAME_NONE ? first : take_or_drain(buddy, 1, 1);
+}
+
+static uint64_t buddy_alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
+{
+    if (count == 1 && alignment == 1) {
+        return single_alloc(context, cpu);
+    }
     bool power_of_two = alignment != 0 && (alignment & (alignment - 1)) == 0;
-    if (count == 0 || count > UINT64_C(1) << SERVICES_BUDDY_TOP_ORDER || !power_of_two) {
+    if (count == 0 || count > TAKE_MAX || !power_of_two) {
         return KEEL_FRAME_NONE;
     }
-
-    uint32_t order = 0;
-    while (UINT64_C(1) << order < count) {
-        order++;
-    }
-    for (; order <= SERVICES_BUDDY_TOP_ORDER; order++) {
-        uint64_t block = block_find(buddy, order, alignment);
-        if (block == NONE) {
-            continue;
-        }
-        set_remove(buddy, order, block);
-        buddy->free_count -= UINT64_C(1) << order;
-        uint64_t first = block << order;
-        range_insert(buddy, first + count, (UINT64_C(1) << order) - count);
-        return first;
-    }
-    return KEEL_FRAME_NONE;
+    return take_or_drain(context, count, alignment);
 }
 
-struct keel_frame_allocator services_buddy_policy(struct services_buddy *buddy)
+static void single_free(struct services_buddy *buddy, uint32_t cpu, uint64_t frame)
 {
-    uint32_t next = 0;
-    for (uint32_t order = 0; order < SERVICES_BUDDY_ORDERS; order++) {
-        uint64_t bits = bits_of(order);
-        for (uint32_t level = 0; level < SERVICES_BUDDY_LEVELS; level++) {
-            bits = (bits + 63) >> 6;
-            buddy->base[order][level] = next;
-            next += (uint32_t)bits;
-        }
+    struct services_buddy_magazine *magazine = magazine_of(buddy, cpu);
+    lock_acquire(&magazine->lock);
+    if (magazine_count(magazine) == SERVICES_BUDDY_MAGAZINE) {
+        magazine_drain(buddy, magazine, SERVICES_BUDDY_BATCH);
     }
+    uint32_t count = magazine_count(magazine);
+    magazine->frames[count] = (uint32_t)frame;
+    magazine_set_count(magazine, count + 1);
+    lock_release(&magazine->lock);
+}
+
+/* Frames that the bitmaps do not cover: the first time it happens, the log says so. */
+static void leave_outside(struct services_buddy *buddy, uint64_t count)
+{
+    static const char line[] = "buddy: memory above what its bitmaps cover is not used";
+    if (atomic_fetch_add_explicit(&buddy->outside, count, memory_order_relaxed) == 0) {
+        (void)keel_log(KEEL_LOG_WARNING, line, sizeof(line) - 1);
+    }
+}
+
+static void buddy_free(void *context, uint32_t cpu, uint64_t first, uint64_t count)
+{
+    struct services_buddy *buddy = context;
+    uint64_t covered = buddy->blocks.frame_count;
+    uint64_t room = first < covered ? covered - first : 0;
+    if (count > room) {
+        leave_outside(buddy, count - room);
+        count = room;
+    }
+    if (count == 1) {
+        single_free(buddy, cpu, first);
+    } else if (count > 1) {
+        lock_acquire(&buddy->lock);
+        buddy_blocks_insert(&buddy->blocks, first, count);
+        lock_release(&buddy->lock);
+    }
+}
+
+struct keel_frame_allocator services_buddy_policy(struct services_buddy *buddy, uint64_t *words,
+                                                  uint64_t frame_count)
+{
+    buddy_blocks_init(&buddy->blocks, words, frame_count);
     return (struct keel_frame_allocator){
         .context = buddy,
         .add = buddy_free,
         .alloc = buddy_alloc,
         .free = buddy_free,
     };
+}
+
+void services_buddy_stats(const struct services_buddy *buddy, struct services_buddy_stats *stats)
+{
+    *stats = (struct services_buddy_stats){
+        .outside_frames = atomic_load_explicit(&buddy->outside, memory_order_relaxed),
+    };
+    for (uint32_t cpu = 0; cpu < KEEL_CPU_MAX; cpu++) {
+        const struct services_buddy_magazine *magazine = &buddy->magazines[cpu];
+        stats->cached_frames += magazine_count(magazine);
+        stats->cache_hits += atomic_load_explicit(&magazine->hits, memory_order_relaxed);
+        stats->cache_misses += atomic_load_explicit(&magazine->misses, memory_order_relaxed);
+    }
+    stats->free_frames = stats->cached_frames;
+    for (uint32_t order = 0; order < SERVICES_BUDDY_ORDERS; order++) {
+        stats->free_blocks[order] =
+            atomic_load_explicit(&buddy->blocks.free_blocks[order], memory_order_relaxed);
+        stats->free_frames += stats->free_blocks[order] << order;
+    }
 }

@@ -7,12 +7,21 @@
 #include "services/buddy.h"
 #include "services/fifo.h"
 
+#define FRAME_NUMBERS (UINT64_C(1) << 24) /* 64 GiB of physical addresses */
+
 static struct services_buddy default_buddy;
+static uint64_t default_words[SERVICES_BUDDY_WORDS(FRAME_NUMBERS)];
 static struct services_fifo default_fifo;
+
+void services_default_buddy_stats(struct services_buddy_stats *stats)
+{
+    services_buddy_stats(&default_buddy, stats);
+}
 
 keel_status_t services_inject_defaults(void)
 {
-    struct keel_frame_allocator allocator = services_buddy_policy(&default_buddy);
+    struct keel_frame_allocator allocator =
+        services_buddy_policy(&default_buddy, default_words, FRAME_NUMBERS);
     struct keel_scheduler scheduler = services_fifo_policy(&default_fifo);
 
     keel_status_t status = keel_frame_allocator_inject(&allocator);

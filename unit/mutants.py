@@ -9,7 +9,6 @@ mutant that does not compile fails the whole run.
   mutants.py SCRATCH [-D CMAKE_OPTION]... [ID]...
 """
 import argparse
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,9 +65,18 @@ MUTANTS = (
     Mutant("cursor-is-anybody's", "A3", "core/cursor.c", "return atomic_u64_load_relaxed(&cursor->owner) ==",
            "return atomic_u64_load_relaxed(&cursor->owner) != 1 +", ("test_cursor",)),
     Mutant("cursor-outlives-its-task", "A3", "core/task.c", "    cursor_close_all(task_current());\n", "", ("test_cursor",)),
-    Mutant("stack-unmapped-without-flush", "A2", "core/window.c",
-           "    tlb_shootdown(cpu_online_mask(), hal_kernel_root(), base, HAL_STACK_PAGES);\n", "",
-           ("test_window", "test_tlb")),
+    Mutant("area-unmapped-without-flush", "A2", "core/area.c",
+           "    tlb_shootdown(cpu_online_mask(), hal_kernel_root(), va, count);\n", "", ("test_area", "test_tlb")),
+    Mutant("window-table-freed-without-flush", "A2", "core/area.c",
+           "        tlb_shootdown(cpu_online_mask(), hal_kernel_root(), HAL_WINDOW_BASE + span * SPAN_BYTES, 1);\n", "",
+           ("test_area",)),
+    Mutant("span-given-out-before-its-table-is-free", "A2", "core/area.c",
+           "        set_taken(span * SPAN_GRANULES, (span + 1) * SPAN_GRANULES, true);\n    } else {",
+           "        set_taken(from, end, false);\n    } else {", ("test_explore_area",)),
+    Mutant("table-of-another-area-freed", "A2", "core/area.c", "bool last = --users[span] == 0;",
+           "bool last = --users[span] <= 1;", ("test_area",)),
+    Mutant("addresses-handed-out-twice", "A2", "core/area.c", "    set_taken(first, first + count, true);\n", "",
+           ("test_area",)),
     Mutant("shootdown-does-not-wait", "A2", "core/tlb.c", "while ((others >> target & 1) && ",
            "while ((others >> target & 2) > 2 && ", ("test_tlb", "test_explore")),
     Mutant("space-loaded-before-its-bit-is-set", "A2", "core/space.c",
@@ -149,8 +157,35 @@ MUTANTS = (
            "            return KEEL_OK;\n"
            "        }\n"
            "        bool interrupts = spinlock_acquire(&task->joiners.lock);\n", ("test_explore", "test_task")),
-    Mutant("no-guard-below-the-stack", "T3", "core/window.c", "#define SLOT_BYTES  (2 * STACK_BYTES)",
-           "#define SLOT_BYTES  STACK_BYTES", ("test_window",)),
+    Mutant("policy-answer-claimed-without-a-swap", "M5", "core/ref.c",
+           "    return atomic_u64_cas(&ref->word, &word, word_make(ref_word_generation(word), REF_BUSY, 0));\n",
+           "    atomic_u64_store_release(&ref->word, word_make(ref_word_generation(word), REF_BUSY, 0));\n"
+           "    return true;\n", ("test_explore_policy",)),
+    Mutant("allocator-visible-before-all-is-announced", "P1", "api/policies.c",
+           "    frame_choose_inject(announce_free, publish_allocator);\n",
+           "    publish_allocator();\n    frame_choose_inject(announce_free, publish_allocator);\n",
+           ("test_explore_policy",)),
+    Mutant("no-second-look-for-an-allocator", "P1", "core/frame_choose.c",
+           "    spinlock_acquire(&lock);\n    if (!policy_frame_present()) {\n        return true;\n    }\n",
+           "    spinlock_acquire(&lock);\n    if (!policy_frame_present() || frame_end() > 0) {\n        return true;\n    }\n",
+           ("test_explore_policy",)),
+    Mutant("allocator-told-before-the-frame-is-free", "P1", "core/frame_choose.c",
+           "    uint64_t run = first, end = first + count;\n",
+           "    uint64_t run = first, end = first + count;\n    tell_policy(first, tell ? count : 0);\n    tell = false;\n",
+           ("test_explore_policy",)),
+    Mutant("free-frames-counted-in-the-wrong-order", "M6", "core/frame_count.c",
+           "    uint64_t taken = sum_taken(); /* first: see the header */\n    uint64_t returned = sum_returned();\n",
+           "    uint64_t returned = sum_returned();\n    uint64_t taken = sum_taken();\n", ("test_explore_policy",)),
+    Mutant("batch-duplicates-a-frame", "M5", "services/buddy_blocks.c",
+           "buddy_blocks_insert(blocks, first + taken, size - taken);",
+           "buddy_blocks_insert(blocks, first + taken - 1, size - taken + 1);", ("test_services_buddy",)),
+    Mutant("caches-hide-frames", "M8", "services/buddy.c",
+           "    if (first == KEEL_FRAME_NONE) {\n        drain_all(buddy);\n", "    if (first == 0) {\n        drain_all(buddy);\n",
+           ("test_services_buddy",)),
+    Mutant("buddy-lock-does-not-lock", "M5", "services/buddy.c", "memory_order_acquire) != 0) {",
+           "memory_order_acquire) > 1) {", ("test_services_buddy_threads",)),
+    Mutant("no-guard-below-an-area", "T3", "core/area.c", "uint32_t guard = granules_for(guard_count), count",
+           "uint32_t guard = 0 * granules_for(guard_count), count", ("test_area",)),
     # Forms of a frame, client words
     Mutant("unique-beside-other-references", "M2", "core/ref.c", "if (ref_word_count(word) != 2 || ",
            "if (ref_word_count(word) > 3 || ", ("test_ref", "test_unique")),
@@ -207,7 +242,7 @@ MUTANTS = (
            "if (atomic_u32_exchange(&reclaimed, 1) > 1) {", ("test_boot",)),
     Mutant("page-with-boot-data-is-usable", "M5", "core/memmap.c", "if (found.touched && found.kind",
            "if (!found.covered && found.kind", ("test_memmap",)),
-    Mutant("reclaimed-frames-not-announced", "P1", "core/frame_choose.c", "    policy_frame_added(first, count);\n", "",
+    Mutant("reclaimed-frames-not-announced", "P1", "core/frame_choose.c", "        policy_frame_added(hal_cpu_id(), first, count);\n", "",
            ("test_boot",)),
 )
 
@@ -223,14 +258,22 @@ def run(command, cwd=None, limit=300):
 
 
 def copy_tree(scratch):
-    """A fresh copy of what the tests are built from. Files that did not change keep their times, and their objects."""
+    """Makes the copy what the tests are built from. Only what differs is written: a file that the last mutant of an
+    earlier run was planted in must keep its time, which is later than its object's."""
+    wanted = set()
     for part in PARTS:
-        source, target = ROOT / part, scratch / part
-        if source.is_dir():
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, target)
+        path = ROOT / part
+        wanted |= {file for file in (path.rglob("*") if path.is_dir() else [path])
+                   if file.is_file() and "__pycache__" not in file.parts}
+    for file in wanted:
+        target = scratch / file.relative_to(ROOT)
+        if not target.is_file() or target.read_bytes() != file.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+    for part in PARTS:
+        for target in (scratch / part).rglob("*"):
+            if target.is_file() and ROOT / target.relative_to(scratch) not in wanted:
+                target.unlink()
 
 
 def build(tree, targets):

@@ -231,6 +231,15 @@ static void T4_audit_sees_a_task_without_its_stack(void)
     CHECK(unit_console_contains("audit: T4"));
 }
 
+static void T3_audit_sees_a_task_without_its_guard(void)
+{
+    struct task *task = task_current();
+    task->area.base += HAL_PAGE_SIZE;
+    CHECK(unit_audit() > 0);
+    task->area.base -= HAL_PAGE_SIZE;
+    CHECK(unit_console_contains("audit: T3"));
+}
+
 static void M8_audit_needs_an_argument(void)
 {
     CHECK_STATUS(keel_audit(NULL), KEEL_E_INVALID);
@@ -253,6 +262,7 @@ int main(int argc, char **argv)
         UNIT(T1_audit_sees_one_task_on_two_cpus),
         UNIT(U3_audit_sees_foreign_vector_registers),
         UNIT(T4_audit_sees_a_task_without_its_stack),
+        UNIT(T3_audit_sees_a_task_without_its_guard),
         UNIT(M8_audit_needs_an_argument),
     };
     return unit_main(tests, argc, argv);

@@ -178,8 +178,9 @@ static uint64_t added;
 static bool added_twice;
 static uint8_t announced[2048];
 
-static void learn(void *context, uint64_t first, uint64_t count)
+static void learn(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
+    (void)cpu;
     (void)context;
     for (uint64_t i = first; i < first + count; i++) {
         added_twice = added_twice || announced[i] != 0;
@@ -189,8 +190,9 @@ static void learn(void *context, uint64_t first, uint64_t count)
 }
 
 /* Frame numbers of boot data, of the kernel and of everything else that is not usable. */
-static uint64_t propose(void *context, uint64_t count, uint64_t alignment)
+static uint64_t propose(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
 {
+    (void)cpu;
     static uint64_t next;
     (void)context;
     (void)count;
@@ -198,8 +200,9 @@ static uint64_t propose(void *context, uint64_t count, uint64_t alignment)
     return next++ % 0x800;
 }
 
-static void forget(void *context, uint64_t first, uint64_t count)
+static void forget(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
+    (void)cpu;
     (void)context;
     (void)first;
     (void)count;

@@ -204,18 +204,19 @@ static void H4_every_call_errs_before_there_are_tasks(void)
 
 static unsigned inside;
 
-static void policy_run(void *context, uint64_t first, uint64_t count)
+static void policy_run(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
     (void)context;
+    (void)cpu;
     (void)first;
     (void)count;
     inside++;
     invoke_everywhere(CONTEXT_POLICY);
 }
 
-static uint64_t policy_alloc(void *context, uint64_t count, uint64_t alignment)
+static uint64_t policy_alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
 {
-    policy_run(context, count, alignment);
+    policy_run(context, cpu, count, alignment);
     return 0;
 }
 
@@ -234,23 +235,23 @@ static void sched_enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_
 {
     (void)task;
     (void)priority;
-    policy_run(context, cpu, reason);
+    policy_run(context, cpu, reason, 0);
 }
 
 static keel_task_t sched_pick(void *context, uint32_t cpu)
 {
-    policy_run(context, cpu, 0);
+    policy_run(context, cpu, 0, 0);
     return (keel_task_t){UINT64_MAX};
 }
 
 static void sched_dequeue(void *context, keel_task_t task)
 {
-    policy_run(context, task.value, 0);
+    policy_run(context, 0, task.value, 0);
 }
 
 static uint32_t sched_tick(void *context, keel_task_t task, uint32_t cpu)
 {
-    policy_run(context, task.value, cpu);
+    policy_run(context, cpu, task.value, 0);
     return 1;
 }
 

@@ -11,16 +11,18 @@
  */
 static uint64_t requests, fails_at;
 
-static void policy_ignore(void *context, uint64_t first, uint64_t count)
+static void policy_ignore(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
     (void)context;
+    (void)cpu;
     (void)first;
     (void)count;
 }
 
-static uint64_t policy_alloc(void *context, uint64_t count, uint64_t alignment)
+static uint64_t policy_alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
 {
     (void)context;
+    (void)cpu;
     (void)count;
     (void)alignment;
     return requests++ == fails_at ? KEEL_FRAME_NONE : KEEL_FRAME_NONE - 1;

@@ -4,6 +4,7 @@
  */
 #include "core/frame_choose.h"
 
+#include "hal/cpu.h"
 #include "support.h"
 
 /* An allocator that answers what the test puts here. */
@@ -11,27 +12,46 @@ static struct {
     uint64_t first;
     uint64_t asked_count, asked_alignment;
     uint64_t asked, added, freed;
+    bool calls_back; /* alloc tries what a policy may not do, and what it may */
 } policy;
 
-static void policy_add(void *context, uint64_t first, uint64_t count)
+static void policy_add(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
     (void)context;
+    CHECK_EQUAL(cpu, hal_cpu_id());
     (void)first;
     policy.added += count;
 }
 
-static uint64_t policy_alloc(void *context, uint64_t count, uint64_t alignment)
+static void call_back(void)
+{
+    keel_frame_t frame = {0};
+    keel_segment_t segment = {0};
+    uint64_t now = 0;
+    CHECK_STATUS(keel_frame_alloc(&frame), KEEL_E_CONTEXT);
+    CHECK_STATUS(keel_segment_alloc(1, 1, &segment), KEEL_E_CONTEXT);
+    CHECK_STATUS(keel_frame_release(frame), KEEL_E_CONTEXT);
+    CHECK_OK(keel_time_now(&now));
+    CHECK_OK(keel_cpu_relax());
+}
+
+static uint64_t policy_alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
 {
     (void)context;
+    CHECK_EQUAL(cpu, hal_cpu_id());
     policy.asked++;
     policy.asked_count = count;
     policy.asked_alignment = alignment;
+    if (policy.calls_back) {
+        call_back();
+    }
     return policy.first;
 }
 
-static void policy_free(void *context, uint64_t first, uint64_t count)
+static void policy_free(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
     (void)context;
+    CHECK_EQUAL(cpu, hal_cpu_id());
     (void)first;
     policy.freed += count;
 }
@@ -41,6 +61,7 @@ static void inject(uint64_t first)
     const struct keel_frame_allocator allocator = {NULL, policy_add, policy_alloc, policy_free};
     policy.first = first;
     policy.asked = policy.added = policy.freed = 0;
+    policy.calls_back = false;
     CHECK_OK(keel_frame_allocator_inject(&allocator));
 }
 
@@ -144,6 +165,45 @@ static void M8_run_with_an_obstacle_is_given_back_whole(void)
     CHECK_OK(keel_segment_release(segment));
 }
 
+/* Over the first frame of a segment, over its last, around it, inside it. */
+static void M5_allocator_answers_runs_that_overlap_used_ones(void)
+{
+    static const uint64_t offsets[] = {UINT64_C(0) - 3, 2, UINT64_C(0) - 1, 1};
+    keel_segment_t segment, other;
+    struct keel_segment_info info = {0};
+    CHECK_OK(keel_segment_alloc(4, 4, &segment));
+    CHECK_OK(keel_segment_info(segment, &info));
+    inject(0);
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+        policy.first = info.address / KEEL_PAGE_SIZE + offsets[i];
+        CHECK_OK(keel_segment_alloc(i < 2 ? 4 : 6 - 4 * (i % 2), 1, &other));
+        CHECK_EQUAL(report().allocator_wrong, i + 1);
+        CHECK_OK(keel_segment_release(other));
+        CHECK_AUDIT();
+    }
+    CHECK_OK(keel_segment_release(segment));
+}
+
+static void P2_allocator_that_calls_back(void)
+{
+    inject(KEEL_FRAME_NONE);
+    policy.first = first_in(REF_FREE);
+    policy.calls_back = true;
+    keel_frame_t frame = unit_frame();
+    CHECK_EQUAL(handle_slot(frame.value), policy.first);
+    expect_refused(policy.first);
+    CHECK_OK(keel_frame_release(frame));
+}
+
+static void P1_largest_requests_reach_the_allocator(void)
+{
+    keel_segment_t segment;
+    inject(KEEL_FRAME_NONE);
+    CHECK_STATUS(keel_segment_alloc(UINT64_C(1) << 20, UINT64_C(1) << 18, &segment), KEEL_E_NO_MEMORY);
+    CHECK_EQUAL(policy.asked_count, UINT64_C(1) << 20);
+    CHECK_EQUAL(policy.asked_alignment, UINT64_C(1) << 18);
+}
+
 static void never_run(uint64_t argument)
 {
     (void)argument;
@@ -229,6 +289,9 @@ int main(int argc, char **argv)
         UNIT(M5_allocator_answers_frames_that_are_not_free),
         UNIT(M5_allocator_answers_the_same_again),
         UNIT(M5_allocator_answers_misaligned_or_too_short_runs),
+        UNIT(M5_allocator_answers_runs_that_overlap_used_ones),
+        UNIT(P2_allocator_that_calls_back),
+        UNIT(P1_largest_requests_reach_the_allocator),
         UNIT(M8_run_with_an_obstacle_is_given_back_whole),
         UNIT(M8_allocator_that_says_none_is_believed),
         UNIT(P1_allocator_learns_every_free_and_freed_frame),

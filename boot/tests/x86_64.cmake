@@ -77,6 +77,13 @@ keel_add_kernel_test(
     misuse misuse QEMU -m 128M
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/misuse.transcript --says "reclaimed frames: [1-9]"
 )
+# The audit's eyes: writable code and constants, executable data, a user bit, each planted and taken back (A4).
+keel_add_kernel_test(
+    planted planted QEMU -m 128M
+    RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/planted.transcript --says "A4: kernel code or constants are writable"
+           --says "A4: memory outside the kernel's code is executable" --says "A4: kernel memory is writable and executable"
+           --says "A4: a user may reach into the kernel's half"
+)
 keel_add_kernel_test(
     overflow overflow
     RUNNER --panic --says "^keel: panic: kernel stack overflow in task deep$" --says " T3_recurse\\+0x"

@@ -4,11 +4,16 @@
  * knows the truth itself: a wrong answer is counted, logged once in a while, and survived with the built-in
  * fallback (P1). Without an injected policy the fallback alone decides.
  *
- * A policy's functions are called one at a time (per policy), with interrupts off, in policy context: they
- * may call only what lists policy among its contexts (api/calls.tbl); anything else is E_CONTEXT (P2). They
- * must return to their caller, soon and without blocking: a function that loops for ever or jumps out
- * (longjmp) stops the machine, since a lock is held around it. They may keep handles and frame numbers: these
- * are names, checked again each time.
+ * A policy's functions are called with interrupts off, in policy context: they may call only what lists
+ * policy among its contexts (api/calls.tbl); anything else is E_CONTEXT (P2). They must return to their
+ * caller, soon and without blocking: a function that loops for ever or jumps out (longjmp) stops the machine,
+ * since locks are held around it. They may keep handles and frame numbers: these are names, checked again
+ * each time.
+ *
+ * A scheduler's functions are called one at a time. A frame allocator's `alloc` and `free` are called on
+ * several CPUs at once, never nested on one CPU: a lock of its own, taken inside its functions only, is free
+ * again soon, and it waits with keel_cpu_relax. What code outside of the functions shares with them
+ * (statistics) must do without that lock, since a task can be preempted while it holds it: use atomics.
  */
 #ifndef KEEL_POLICY_H
 #define KEEL_POLICY_H
@@ -19,16 +24,25 @@
 /* Frames are named by frame number: physical address / KEEL_PAGE_SIZE. */
 #define KEEL_FRAME_NONE UINT64_MAX
 
+/* CPUs are numbered 0..KEEL_CPU_MAX-1. */
+#define KEEL_CPU_MAX 64u
+
+/* `context` is passed back as the first argument of each function; `cpu` is the calling CPU, which cannot
+ * change while the function runs. What Keel owes an honest allocator: each free frame is announced once, by
+ * `add` or by `free`, after it became free; it may be answered at once, on any CPU; and nobody else takes it.
+ */
 struct keel_frame_allocator {
-    void *context; /* passed back as the first argument of each function */
-    /* These frames are free: called at injection for every free run, and when boot memory is reclaimed
-     * (keel_boot_reclaim). */
-    void (*add)(void *context, uint64_t first, uint64_t count);
-    /* Choose `count` contiguous free frames, the first at a multiple of `alignment` (a power of two). Answers
-     * the first, or KEEL_FRAME_NONE. What it answers is in use until `free` names it. */
-    uint64_t (*alloc)(void *context, uint64_t count, uint64_t alignment);
+    void *context;
+    /* These frames are free: called at injection for every free run, before anything else is called, and when
+     * boot memory is reclaimed (keel_boot_reclaim). */
+    void (*add)(void *context, uint32_t cpu, uint64_t first, uint64_t count);
+    /* Choose `count` contiguous free frames (1..2^20), the first at a multiple of `alignment` (a power of
+     * two, 1..2^18: 1 GiB). Answers the first, or KEEL_FRAME_NONE, which is believed: the caller's request
+     * fails. So an allocator that keeps free frames in caches looks there too before it answers that. What it
+     * answers is in use until `free` names it. */
+    uint64_t (*alloc)(void *context, uint32_t cpu, uint64_t count, uint64_t alignment);
     /* These frames are free again; not always in the pieces that `alloc` answered. */
-    void (*free)(void *context, uint64_t first, uint64_t count);
+    void (*free)(void *context, uint32_t cpu, uint64_t first, uint64_t count);
 };
 
 struct keel_scheduler {

@@ -352,7 +352,10 @@ static void M5_boot_memory_is_reclaimed(void)
 
 /* --- Policies --- */
 
+#define BUDDY_FRAMES (UINT64_C(1) << 20) /* the machine's memory ends below 4 GiB */
+
 static struct services_buddy buddy;
+static uint64_t buddy_words[SERVICES_BUDDY_WORDS(BUDDY_FRAMES)];
 static struct services_fifo fifo;
 static struct keel_frame_allocator honest_allocator;
 static struct keel_scheduler honest_scheduler;
@@ -405,22 +408,22 @@ static void misbehave(const char *policy, _Atomic uint64_t *calls)
     }
 }
 
-static void add(void *context, uint64_t first, uint64_t count)
+static void add(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
     misbehave("calls of the allocator", &allocator_calls);
-    honest_allocator.add(context, first, count);
+    honest_allocator.add(context, cpu, first, count);
 }
 
-static uint64_t alloc(void *context, uint64_t count, uint64_t alignment)
+static uint64_t alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
 {
     misbehave("calls of the allocator", &allocator_calls);
-    return honest_allocator.alloc(context, count, alignment);
+    return honest_allocator.alloc(context, cpu, count, alignment);
 }
 
-static void free_frames(void *context, uint64_t first, uint64_t count)
+static void free_frames(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
     misbehave("calls of the allocator", &allocator_calls);
-    honest_allocator.free(context, first, count);
+    honest_allocator.free(context, cpu, first, count);
 }
 
 static void enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
@@ -458,7 +461,7 @@ static void yield_often(uint64_t argument)
 static void H4_calls_from_policies(void)
 {
     victims = objects_make();
-    honest_allocator = services_buddy_policy(&buddy);
+    honest_allocator = services_buddy_policy(&buddy, buddy_words, BUDDY_FRAMES);
     honest_scheduler = services_fifo_policy(&fifo);
     const struct keel_frame_allocator allocator = {honest_allocator.context, add, alloc, free_frames};
     const struct keel_scheduler scheduler = {honest_scheduler.context, enqueue, pick, dequeue, tick};

@@ -4,8 +4,15 @@
  * otherwise. Either way the claim itself (FREE -> BUSY, frame by frame) is Keel's, so no answer can put a
  * frame into two hands (M5).
  *
- * One lock covers the choice, the claim, the release and what the policy is told of them, so that an honest
- * policy is never surprised.
+ * With a policy, no lock of core's covers the choice, the claim or the release: several CPUs are inside the
+ * policy at once. The lock here serialises what core does itself, the scan and, without a policy, the
+ * release. An honest policy is never surprised, because:
+ *
+ *   - a frame is FREE before the policy is told so; what it is told it may answer at once, on any CPU;
+ *   - a policy becomes visible after every FREE frame was announced to it, under the lock. Whoever works
+ *     without a policy does so under the lock and looks again whether one was injected. So no frame becomes
+ *     FREE or BUSY during the announcement, and each is announced there or told when it is freed, never both;
+ *   - the scan takes frames behind a policy's back only after that policy's answer was refused.
  */
 #ifndef CORE_FRAME_CHOOSE_H
 #define CORE_FRAME_CHOOSE_H
@@ -18,17 +25,15 @@ void frame_choose_init(void);
  * E_NO_MEMORY: none, nothing claimed. */
 keel_status_t frame_choose_claim(uint64_t count, uint64_t alignment, uint64_t *first);
 
-/* BUSY frames become FREE again; answers how many (a frame whose generation is used up stays away). */
-uint64_t frame_choose_release(uint64_t first, uint64_t count);
+/* BUSY frames become FREE again (a frame whose generation is used up stays away), and the policy is told. */
+void frame_choose_release(uint64_t first, uint64_t count);
 
 /* BUSY frames that nobody has ever been given become FREE, and the policy learns of them as it did of the
  * others. */
 void frame_choose_add(uint64_t first, uint64_t count);
 
-/* For injecting a policy: the lock that its functions run under, and a look at every run of FREE frames under
- * it. */
-bool frame_choose_lock(void);
-void frame_choose_unlock(bool interrupts);
-void frame_choose_for_each_free(void (*step)(uint64_t first, uint64_t count));
+/* For injecting a policy: calls `step` for every run of FREE frames, then `publish`, with nothing becoming
+ * FREE or BUSY meanwhile. Both run with interrupts off and the lock held. */
+void frame_choose_inject(void (*step)(unsigned cpu, uint64_t first, uint64_t count), void (*publish)(void));
 
 #endif

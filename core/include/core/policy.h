@@ -2,7 +2,7 @@
  *
  * What core asks of the injected policies. api defines these; each answer
  * has passed api's checks (range, alignment, handle), and core then tries to claim what was answered. Called
- * with the subsystem's lock held and interrupts off.
+ * with interrupts off.
  */
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H
@@ -16,12 +16,13 @@ enum policy_answer {
     POLICY_CHOSE,
 };
 
-/* Frame allocator; under frame_choose_lock. */
-enum policy_answer policy_frame_choose(uint64_t count, uint64_t alignment, uint64_t *first);
+/* Frame allocator; on several CPUs at once, `cpu` being the calling one. */
+bool policy_frame_present(void); /* never false again once it was true */
+enum policy_answer policy_frame_choose(unsigned cpu, uint64_t count, uint64_t alignment, uint64_t *first);
 void policy_frame_wrong(void); /* what was chosen could not be claimed */
 void policy_frame_fallback(void);
-void policy_frame_freed(uint64_t first, uint64_t count);
-void policy_frame_added(uint64_t first, uint64_t count); /* free for the first time */
+void policy_frame_freed(unsigned cpu, uint64_t first, uint64_t count);
+void policy_frame_added(unsigned cpu, uint64_t first, uint64_t count); /* free for the first time */
 
 /* Scheduler; under sched_lock. policy_task_pick's task carries no reference: only the lock keeps it. */
 enum policy_answer policy_task_pick(unsigned cpu, struct task **task);

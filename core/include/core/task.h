@@ -25,6 +25,7 @@
 #ifndef CORE_TASK_H
 #define CORE_TASK_H
 
+#include "core/area.h"
 #include "core/object.h"
 #include "core/space.h"
 #include "core/wait.h"
@@ -48,7 +49,9 @@ struct task {
     atomic_u32_t state;   /* enum task_state | TASK_ON */
     uint32_t last_cpu;
     struct hal_context context;
-    struct frame *stack;   /* HAL_STACK_PAGES frames */
+    struct frame *stack; /* HAL_STACK_PAGES frames */
+    struct area area;    /* where they are mapped, above a guard as large: a frame as large as the stack still
+                          * ends in it; larger ones touch every page on their way (-fstack-clash-protection) */
     struct frame *vector;  /* one frame: the vector image while it is not on a CPU */
     struct space *space;   /* active space, changed by the task itself only; holds a reference */
     uint32_t cursor_count; /* cursors that it has open; its own affair */

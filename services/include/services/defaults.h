@@ -5,11 +5,14 @@
 #ifndef SERVICES_DEFAULTS_H
 #define SERVICES_DEFAULTS_H
 
-#include "keel/status.h"
+#include "services/buddy.h"
 
 /* Injects the buddy frame allocator and the FIFO scheduler of this folder, once. Errors: E_EXISTS (a policy
  * was injected before), and what else keel_frame_allocator_inject and keel_scheduler_inject answer; the
  * allocator may be injected then. */
 keel_status_t services_inject_defaults(void);
+
+/* What the injected buddy frame allocator says of itself; see services/buddy.h. */
+void services_default_buddy_stats(struct services_buddy_stats *stats);
 
 #endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Damage planted in the kernel's own page tables, which only code that breaks every rule can do: the real
+ * machine's audit must see each kind (A4). For the real machine only: it reads CR3 and edits entries through
+ * the linear map.
+ */
+#include "check.h"
+
+#define LINEAR_BASE   UINT64_C(0xffff800000000000)
+#define ENTRY_WRITE   (UINT64_C(1) << 1)
+#define ENTRY_USER    (UINT64_C(1) << 2)
+#define ENTRY_LARGE   (UINT64_C(1) << 7)
+#define ENTRY_NX      (UINT64_C(1) << 63)
+#define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
+
+static uint64_t root(void)
+{
+    uint64_t value;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
+    return value & ENTRY_ADDRESS;
+}
+
+/* The entry that maps `va`, a page of any size. */
+static volatile uint64_t *leaf_of(uint64_t va)
+{
+    uint64_t table = root();
+    for (unsigned level = 3;; level--) {
+        uint64_t index = va >> (12 + 9 * level) & 511;
+        volatile uint64_t *entry = (volatile uint64_t *)(uintptr_t)(LINEAR_BASE + table + index * 8);
+        if (level == 0 || (*entry & ENTRY_LARGE) != 0) {
+            return entry;
+        }
+        table = *entry & ENTRY_ADDRESS;
+    }
+}
+
+static uint32_t audit(void)
+{
+    uint32_t violations = UINT32_MAX;
+    CHECK_OK(keel_audit(&violations));
+    return violations;
+}
+
+/* Turns a bit of an entry over, and back. */
+static void plant(const volatile void *where, uint64_t bit, uint32_t violations)
+{
+    volatile uint64_t *entry = leaf_of((uint64_t)(uintptr_t)where);
+    CHECK_VALUE(audit() == 0, *entry);
+    *entry ^= bit;
+    uint32_t found = audit();
+    *entry ^= bit;
+    CHECK_VALUE(found == violations, found);
+    CHECK_VALUE(audit() == 0, *entry);
+}
+
+static const volatile uint64_t constant = 1;
+static volatile uint64_t data = 1;
+
+static void A4_audit_sees_writable_code(void)
+{
+    plant((const volatile void *)(uintptr_t)keel_main, ENTRY_WRITE, 2); /* and executable */
+}
+
+static void A4_audit_sees_writable_constants(void)
+{
+    plant(&constant, ENTRY_WRITE, 1);
+}
+
+static void A4_audit_sees_executable_data(void)
+{
+    plant(&data, ENTRY_NX, 2); /* and writable */
+}
+
+static void A4_audit_sees_an_executable_linear_map(void)
+{
+    plant((const volatile void *)(uintptr_t)(LINEAR_BASE + root()), ENTRY_NX, 2);
+}
+
+static void A4_audit_sees_a_user_bit(void)
+{
+    plant(&data, ENTRY_USER, 1);
+}
+
+int32_t keel_main(void)
+{
+    static const struct test tests[] = {
+        TEST(A4_audit_sees_writable_code),   TEST(A4_audit_sees_writable_constants),
+        TEST(A4_audit_sees_executable_data), TEST(A4_audit_sees_an_executable_linear_map),
+        TEST(A4_audit_sees_a_user_bit),
+    };
+    return tests_run("planted", tests, COUNT_OF(tests));
+}
