@@ -108,7 +108,7 @@ void let_go_task(struct task *task)
 void let_go_list(struct list *list)
 {
     if (list != NULL) {
-        list_put(list);
+        frame_list_put(list);
     }
 }
 
