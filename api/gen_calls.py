@@ -32,7 +32,7 @@ class Argument:
         self.name = words[-1]
         kind = words[:-1]
         self.direction, self.type, self.object = None, None, None
-        self.taken = kind[0] == "take"
+        self.taken = kind[:1] == ["take"]
         kind = kind[1:] if self.taken else kind
         if len(kind) == 1 and kind[0].rstrip("?") in OBJECTS:
             self.kind = "HANDLE_OPTIONAL" if kind[0].endswith("?") else "HANDLE"

@@ -9,7 +9,7 @@
 
 keel_status_t call_list_create(uint64_t *list)
 {
-    return list_create(list);
+    return frame_list_create(list);
 }
 
 keel_status_t call_list_ref(struct list *list)
@@ -50,43 +50,43 @@ static uint64_t address_of(uint32_t number)
 
 keel_status_t call_list_push_front(struct list *list, struct frame *unique)
 {
-    return list_push(list, unique, LIST_FRONT);
+    return frame_list_push(list, unique, LIST_FRONT);
 }
 
 keel_status_t call_list_push_back(struct list *list, struct frame *unique)
 {
-    return list_push(list, unique, LIST_BACK);
+    return frame_list_push(list, unique, LIST_BACK);
 }
 
 keel_status_t call_list_insert(struct list *list, uint64_t next, struct frame *unique)
 {
     uint32_t number;
     keel_status_t status = place_at(next, &number);
-    return status == KEEL_OK ? list_insert(list, unique, number) : status;
+    return status == KEEL_OK ? frame_list_insert(list, unique, number) : status;
 }
 
 keel_status_t call_list_pop_front(struct list *list, uint64_t *unique)
 {
-    return list_pop(list, LIST_FRONT, unique);
+    return frame_list_pop(list, LIST_FRONT, unique);
 }
 
 keel_status_t call_list_pop_back(struct list *list, uint64_t *unique)
 {
-    return list_pop(list, LIST_BACK, unique);
+    return frame_list_pop(list, LIST_BACK, unique);
 }
 
 keel_status_t call_list_remove(struct list *list, uint64_t address, uint64_t *unique)
 {
     uint32_t number;
     keel_status_t status = number_at(address, &number);
-    return status == KEEL_OK ? list_remove(list, number, unique) : status;
+    return status == KEEL_OK ? frame_list_remove(list, number, unique) : status;
 }
 
 keel_status_t call_list_contains(struct list *list, uint64_t address, uint32_t *contains)
 {
     uint32_t number;
     keel_status_t status = number_at(address, &number);
-    *contains = status == KEEL_OK && list_contains(list, number);
+    *contains = status == KEEL_OK && frame_list_contains(list, number);
     return status == KEEL_E_INVALID ? status : KEEL_OK;
 }
 
@@ -95,7 +95,7 @@ keel_status_t call_list_next(struct list *list, uint64_t address, uint64_t *next
     uint32_t number;
     uint32_t neighbour;
     keel_status_t status = place_at(address, &number);
-    status = status == KEEL_OK ? list_next(list, number, &neighbour) : status;
+    status = status == KEEL_OK ? frame_list_next(list, number, &neighbour) : status;
     if (status == KEEL_OK) {
         *next = address_of(neighbour);
     }
@@ -107,7 +107,7 @@ keel_status_t call_list_previous(struct list *list, uint64_t address, uint64_t *
     uint32_t number;
     uint32_t neighbour;
     keel_status_t status = place_at(address, &number);
-    status = status == KEEL_OK ? list_previous(list, number, &neighbour) : status;
+    status = status == KEEL_OK ? frame_list_previous(list, number, &neighbour) : status;
     if (status == KEEL_OK) {
         *previous = address_of(neighbour);
     }
@@ -116,6 +116,6 @@ keel_status_t call_list_previous(struct list *list, uint64_t address, uint64_t *
 
 keel_status_t call_list_length(struct list *list, uint64_t *length)
 {
-    *length = list_length(list);
+    *length = frame_list_length(list);
     return KEEL_OK;
 }

@@ -126,7 +126,7 @@ void let_go_cursor(struct cursor *cursor)
 void let_go_list(struct list *list)
 {
     if (list != NULL) {
-        list_put(list);
+        frame_list_put(list);
     }
 }
 

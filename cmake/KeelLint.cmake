@@ -19,17 +19,21 @@ foreach(client IN ITEMS keel_services hello_client)
     endif()
 endforeach()
 
-# The C library as the compiler finds it, against every archive of ours that ends up in a hosted process.
+# The C library as the compiler finds it, and the user engine, against every archive of ours that ends up in a hosted process.
 execute_process(
     COMMAND ${CMAKE_C_COMPILER} -print-file-name=libc.so.6 OUTPUT_VARIABLE libc OUTPUT_STRIP_TRAILING_WHITESPACE
 )
-add_test(
-    NAME lint_symbols
-    COMMAND
-        ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/check_symbols.py ${CMAKE_NM} ${libc}
-        $<TARGET_FILE:keel_api> $<TARGET_FILE:keel_core> $<TARGET_FILE:keel_hal> $<TARGET_FILE:keel_services>
-)
-set_tests_properties(lint_symbols PROPERTIES LABELS lint TIMEOUT 60)
+function(add_symbols_test name library)
+    add_test(
+        NAME ${name}
+        COMMAND
+            ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/check_symbols.py ${CMAKE_NM} ${library}
+            $<TARGET_FILE:keel_api> $<TARGET_FILE:keel_core> $<TARGET_FILE:keel_hal> $<TARGET_FILE:keel_services>
+    )
+    set_tests_properties(${name} PROPERTIES LABELS lint TIMEOUT 60)
+endfunction()
+add_symbols_test(lint_symbols ${libc})
+add_symbols_test(lint_symbols_unicorn ${KEEL_UNICORN})
 
 add_test(NAME lint_soundness COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/docs/check_soundness.py)
 set_tests_properties(lint_soundness PROPERTIES LABELS lint TIMEOUT 60)

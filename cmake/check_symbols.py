@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Proves that nothing of ours takes the place of a C library function in a hosted program. A kernel function that
-is called like one of libc's overrides it for the whole process, sanitizer run times included, and whoever calls the
-library's function then runs kernel code."""
+"""Proves that nothing of ours takes the place of a function of a shared library in a hosted program: the C library,
+or Unicorn. A kernel function that is called like one of libc's overrides it for the whole process, sanitizer run times
+included, and whoever calls the library's function then runs kernel code."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def main(arguments):
     taken = defined([nm, "-D", "--defined-only", library])
     clashes = sorted(defined([nm, "-g", "--defined-only", *ours]) & taken)
     for name in clashes:
-        print(f"symbols: {name} is also a function of the C library; give it another name")
+        print(f"symbols: {name} is also a function of {library}; give it another name")
     print(f"{len(ours)} archives checked against {len(taken)} symbols of {library}")
     return 1 if clashes or not taken else 0
 

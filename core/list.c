@@ -50,7 +50,7 @@ static void unlink_frame(struct list *list, struct frame *frame)
     atomic_u32_store_relaxed(&frame->list, 0);
 }
 
-keel_status_t list_create(uint64_t *handle)
+keel_status_t frame_list_create(uint64_t *handle)
 {
     struct object *object = object_claim(OBJECT_LIST);
     if (object == NULL) {
@@ -65,7 +65,7 @@ keel_status_t list_create(uint64_t *handle)
     return KEEL_OK;
 }
 
-void list_put(struct list *list)
+void frame_list_put(struct list *list)
 {
     if (!ref_put(&list->object.ref)) {
         return;
@@ -91,7 +91,7 @@ static keel_status_t insert(struct list *list, struct frame *frame, uint32_t nex
     return status;
 }
 
-keel_status_t list_insert(struct list *list, struct frame *frame, uint32_t next)
+keel_status_t frame_list_insert(struct list *list, struct frame *frame, uint32_t next)
 {
     bool interrupts = spinlock_acquire(&list->lock);
     bool known = next == FRAME_NUMBER_NONE || member(list, next) != NULL;
@@ -100,7 +100,7 @@ keel_status_t list_insert(struct list *list, struct frame *frame, uint32_t next)
     return status;
 }
 
-keel_status_t list_push(struct list *list, struct frame *frame, enum list_end end)
+keel_status_t frame_list_push(struct list *list, struct frame *frame, enum list_end end)
 {
     bool interrupts = spinlock_acquire(&list->lock);
     keel_status_t status = insert(list, frame, end == LIST_FRONT ? list->first : FRAME_NUMBER_NONE);
@@ -121,7 +121,7 @@ static keel_status_t take_out(struct list *list, struct frame *frame, uint64_t *
     return KEEL_OK;
 }
 
-keel_status_t list_pop(struct list *list, enum list_end end, uint64_t *handle)
+keel_status_t frame_list_pop(struct list *list, enum list_end end, uint64_t *handle)
 {
     bool interrupts = spinlock_acquire(&list->lock);
     uint32_t number = end == LIST_FRONT ? list->first : list->last;
@@ -130,7 +130,7 @@ keel_status_t list_pop(struct list *list, enum list_end end, uint64_t *handle)
     return status;
 }
 
-keel_status_t list_remove(struct list *list, uint32_t number, uint64_t *handle)
+keel_status_t frame_list_remove(struct list *list, uint32_t number, uint64_t *handle)
 {
     bool interrupts = spinlock_acquire(&list->lock);
     keel_status_t status = take_out(list, member(list, number), handle);
@@ -138,7 +138,7 @@ keel_status_t list_remove(struct list *list, uint32_t number, uint64_t *handle)
     return status;
 }
 
-bool list_contains(struct list *list, uint32_t number)
+bool frame_list_contains(struct list *list, uint32_t number)
 {
     bool interrupts = spinlock_acquire(&list->lock);
     bool contains = member(list, number) != NULL;
@@ -146,7 +146,7 @@ bool list_contains(struct list *list, uint32_t number)
     return contains;
 }
 
-keel_status_t list_next(struct list *list, uint32_t number, uint32_t *next)
+keel_status_t frame_list_next(struct list *list, uint32_t number, uint32_t *next)
 {
     bool interrupts = spinlock_acquire(&list->lock);
     bool known = number == FRAME_NUMBER_NONE || member(list, number) != NULL;
@@ -157,7 +157,7 @@ keel_status_t list_next(struct list *list, uint32_t number, uint32_t *next)
     return known ? KEEL_OK : KEEL_E_NOT_FOUND;
 }
 
-keel_status_t list_previous(struct list *list, uint32_t number, uint32_t *previous)
+keel_status_t frame_list_previous(struct list *list, uint32_t number, uint32_t *previous)
 {
     bool interrupts = spinlock_acquire(&list->lock);
     bool known = number == FRAME_NUMBER_NONE || member(list, number) != NULL;
@@ -168,7 +168,7 @@ keel_status_t list_previous(struct list *list, uint32_t number, uint32_t *previo
     return known ? KEEL_OK : KEEL_E_NOT_FOUND;
 }
 
-uint64_t list_length(struct list *list)
+uint64_t frame_list_length(struct list *list)
 {
     bool interrupts = spinlock_acquire(&list->lock);
     uint64_t length = list->length;

@@ -137,7 +137,7 @@ static bool translate_stale(struct cpu *cpu, uint64_t va, unsigned need, struct 
     return false;
 }
 
-struct translation mmu_translate(struct cpu *cpu, uint64_t va, unsigned need)
+struct translation mmu_resolve(struct cpu *cpu, uint64_t va, unsigned need)
 {
     struct translation translation;
     if (!translate_stale(cpu, va, need, &translation)) {

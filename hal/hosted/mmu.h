@@ -18,7 +18,7 @@ struct translation {
 /* What an access at `va` by `cpu` in user mode, or on behalf of its user, would find. `need`: the HAL_PROT_*
  * of the access; a stale entry is used wherever one grants it. Sets accessed and dirty bits where the access
  * is granted. */
-struct translation mmu_translate(struct cpu *cpu, uint64_t va, unsigned need);
+struct translation mmu_resolve(struct cpu *cpu, uint64_t va, unsigned need);
 
 /* Does `translation` grant `need`? */
 static inline bool mmu_grants(const struct translation *translation, unsigned need)

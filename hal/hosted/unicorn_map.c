@@ -142,7 +142,7 @@ static bool access_page(struct engine *engine, uint64_t va, enum hosted_access a
             (struct keel_user_event){.reason = KEEL_USER_EXCEPTION, .vector = VECTOR_GENERAL_PROTECTION};
         return false;
     }
-    struct translation found = mmu_translate(engine->cpu, va, user_need(access));
+    struct translation found = mmu_resolve(engine->cpu, va, user_need(access));
     if (!mmu_grants(&found, user_need(access))) {
         engine->event = user_page_fault(va, access, &found);
         return false;

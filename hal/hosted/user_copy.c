@@ -73,7 +73,7 @@ static char *reach(uint64_t va, enum hosted_access access, size_t size, size_t *
     }
     uint64_t in_page = HAL_PAGE_SIZE - va % HAL_PAGE_SIZE;
     *now = size < in_page ? size : (size_t)in_page;
-    struct translation found = mmu_translate(cpu, va, user_need(access));
+    struct translation found = mmu_resolve(cpu, va, user_need(access));
     if (!mmu_grants(&found, user_need(access))) {
         return NULL;
     }

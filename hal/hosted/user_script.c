@@ -39,7 +39,7 @@ bool hosted_user_access(uint64_t va, void *bytes, size_t size, enum hosted_acces
                                               .address = registers->rip};
             return false;
         }
-        struct translation found = mmu_translate(cpu_current(), va, user_need(access));
+        struct translation found = mmu_resolve(cpu_current(), va, user_need(access));
         if (!mmu_grants(&found, user_need(access))) {
             *event = user_page_fault(va, access, &found);
             return false;
