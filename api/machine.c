@@ -100,6 +100,12 @@ keel_status_t call_cpu_current(uint32_t *cpu)
     return KEEL_OK;
 }
 
+keel_status_t call_cpu_relax(void)
+{
+    hal_cpu_relax();
+    return KEEL_OK;
+}
+
 keel_status_t call_power_off(int32_t status)
 {
     hal_power_off(status);

@@ -5,6 +5,7 @@
 #include "resolve.h"
 
 #include "core/frame.h"
+#include "core/memory.h"
 #include "core/object.h"
 #include "core/segment.h"
 #include "core/space.h"
@@ -53,6 +54,16 @@ keel_status_t resolve_task(uint64_t handle, struct task **task)
     return status;
 }
 
+keel_status_t resolve_memory(uint64_t handle, struct memory **memory)
+{
+    struct object *object;
+    keel_status_t status = object_get_by_handle(OBJECT_MEMORY, handle, &object);
+    if (status == KEEL_OK) {
+        *memory = (struct memory *)object;
+    }
+    return status;
+}
+
 void let_go_frame(struct frame *frame)
 {
     if (frame != NULL) {
@@ -78,5 +89,12 @@ void let_go_task(struct task *task)
 {
     if (task != NULL) {
         task_put(task);
+    }
+}
+
+void let_go_memory(struct memory *memory)
+{
+    if (memory != NULL) {
+        memory_put(memory);
     }
 }

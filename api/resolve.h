@@ -14,17 +14,20 @@ struct frame;
 struct segment;
 struct space;
 struct task;
+struct memory;
 
 /* E_BAD_HANDLE, E_LIMIT. */
 keel_status_t resolve_frame(uint64_t handle, struct frame **frame);
 keel_status_t resolve_segment(uint64_t handle, struct segment **segment);
 keel_status_t resolve_space(uint64_t handle, struct space **space);
 keel_status_t resolve_task(uint64_t handle, struct task **task);
+keel_status_t resolve_memory(uint64_t handle, struct memory **memory);
 
 /* Drop what resolve took; NULL is fine. */
 void let_go_frame(struct frame *frame);
 void let_go_segment(struct segment *segment);
 void let_go_space(struct space *space);
 void let_go_task(struct task *task);
+void let_go_memory(struct memory *memory);
 
 #endif

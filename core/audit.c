@@ -6,8 +6,10 @@
 
 #include "core/cpu.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/pagetable.h"
 #include "core/segment.h"
+#include "core/slab.h"
 #include "hal/machine.h"
 
 static uint32_t violations;
@@ -53,6 +55,12 @@ static void check_frame(const struct frame *frame, uint64_t number)
             audit_report("M3", "a private frame is untyped or counted", number);
         }
         break;
+    case REF_HEAP:
+    case REF_HEAP_LENT:
+        if (frame->type != FRAME_HEAP) {
+            audit_report("M7", "a block of the heap is typed otherwise", number);
+        }
+        break;
     case REF_BUSY: /* belongs to a CPU that is in the middle of something */
         break;
     case REF_RESERVED:
@@ -77,6 +85,9 @@ static void audit_frames(void)
         }
         uint64_t held = (uint64_t)frame->audit_holds + atomic_u32_peek(&frame->ref.handles);
         check_frame(frame, number);
+        if (frame->type == FRAME_HEAP && ref_word_state(word) != REF_BUSY) {
+            slab_audit_frame(frame, audit_report);
+        }
         if (ref_word_state(word) == REF_LIVE && ref_word_count(word) < held) {
             audit_report("M6", "a frame has fewer references than holders", number);
         }
@@ -190,6 +201,12 @@ static void audit_objects(void)
             check_task(task, i);
         }
     }
+    for (uint32_t i = 0, slots = object_slots(OBJECT_MEMORY); i < slots; i++) {
+        const struct memory *memory = (const struct memory *)object_at(OBJECT_MEMORY, i);
+        if (is_live(&memory->object) && frame_at(hal_frame_number(memory->address))->type != FRAME_HEAP) {
+            audit_report("M7", "a live memory object without its block, slot", i);
+        }
+    }
     check_tasks_on_cpus();
 }
 
@@ -201,6 +218,7 @@ uint32_t audit_run(void)
     audit_spaces();
     audit_objects();
     audit_frames();
+    slab_audit_lists(audit_report);
     hal_audit(report_machine);
     uint32_t found = violations;
     hal_thaw();

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/sched.h"
+#include "core/slab.h"
 #include "core/tlb.h"
 #include "core/window.h"
 #include "hal/machine.h"
@@ -96,6 +97,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
     tlb_init();
     wait_init();
     sched_init();
+    slab_init();
     if (!frame_init(&memmap) || !object_init() || !window_init()) {
         log_string(LOG_ERROR, "boot: not enough usable memory");
         hal_power_off(1);

@@ -31,6 +31,11 @@ struct frame *frame_at(uint64_t number)
     return &frames[number];
 }
 
+struct frame *frame_find(uint64_t number)
+{
+    return number < frames_end ? &frames[number] : NULL;
+}
+
 uint64_t frame_number(const struct frame *frame)
 {
     return (uint64_t)(frame - frames);
@@ -140,6 +145,7 @@ static enum hal_frame_use use_of(enum frame_type type)
     case FRAME_STACK:
         return HAL_FRAME_STACK;
     case FRAME_OBJECT:
+    case FRAME_HEAP:
         return HAL_FRAME_OBJECT;
     case FRAME_NONE:
         break;

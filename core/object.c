@@ -6,6 +6,7 @@
 #include "core/object.h"
 
 #include "core/assert.h"
+#include "core/memory.h"
 #include "core/segment.h"
 #include "core/space.h"
 #include "core/task.h"
@@ -26,6 +27,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_SEGMENT] = {sizeof(struct segment), 16, 16, 4096},
     [OBJECT_SPACE] = {sizeof(struct space), 32, 8, 1024},
     [OBJECT_TASK] = {sizeof(struct task), 64, 8, 1024},
+    [OBJECT_MEMORY] = {sizeof(struct memory), 4, 32, 16384},
 };
 
 static struct pool pools[OBJECT_KIND_COUNT];
@@ -57,7 +59,8 @@ static bool pool_init(enum object_kind kind)
 
 bool object_init(void)
 {
-    return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK);
+    return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
+           pool_init(OBJECT_MEMORY);
 }
 
 uint32_t object_slots(enum object_kind kind)

@@ -6,16 +6,23 @@
 
 #include "services/buddy.h"
 #include "services/fifo.h"
+#include "services/slab.h"
 
 static struct services_buddy default_buddy;
 static struct services_fifo default_fifo;
+static struct services_slab default_slab;
 
 keel_status_t services_inject_defaults(void)
 {
     struct keel_frame_allocator allocator = services_buddy_policy(&default_buddy);
     struct keel_scheduler scheduler = services_fifo_policy(&default_fifo);
+    struct keel_slab_allocator slab = services_slab_policy(&default_slab);
 
     keel_status_t status = keel_frame_allocator_inject(&allocator);
+    if (status != KEEL_OK) {
+        return status;
+    }
+    status = keel_slab_allocator_inject(&slab);
     if (status != KEEL_OK) {
         return status;
     }

@@ -27,6 +27,7 @@ static void make_handles(void)
 {
     keel_segment_t segment = {0};
     keel_task_t task = {0};
+    keel_memory_t memory_handle = {0};
     for (unsigned round = 0; round < 2; round++) {
         memcpy(closed, valid, sizeof closed);
         valid[OBJECT_FRAME] = unit_frame().value;
@@ -35,11 +36,14 @@ static void make_handles(void)
         valid[OBJECT_SPACE] = unit_space().value;
         task = unit_spawn(never_run, 0);
         valid[OBJECT_TASK] = task.value;
+        CHECK_OK(keel_memory_alloc(100, &memory_handle));
+        valid[OBJECT_MEMORY] = memory_handle.value;
     }
     CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
     CHECK_OK(keel_segment_release((keel_segment_t){closed[OBJECT_SEGMENT]}));
     CHECK_OK(keel_space_release((keel_space_t){closed[OBJECT_SPACE]}));
     CHECK_OK(keel_task_release((keel_task_t){closed[OBJECT_TASK]}));
+    CHECK_OK(keel_memory_release((keel_memory_t){closed[OBJECT_MEMORY]}));
 }
 
 static bool is_handle(const struct call_argument *argument)
@@ -49,7 +53,7 @@ static bool is_handle(const struct call_argument *argument)
 
 static bool is_pointer(const struct call_argument *argument)
 {
-    return !is_handle(argument) && argument->kind != CALL_NUMBER;
+    return !is_handle(argument) && argument->kind != CALL_NUMBER && argument->kind != CALL_POINTER;
 }
 
 /* Arguments that pass the checks of the entry point; zeroes beyond, which most bodies refuse. */
@@ -152,12 +156,15 @@ static void M8_every_call_survives_every_border_number(void)
     for (unsigned id = 0; id < CALL_COUNT; id++) {
         const struct call_descriptor *call = &call_descriptors[id];
         if (goes_away((enum call_id)id) || id == CALL_ID_TASK_SLEEP || id == CALL_ID_SEGMENT_RELEASE ||
-            id == CALL_ID_SPACE_RELEASE || id == CALL_ID_TASK_RELEASE || id == CALL_ID_FRAME_RELEASE) {
+            id == CALL_ID_SPACE_RELEASE || id == CALL_ID_TASK_RELEASE || id == CALL_ID_FRAME_RELEASE ||
+            id == CALL_ID_MEMORY_RELEASE) {
             continue;
         }
         for (unsigned i = 0; i < call->argument_count; i++) {
             for (size_t j = 0;
-                 call->arguments[i].kind == CALL_NUMBER && j < sizeof borders / sizeof borders[0]; j++) {
+                 (call->arguments[i].kind == CALL_NUMBER || call->arguments[i].kind == CALL_POINTER) &&
+                 j < sizeof borders / sizeof borders[0];
+                 j++) {
                 struct call_value values[CALL_ARGUMENTS_MAX];
                 good_values((enum call_id)id, values);
                 values[i].number = borders[j];

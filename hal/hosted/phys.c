@@ -96,6 +96,36 @@ void *hal_phys_object(hal_paddr_t address)
     return ram_pointer(address.value);
 }
 
+bool hal_phys_of_object(const void *object, hal_paddr_t *address)
+{
+    *address = hal_paddr((uint64_t)object - (uint64_t)ram.linear);
+    return (uint64_t)object >= (uint64_t)ram.linear && ram_contains(address->value, 1);
+}
+
+void hal_object_clear(void *start, size_t size)
+{
+    hosted_point(HAL_POINT_HAL);
+    raw_clear_words(start, (size + 7) / 8);
+}
+
+void hal_object_poison(void *start, size_t size, bool poisoned)
+{
+    hal_paddr_t address = {0};
+    if (!sanitizer_has_asan()) {
+        return;
+    }
+    if (!CONTRACT(hal_phys_of_object(start, &address) && ram_contains(address.value, size), "not in RAM") ||
+        !CONTRACT(ram_use(address.value) == HAL_FRAME_OBJECT, "not an object's frame") ||
+        !CONTRACT(address.value % 16 == 0, "not a multiple of 16 bytes")) {
+        return;
+    }
+    if (poisoned) {
+        sanitizer_poison(start, size);
+    } else {
+        sanitizer_unpoison(start, size);
+    }
+}
+
 /* What a frame was used for ends here: nothing may lead to it any more (M1, A2). */
 static void leave_use(uint64_t frame)
 {

@@ -36,4 +36,8 @@ typedef struct {
     uint64_t value;
 } keel_task_t; /* a thread of kernel code, which may run a user program */
 
+typedef struct {
+    uint64_t value;
+} keel_memory_t; /* bytes of Keel's heap, moved by copy */
+
 #endif

@@ -32,6 +32,9 @@ keel_status_t keel_time_now(uint64_t *nanoseconds);
 /* The CPU that the caller runs on, at some moment during the call. Context: task, policy. */
 keel_status_t keel_cpu_current(uint32_t *cpu);
 
+/* One turn of a spin-wait: tells the machine that the caller waits for another CPU. Context: task, policy. */
+keel_status_t keel_cpu_relax(void);
+
 /* Ends the run; `status` reaches whoever started the machine (0: all is well). Does not return when it
  * succeeds. Context: task. Errors: E_CONTEXT. */
 keel_status_t keel_power_off(int32_t status);

@@ -4,11 +4,11 @@
  * knows the truth itself: a wrong answer is counted, logged once in a while, and survived with the built-in
  * fallback (P1). Without an injected policy the fallback alone decides.
  *
- * A policy's functions are called one at a time (per policy), with interrupts off, in policy context: they
- * may call only what lists policy among its contexts (api/calls.tbl); anything else is E_CONTEXT (P2). They
- * must return to their caller, soon and without blocking: a function that loops for ever or jumps out
- * (longjmp) stops the machine, since a lock is held around it. They may keep handles and frame numbers: these
- * are names, checked again each time.
+ * A policy's functions are called one at a time (per policy, but for keel/slab_policy.h), with interrupts
+ * off, in policy context: they may call only what lists policy among its contexts (api/calls.tbl); anything
+ * else is E_CONTEXT (P2). They must return to their caller, soon and without blocking: a function that loops
+ * for ever or jumps out (longjmp) stops the machine, since a lock is held around it. They may keep handles
+ * and frame numbers: these are names, checked again each time.
  */
 #ifndef KEEL_POLICY_H
 #define KEEL_POLICY_H
@@ -48,6 +48,8 @@ struct keel_policy_report {
     uint64_t scheduler_wrong;
     uint64_t allocator_fallbacks; /* times that the fallback served instead of an injected policy */
     uint64_t scheduler_fallbacks;
+    uint64_t slab_wrong; /* the same of the slab allocator (keel/slab_policy.h) */
+    uint64_t slab_fallbacks;
 };
 
 /* Injects a policy, once each. The struct is copied; the functions and what context points to must stay valid

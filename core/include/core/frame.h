@@ -8,7 +8,9 @@
  *   UNTYPED  LIVE; clients, users and devices may share it. Content: bytes, moved by the copy primitives (M4)
  *   TABLE    PRIVATE; a page table, owned by its space or by the kernel window; its lock protects the content
  *   STACK    PRIVATE; a task's kernel stack, mapped in the kernel window
- *   OBJECT   PRIVATE; core's own objects (metadata, pools, vector images)
+ *   HEAP     PRIVATE while it is set up or torn down, else HEAP or HEAP_LENT; a slab page or a part of a
+ * large block; a client may have the C address of its own part of it. Nothing of Keel's is kept in it OBJECT
+ * PRIVATE; core's own objects (metadata, pools, vector images)
  *
  * Only UNTYPED frames are ever LIVE, so no handle can name a typed one (M3).
  */
@@ -25,11 +27,23 @@ enum frame_type {
     FRAME_TABLE,
     FRAME_STACK,
     FRAME_OBJECT,
+    FRAME_HEAP,
 };
 
 /* What a page table's frame knows of the table. */
 struct frame_table {
     uint16_t entries; /* entries that are not zero, under the table's lock */
+};
+
+/* What a frame of the heap knows of itself (core/slab.h): all state of a slab, for a client can write to the
+ * page. */
+struct frame_slab {
+    atomic_u64_t used[2];    /* a bit a slot: somebody has it. Always set for slots that do not exist */
+    uint32_t next, previous; /* frame numbers, 0: none. In the class's list, under its lock */
+    uint32_t frame_count;    /* > 1: a large block; the other frames stay PRIVATE */
+    uint8_t size_class;
+    bool listed; /* under the class's lock */
+    uint8_t spare[2];
 };
 
 struct frame {
@@ -40,6 +54,7 @@ struct frame {
     uint8_t reserved[7];  /* 0 */
     union {               /* which one holds follows from the type; all zero when the type is set */
         struct frame_table table;
+        struct frame_slab slab;
         uint64_t words[4];
     };
 };
@@ -51,6 +66,8 @@ bool frame_init(const struct memmap *map);
 /* One past the highest frame number that has a `struct frame`. */
 uint64_t frame_end(void);
 struct frame *frame_at(uint64_t number);
+/* The same for a number from outside; NULL: there is none. */
+struct frame *frame_find(uint64_t number);
 uint64_t frame_number(const struct frame *frame);
 /* The handle that names a frame that the caller holds. */
 uint64_t frame_handle(const struct frame *frame);

@@ -16,6 +16,7 @@ enum object_kind {
     OBJECT_SEGMENT,
     OBJECT_SPACE,
     OBJECT_TASK,
+    OBJECT_MEMORY,
     OBJECT_KIND_COUNT
 };
 

@@ -9,8 +9,10 @@
  *    +------------------------+ +----------------+
  *    generation + 1           |
  *                             +--------------> PRIVATE (typed frames: one owner, no handle can name it)
- *   RETIRED: as FREE, but its generation is used up; never claimed again (H3).
- *   RESERVED: never claimed (frames that are not Keel's to hand out).
+ *   PRIVATE --open--> HEAP(n), HEAP_LENT(n) --close, n = 0--> PRIVATE: a slab page or a large block of the
+ * heap, n uses of it, which slots in use count for (core/slab.c makes these steps). RETIRED: as FREE, but its
+ * generation is used up; never claimed again (H3). RESERVED: never claimed (frames that are not Keel's to
+ * hand out).
  *
  * State, count and generation stand in one 64-bit word, and every step is one compare-and-swap on it (M2). So
  * a lookup cannot revive what another CPU is tearing down: it only ever steps LIVE(n) -> LIVE(n + 1) of the
@@ -33,6 +35,8 @@ enum ref_state {
     REF_PRIVATE,
     REF_RETIRED,
     REF_RESERVED,
+    REF_HEAP,      /* Keel decides about its free slots */
+    REF_HEAP_LENT, /* the injected slab allocator does */
 };
 
 #define REF_COUNT_MAX   UINT32_C(0xffffff)

@@ -7,6 +7,7 @@
  *
  *   space -> kernel window -> frame allocator -> (allocator policy) -> console
  *   wait queue, sleepers -> scheduler -> (scheduler policy) -> console
+ *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's
  *
  * Nobody waits for another CPU's flush (core/tlb.h) or switches context while holding any of them.
  */
