@@ -23,35 +23,36 @@ void policy_slab_init(void)
     atomic_u64_init(&fallbacks, 0);
 }
 
-enum policy_answer policy_slab_alloc(unsigned cpu, unsigned size_class, uint64_t *token)
+enum policy_answer policy_slab_alloc(unsigned size_class, uint64_t *token)
 {
     if (atomic_u32_load_acquire(&injected) == 0) {
         return POLICY_ABSENT;
     }
-    struct cpu *this = cpu_at(cpu);
-    this->policy_depth++;
-    *token = allocator.alloc(allocator.context, cpu, size_class);
-    this->policy_depth--;
+    struct cpu *cpu = cpu_this();
+    cpu->policy_depth++;
+    *token = allocator.alloc(allocator.context, cpu->id, size_class);
+    cpu->policy_depth--;
     return *token == KEEL_SLAB_NONE ? POLICY_NONE : POLICY_CHOSE;
 }
 
-bool policy_slab_add(unsigned cpu, unsigned size_class, uint64_t first, unsigned count)
+bool policy_slab_add(unsigned size_class, uint64_t first, unsigned count)
 {
-    cpu_policy_enter();
-    uint32_t answer = allocator.add(allocator.context, cpu, size_class, first, count);
-    cpu_policy_leave();
+    struct cpu *cpu = cpu_this();
+    cpu->policy_depth++;
+    uint32_t answer = allocator.add(allocator.context, cpu->id, size_class, first, count);
+    cpu->policy_depth--;
     if (answer > 1) {
         policy_slab_wrong();
     }
     return answer == 1;
 }
 
-bool policy_slab_free(unsigned cpu, unsigned size_class, uint64_t token, uint64_t *given)
+bool policy_slab_free(unsigned size_class, uint64_t token, uint64_t *given)
 {
-    struct cpu *this = cpu_at(cpu);
-    this->policy_depth++;
-    *given = allocator.free(allocator.context, cpu, size_class, token);
-    this->policy_depth--;
+    struct cpu *cpu = cpu_this();
+    cpu->policy_depth++;
+    *given = allocator.free(allocator.context, cpu->id, size_class, token);
+    cpu->policy_depth--;
     return *given != KEEL_SLAB_NONE;
 }
 

@@ -97,11 +97,11 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
     tlb_init();
     wait_init();
     sched_init();
-    slab_init();
     if (!frame_init(&memmap) || !object_init() || !window_init()) {
         log_string(LOG_ERROR, "boot: not enough usable memory");
         hal_power_off(1);
     }
+    slab_init();
     report_memory();
     report_cpus();
     come_online();

@@ -31,11 +31,6 @@ struct frame *frame_at(uint64_t number)
     return &frames[number];
 }
 
-struct frame *frame_find(uint64_t number)
-{
-    return number < frames_end ? &frames[number] : NULL;
-}
-
 uint64_t frame_number(const struct frame *frame)
 {
     return (uint64_t)(frame - frames);

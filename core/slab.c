@@ -14,12 +14,16 @@ struct kept {
 };
 
 static struct kept kept[SLAB_CLASSES_ALL];
+static struct frame *frames; /* frame 0's: one look-up for all */
+static uint64_t frames_end;
 static atomic_u64_t slab_frames, large_frames;
 static atomic_u32_t in_transit; /* CPUs that are making or ending a block: its frames are PRIVATE */
 
 void slab_init(void)
 {
     slab_classes_init();
+    frames = frame_at(0);
+    frames_end = frame_end();
     for (unsigned i = 0; i < SLAB_CLASSES_ALL; i++) {
         spinlock_init(&kept[i].lock);
         kept[i].first = 0;
@@ -27,6 +31,12 @@ void slab_init(void)
     atomic_u64_init(&slab_frames, 0);
     atomic_u64_init(&large_frames, 0);
     atomic_u32_init(&in_transit, 0);
+}
+
+/* NULL: there is no such frame. */
+static inline struct frame *find(uint64_t number)
+{
+    return number < frames_end ? &frames[number] : NULL;
 }
 
 /* --- The reference word --- */
@@ -142,7 +152,7 @@ static bool let_go(struct frame *frame, uint64_t held, uint32_t holds, bool has_
 /* A slab that the allocator gives up is Keel's own again. False: the allocator had no such slab. */
 static bool take_back(uint64_t token)
 {
-    struct frame *frame = frame_find(token >> SLAB_SLOT_BITS);
+    struct frame *frame = find(token >> SLAB_SLOT_BITS);
     uint64_t word;
     if (frame == NULL || !pin(frame, true, 1, &word)) {
         return false;
@@ -164,17 +174,16 @@ static bool take_back(uint64_t token)
  * already, and then it must not become anything else under these stores. */
 static void slot_prepare(hal_paddr_t slot, unsigned size_class, uint64_t size)
 {
-    void *object = hal_phys_object(slot);
     if (slab_classes[size_class].use == SLAB_NATIVE) {
-        hal_object_poison(object, size, false);
+        hal_object_poison(slot, size, false);
     }
-    hal_object_clear(object, size);
+    hal_object_clear(slot, size);
 }
 
 /* The slot that the allocator named, if it may. */
 static bool claim_named(uint64_t token, unsigned size_class, uint64_t size, hal_paddr_t *slot)
 {
-    struct frame *frame = frame_find(token >> SLAB_SLOT_BITS);
+    struct frame *frame = find(token >> SLAB_SLOT_BITS);
     unsigned index = (unsigned)token % SLAB_SLOTS_MAX;
     uint64_t bit = UINT64_C(1) << index % 64;
     uint64_t word;
@@ -186,7 +195,7 @@ static bool claim_named(uint64_t token, unsigned size_class, uint64_t size, hal_
         let_go(frame, word, 2, false);
         return false;
     }
-    *slot = hal_paddr_add(frame_address(frame), index * slab_classes[size_class].size);
+    *slot = hal_paddr_add(hal_frame_address(token >> SLAB_SLOT_BITS), index * slab_classes[size_class].size);
     slot_prepare(*slot, size_class, size);
     let_go(frame, word, 1, false);
     return true;
@@ -259,7 +268,7 @@ static keel_status_t block_make(unsigned size_class, uint64_t frame_count, struc
     frame->slab.frame_count = (uint32_t)frame_count;
     atomic_u64_init(&frame->slab.used[0], (slots < 64 ? UINT64_MAX << slots : 0) | 1);
     atomic_u64_init(&frame->slab.used[1], slots < 128 ? UINT64_MAX << (slots < 64 ? 0 : slots - 64) : 0);
-    hal_object_poison(hal_phys_object(frame_address(frame)), frame_count << HAL_PAGE_SHIFT, true);
+    hal_object_poison(frame_address(frame), frame_count << HAL_PAGE_SHIFT, true);
     count_frames(frame, 1);
     return KEEL_OK;
 }
@@ -287,7 +296,7 @@ static keel_status_t slab_make(unsigned size_class, uint64_t size, bool offer, h
     bool interrupts = hal_irq_disable();
     uint64_t first = frame_number(frame) << SLAB_SLOT_BITS;
     block_open(frame, offer ? REF_HEAP_LENT : REF_HEAP);
-    if (offer && !policy_slab_add(hal_cpu_id(), size_class, first, slab_classes[size_class].slots)) {
+    if (offer && !policy_slab_add(size_class, first, slab_classes[size_class].slots)) {
         take_back(first); /* done already, if the allocator gave it up meanwhile */
     }
     let_go(frame, atomic_u64_load_acquire(&frame->ref.word), 1, true);
@@ -299,7 +308,7 @@ keel_status_t slab_alloc(unsigned size_class, uint64_t size, hal_paddr_t *slot)
 {
     uint64_t token;
     bool interrupts = hal_irq_disable();
-    enum policy_answer answer = policy_slab_alloc(hal_cpu_id(), size_class, &token);
+    enum policy_answer answer = policy_slab_alloc(size_class, &token);
     if (answer == POLICY_CHOSE && !claim_named(token, size_class, size, slot)) {
         policy_slab_wrong();
         answer = POLICY_WRONG;
@@ -323,7 +332,7 @@ keel_status_t slab_alloc_large(uint64_t size, enum slab_use use, hal_paddr_t *bl
     }
     *block = frame_address(frame);
     if (use == SLAB_NATIVE) {
-        hal_object_poison(hal_phys_object(*block), size, false); /* zeroed as every new frame */
+        hal_object_poison(*block, size, false); /* zeroed as every new frame */
     }
     bool interrupts = hal_irq_disable();
     block_open(frame, REF_HEAP);
@@ -343,20 +352,20 @@ static bool slot_at(unsigned size_class, uint64_t offset, unsigned *index)
 }
 
 /* A slot was given back to a lent slab: its allocator hears of it, and may give up a slab. */
-static void tell_allocator(const struct frame *frame, unsigned size_class, unsigned index)
+static void tell_allocator(uint64_t number, unsigned size_class, unsigned index)
 {
     uint64_t given;
-    uint64_t token = frame_number(frame) << SLAB_SLOT_BITS | index;
-    if (policy_slab_free(hal_cpu_id(), size_class, token, &given) && !take_back(given)) {
+    uint64_t token = number << SLAB_SLOT_BITS | index;
+    if (policy_slab_free(size_class, token, &given) && !take_back(given)) {
         policy_slab_wrong();
     }
 }
 
-static keel_status_t free_in(struct frame *frame, uint64_t word, uint64_t offset, enum slab_use use)
+static keel_status_t free_in(struct frame *frame, uint64_t word, hal_paddr_t address, enum slab_use use)
 {
     unsigned size_class = frame->slab.size_class;
     unsigned index;
-    if (slab_classes[size_class].use != use || !slot_at(size_class, offset, &index)) {
+    if (slab_classes[size_class].use != use || !slot_at(size_class, address.value % HAL_PAGE_SIZE, &index)) {
         let_go(frame, word, 1, false);
         return KEEL_E_BAD_HANDLE;
     }
@@ -368,26 +377,25 @@ static keel_status_t free_in(struct frame *frame, uint64_t word, uint64_t offset
         return KEEL_E_BAD_HANDLE;
     }
     /* Before somebody else can get it. */
-    hal_object_poison(hal_phys_object(hal_paddr_add(frame_address(frame), offset)),
-                      (size_t)slab_classes[size_class].size * frame->slab.frame_count, true);
+    hal_object_poison(address, (size_t)slab_classes[size_class].size * frame->slab.frame_count, true);
     if ((atomic_u64_fetch_and(used, ~bit) & bit) == 0) {
         let_go(frame, word, 1, false);
         return KEEL_E_BAD_HANDLE;
     }
     if (let_go(frame, word, 2, true)) {
-        tell_allocator(frame, size_class, index);
+        tell_allocator(hal_frame_number(address), size_class, index);
     }
     return KEEL_OK;
 }
 
 keel_status_t slab_free(hal_paddr_t address, enum slab_use use)
 {
-    struct frame *frame = frame_find(hal_frame_number(address));
+    struct frame *frame = find(hal_frame_number(address));
     keel_status_t status = KEEL_E_BAD_HANDLE;
     uint64_t word;
     bool interrupts = hal_irq_disable();
     if (frame != NULL && pin(frame, false, 1, &word)) {
-        status = free_in(frame, word, address.value % HAL_PAGE_SIZE, use);
+        status = free_in(frame, word, address, use);
     }
     hal_irq_restore(interrupts);
     return status;

@@ -19,7 +19,7 @@ const struct slab_class slab_classes[SLAB_CLASSES_ALL] = {
 };
 _Static_assert(HAL_PAGE_SIZE / 32 <= SLAB_SLOTS_MAX, "the smallest slots have a bit each");
 
-static uint8_t smallest[SLAB_SIZE_MAX / SLAB_GRANULE + 1]; /* by size in granules, rounded up */
+uint8_t slab_smallest[SLAB_SIZE_MAX / SLAB_GRANULE + 1];
 
 void slab_classes_init(void)
 {
@@ -28,18 +28,6 @@ void slab_classes_init(void)
         if (granules * SLAB_GRANULE > slab_classes[size_class].size) {
             size_class++;
         }
-        smallest[granules] = (uint8_t)size_class;
+        slab_smallest[granules] = (uint8_t)size_class;
     }
-}
-
-unsigned slab_class_of(uint64_t size, uint64_t alignment, enum slab_use use)
-{
-    if (size > SLAB_SIZE_MAX) {
-        return SLAB_CLASSES + use;
-    }
-    unsigned size_class = smallest[(size + SLAB_GRANULE - 1) / SLAB_GRANULE];
-    while (size_class < SLAB_SIZES && (slab_classes[size_class].size & (alignment - 1)) != 0) {
-        size_class++;
-    }
-    return size_class < SLAB_SIZES ? size_class + use * SLAB_SIZES : SLAB_CLASSES + use;
 }

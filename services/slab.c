@@ -153,7 +153,7 @@ static void page_forget(struct services_slab *slab, struct services_slab_page *p
 
 /* --- The policy --- */
 
-static uint32_t slab_add(void *context, uint32_t cpu, uint32_t size_class, uint64_t first, uint32_t count)
+static uint32_t depot_add(void *context, uint32_t cpu, uint32_t size_class, uint64_t first, uint32_t count)
 {
     struct services_slab *slab = context;
     (void)cpu;
@@ -186,7 +186,7 @@ static void refill(struct services_slab *slab, uint32_t size_class, struct servi
     unlock(slab);
 }
 
-static uint64_t slab_alloc(void *context, uint32_t cpu, uint32_t size_class)
+static uint64_t magazine_alloc(void *context, uint32_t cpu, uint32_t size_class)
 {
     struct services_slab *slab = context;
     struct services_slab_magazine *magazine = &slab->magazines[cpu % SERVICES_SLAB_CPUS][size_class];
@@ -220,7 +220,7 @@ static uint64_t drain(struct services_slab *slab, uint32_t size_class,
     return given;
 }
 
-static uint64_t slab_free(void *context, uint32_t cpu, uint32_t size_class, uint64_t token)
+static uint64_t magazine_free(void *context, uint32_t cpu, uint32_t size_class, uint64_t token)
 {
     struct services_slab *slab = context;
     struct services_slab_magazine *magazine = &slab->magazines[cpu % SERVICES_SLAB_CPUS][size_class];
@@ -236,8 +236,8 @@ struct keel_slab_allocator services_slab_policy(struct services_slab *slab)
 {
     return (struct keel_slab_allocator){
         .context = slab,
-        .add = slab_add,
-        .alloc = slab_alloc,
-        .free = slab_free,
+        .add = depot_add,
+        .alloc = magazine_alloc,
+        .free = magazine_free,
     };
 }

@@ -214,6 +214,38 @@ static void M7_free_refuses_a_page_with_another_use(void)
     refuse(slot);
 }
 
+/* AddressSanitizer's, where it is built in. */
+__attribute__((weak)) int __asan_address_is_poisoned(void const volatile *address);
+
+static bool poisoned(const char *address)
+{
+    return __asan_address_is_poisoned == NULL || __asan_address_is_poisoned(address) != 0;
+}
+
+/* A client's use after free, or beyond the size, is a report. */
+static void M7_memory_that_is_not_in_use_is_poisoned(void)
+{
+    const uint64_t sizes[] = {1, 50, 64, 2047, 5000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        uint64_t size = sizes[i];
+        char *keeper = alloc(size, 1), *memory = alloc(size, 1);
+        memory[0] = memory[size - 1] = 1;
+        CHECK(poisoned(memory + size) || size % 32 == 0);
+        CHECK_OK(keel_heap_free(memory));
+        CHECK(poisoned(memory) && poisoned(memory + size - 1));
+        memory = alloc(size, 1);
+        memory[0] = memory[size - 1] = 1;
+        keel_memory_t handle = {0};
+        CHECK_OK(keel_memory_alloc(size, &handle));
+        const struct memory *behind =
+            (const struct memory *)object_at(OBJECT_MEMORY, (uint32_t)handle_slot(handle.value));
+        CHECK(poisoned(hal_phys_object(behind->address)));
+        CHECK_OK(keel_memory_release(handle));
+        CHECK_OK(keel_heap_free(memory));
+        CHECK_OK(keel_heap_free(keeper));
+    }
+}
+
 /* --- By handle --- */
 
 static keel_memory_t memory_of(uint64_t size)
@@ -366,6 +398,7 @@ int main(int argc, char **argv)
         UNIT(M7_free_refuses_every_forged_address),
         UNIT(M7_free_refuses_the_second_time),
         UNIT(M7_free_refuses_a_page_with_another_use),
+        UNIT(M7_memory_that_is_not_in_use_is_poisoned),
         UNIT(M7_memory_holds_its_bytes_at_every_size),
         UNIT(M7_memory_copies_keep_to_the_size),
         UNIT(M8_memory_has_limits, .config.ram_size = 32 << 20),

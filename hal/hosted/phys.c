@@ -102,27 +102,30 @@ bool hal_phys_of_object(const void *object, hal_paddr_t *address)
     return (uint64_t)object >= (uint64_t)ram.linear && ram_contains(address->value, 1);
 }
 
-void hal_object_clear(void *start, size_t size)
+static bool in_object(hal_paddr_t start, size_t size)
 {
-    hosted_point(HAL_POINT_HAL);
-    raw_clear_words(start, (size + 7) / 8);
+    return CONTRACT(ram_contains(start.value, size) && start.value % 16 == 0,
+                    "not RAM, or not a multiple of 16") &&
+           CONTRACT(ram_use(start.value) == HAL_FRAME_OBJECT, "not an object's frame");
 }
 
-void hal_object_poison(void *start, size_t size, bool poisoned)
+void hal_object_clear(hal_paddr_t start, size_t size)
 {
-    hal_paddr_t address = {0};
-    if (!sanitizer_has_asan()) {
-        return;
+    hosted_point(HAL_POINT_HAL);
+    if (in_object(start, size)) {
+        raw_clear_words(ram_pointer(start.value), (size + 7) / 8);
     }
-    if (!CONTRACT(hal_phys_of_object(start, &address) && ram_contains(address.value, size), "not in RAM") ||
-        !CONTRACT(ram_use(address.value) == HAL_FRAME_OBJECT, "not an object's frame") ||
-        !CONTRACT(address.value % 16 == 0, "not a multiple of 16 bytes")) {
+}
+
+void hal_object_poison(hal_paddr_t start, size_t size, bool poisoned)
+{
+    if (!sanitizer_has_asan() || !in_object(start, size)) {
         return;
     }
     if (poisoned) {
-        sanitizer_poison(start, size);
+        sanitizer_poison(ram_pointer(start.value), size);
     } else {
-        sanitizer_unpoison(start, size);
+        sanitizer_unpoison(ram_pointer(start.value), size);
     }
 }
 

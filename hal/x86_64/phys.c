@@ -51,14 +51,15 @@ bool hal_phys_of_object(const void *object, hal_paddr_t *address)
     return value >= HAL_LINEAR_BASE && value < HAL_WINDOW_BASE;
 }
 
-void hal_object_clear(void *start, size_t size)
+void hal_object_clear(hal_paddr_t start, size_t size)
 {
+    void *at = linear(start);
     size_t words = (size + 7) / 8;
 
-    __asm__ volatile("rep stosq" : "+D"(start), "+c"(words) : "a"(0) : "memory");
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0) : "memory");
 }
 
-void hal_object_poison(void *start, size_t size, bool poisoned)
+void hal_object_poison(hal_paddr_t start, size_t size, bool poisoned)
 {
     (void)start;
     (void)size;

@@ -66,8 +66,6 @@ bool frame_init(const struct memmap *map);
 /* One past the highest frame number that has a `struct frame`. */
 uint64_t frame_end(void);
 struct frame *frame_at(uint64_t number);
-/* The same for a number from outside; NULL: there is none. */
-struct frame *frame_find(uint64_t number);
 uint64_t frame_number(const struct frame *frame);
 /* The handle that names a frame that the caller holds. */
 uint64_t frame_handle(const struct frame *frame);

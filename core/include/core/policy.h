@@ -31,11 +31,11 @@ bool policy_task_tick(struct task *task, unsigned cpu); /* true: preempt */
 
 /* Slab allocator: no lock is held, several CPUs may be inside at once; each with interrupts off. Tokens are
  * those of core/slab.h. */
-enum policy_answer policy_slab_alloc(unsigned cpu, unsigned size_class, uint64_t *token);
+enum policy_answer policy_slab_alloc(unsigned size_class, uint64_t *token);
 /* True: the policy has all slots of the new slab but the first. */
-bool policy_slab_add(unsigned cpu, unsigned size_class, uint64_t first, unsigned count);
+bool policy_slab_add(unsigned size_class, uint64_t first, unsigned count);
 /* True: the policy gives up the slab that `given` names. */
-bool policy_slab_free(unsigned cpu, unsigned size_class, uint64_t token, uint64_t *given);
+bool policy_slab_free(unsigned size_class, uint64_t token, uint64_t *given);
 void policy_slab_wrong(void); /* what it answered could not be done */
 void policy_slab_fallback(void);
 

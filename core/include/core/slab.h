@@ -43,6 +43,8 @@ struct slab_class {
     uint8_t use;   /* enum slab_use */
 };
 extern const struct slab_class slab_classes[SLAB_CLASSES_ALL];
+/* The smallest class of a size in granules, rounded up. */
+extern uint8_t slab_smallest[SLAB_SIZE_MAX / SLAB_GRANULE + 1];
 
 /* Boot CPU, once. The second is a part of the first. */
 void slab_init(void);
@@ -50,7 +52,15 @@ void slab_classes_init(void);
 
 /* The smallest class whose slots hold `size` bytes (not 0) at a multiple of `alignment` (a power of two, at
  * most a page); SLAB_CLASSES or more: it takes whole frames. */
-unsigned slab_class_of(uint64_t size, uint64_t alignment, enum slab_use use);
+static inline unsigned slab_class_of(uint64_t size, uint64_t alignment, enum slab_use use)
+{
+    unsigned size_class =
+        size <= SLAB_SIZE_MAX ? slab_smallest[(size + SLAB_GRANULE - 1) / SLAB_GRANULE] : SLAB_SIZES;
+    while (size_class < SLAB_SIZES && (slab_classes[size_class].size & (alignment - 1)) != 0) {
+        size_class++;
+    }
+    return size_class < SLAB_SIZES ? size_class + use * SLAB_SIZES : SLAB_CLASSES + use;
+}
 
 /* A slot of the class, whose slots hold `size` bytes: the bytes are zeroed (M9), and open to C accesses if it
  * is native. E_NO_MEMORY. */

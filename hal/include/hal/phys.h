@@ -25,14 +25,14 @@ void *hal_phys_object(hal_paddr_t address);
  */
 bool hal_phys_of_object(const void *object, hal_paddr_t *address);
 
-/* Zeroes `size` bytes of an OBJECT frame, rounded up to whole words, from a multiple of 16 bytes on. A copy
+/* Zeroes `size` bytes of an OBJECT frame, rounded up to whole words; `start` is a multiple of 16. A copy
  * primitive: not a C access, so it may race with others. */
-void hal_object_clear(void *start, size_t size);
+void hal_object_clear(hal_paddr_t start, size_t size);
 
-/* `size` bytes of an OBJECT frame, from a multiple of 16 bytes on, hold nothing for the time being
- * (`poisoned`; whole multiples of 16), or do again. On the real machine this does nothing; a backend that
- * checks reports plain C accesses meanwhile. The copy primitives may go on. */
-void hal_object_poison(void *start, size_t size, bool poisoned);
+/* `size` bytes of an OBJECT frame hold nothing for the time being (`poisoned`; a multiple of 16), or do
+ * again; `start` is a multiple of 16. On the real machine this does nothing; a backend that checks reports
+ * plain C accesses meanwhile. The copy primitives may go on. */
+void hal_object_poison(hal_paddr_t start, size_t size, bool poisoned);
 
 /* What a frame may be touched with from now on. On the real machine this does nothing. A backend that checks
  * uses it to poison: an UNUSED frame must not be touched at all and must not be reachable by any table, TLB
