@@ -227,6 +227,39 @@ static void P2_every_call_works_or_errs_inside_an_allocator(void)
     CHECK_AUDIT();
 }
 
+static uint32_t slab_add(void *context, uint32_t cpu, uint32_t size_class, uint64_t first, uint32_t count)
+{
+    (void)first;
+    (void)count;
+    policy_run(context, cpu, size_class);
+    return 1;
+}
+
+static uint64_t slab_alloc_one(void *context, uint32_t cpu, uint32_t size_class)
+{
+    policy_run(context, cpu, size_class);
+    return KEEL_SLAB_NONE;
+}
+
+static uint64_t slab_free_one(void *context, uint32_t cpu, uint32_t size_class, uint64_t token)
+{
+    policy_run(context, cpu, size_class);
+    return token;
+}
+
+static void P2_every_call_works_or_errs_inside_a_slab_allocator(void)
+{
+    const struct keel_slab_allocator allocator = {NULL, slab_add, slab_alloc_one, slab_free_one};
+    void *block = NULL;
+    make_handles();
+    inside = 0;
+    CHECK_OK(keel_slab_allocator_inject(&allocator));
+    CHECK_OK(keel_heap_alloc(64, 1, &block));
+    CHECK_OK(keel_heap_free(block));
+    CHECK_EQUAL(inside, 3);
+    CHECK_AUDIT();
+}
+
 static void sched_enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
 {
     (void)task;
@@ -286,6 +319,7 @@ int main(int argc, char **argv)
         UNIT(M8_every_call_survives_every_border_number, .leaves_things = true),
         UNIT(H4_every_call_errs_before_there_are_tasks, .early = make_calls_early),
         UNIT(P2_every_call_works_or_errs_inside_an_allocator, .leaves_things = true),
+        UNIT(P2_every_call_works_or_errs_inside_a_slab_allocator, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_a_scheduler, .leaves_things = true),
         UNIT(P2_calls_that_do_not_come_back_are_task_calls_only),
         UNIT(H4_calls_are_traced_where_asked, .config.command_line = trace,
