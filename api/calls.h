@@ -20,6 +20,8 @@ enum call_argument_kind {
     CALL_STRUCT_INOUT,
     CALL_BYTES_IN, /* value.memory, value.size */
     CALL_BYTES_OUT,
+    CALL_POINTER,     /* value.number: any value, never followed by the entry point */
+    CALL_OUT_POINTER, /* as CALL_OUT_NUMBER */
 };
 
 struct call_argument {

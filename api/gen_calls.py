@@ -16,7 +16,7 @@ import re
 import sys
 from pathlib import Path
 
-OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list")
+OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory")
 # What a body gets for an object whose C type has another name: both forms of a frame are one.
 OBJECT_TYPES = {"unique": "frame"}
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
@@ -45,6 +45,9 @@ class Argument:
             self.kind, self.object = "NEW_HANDLE", kind[1]
         elif len(kind) == 3 and kind[0] in ("in", "out", "inout") and kind[1] == "struct":
             self.kind, self.type, self.direction = "STRUCT", "struct " + kind[2], kind[0]
+        elif kind in (["pointer"], ["out", "pointer"]):
+            self.kind = "POINTER" if len(kind) == 1 else "OUT_POINTER"
+            self.type = "void *"
         elif kind in (["bytes_in"], ["bytes_out"]):
             self.kind, self.direction = kind[0].upper(), kind[0]
         else:
@@ -64,6 +67,10 @@ class Argument:
             return f"{self.type} *{self.name}"
         if self.kind == "NEW_HANDLE":
             return f"keel_{self.object}_t *{self.name}"
+        if self.kind == "POINTER":
+            return f"void *{self.name}"
+        if self.kind == "OUT_POINTER":
+            return f"void **{self.name}"
         if self.kind == "STRUCT":
             return f"{'const ' if self.direction == 'in' else ''}{self.type} *{self.name}"
         return f"{'const ' if self.kind == 'BYTES_IN' else ''}void *{self.name}, size_t {self.name}_size"
@@ -78,9 +85,9 @@ class Argument:
     def body_argument(self):
         if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
             return f"{self.name}_object"
-        if self.kind in ("OUT_NUMBER", "NEW_HANDLE", "STRUCT"):
+        if self.kind in ("OUT_NUMBER", "NEW_HANDLE", "STRUCT", "OUT_POINTER"):
             return f"&{self.name}_copy"
-        if self.kind == "NUMBER":
+        if self.kind in ("NUMBER", "POINTER"):
             return self.name
         return f"{self.name}, {self.name}_size"
 
@@ -91,13 +98,15 @@ class Argument:
             return [f"{self.type} {self.name}_copy = 0;"]
         if self.kind == "NEW_HANDLE":
             return [f"uint64_t {self.name}_copy = 0;"]
+        if self.kind == "OUT_POINTER":
+            return [f"void *{self.name}_copy = NULL;"]
         if self.kind == "STRUCT":
             return [f"{self.type} {self.name}_copy = {{0}};"]
         return []
 
     def checks(self):
         """(condition that is wrong, statement when it is right) before any handle is looked up."""
-        if self.kind in ("OUT_NUMBER", "NEW_HANDLE", "STRUCT"):
+        if self.kind in ("OUT_NUMBER", "NEW_HANDLE", "STRUCT", "OUT_POINTER"):
             return f"{self.name} == NULL"
         if self.kind in ("BYTES_IN", "BYTES_OUT"):
             return f"({self.name} == NULL && {self.name}_size > 0)"
@@ -116,7 +125,7 @@ class Argument:
         return None
 
     def copy_out(self):
-        if self.kind == "OUT_NUMBER" or (self.kind == "STRUCT" and self.direction in ("out", "inout")):
+        if self.kind in ("OUT_NUMBER", "OUT_POINTER") or (self.kind == "STRUCT" and self.direction in ("out", "inout")):
             return f"*{self.name} = {self.name}_copy;"
         if self.kind == "NEW_HANDLE":
             return f"{self.name}->value = {self.name}_copy;"
@@ -127,8 +136,10 @@ class Argument:
             return f"{self.name}.value"
         if self.kind == "NUMBER":
             return f"(uint64_t){self.name}"
-        if self.kind in ("OUT_NUMBER", "NEW_HANDLE"):
+        if self.kind in ("OUT_NUMBER", "NEW_HANDLE", "OUT_POINTER"):
             return f"(uint64_t){self.name}_copy"
+        if self.kind == "POINTER":
+            return f"(uint64_t){self.name}"
         if self.kind in ("BYTES_IN", "BYTES_OUT"):
             return f"{self.name}_size"
         return "0"
@@ -139,7 +150,9 @@ class Argument:
             return f"(keel_{self.object}_t){{{value}.number}}"
         if self.kind == "NUMBER":
             return f"({self.type}){value}.number"
-        if self.kind in ("OUT_NUMBER", "NEW_HANDLE"):
+        if self.kind == "POINTER":
+            return f"(void *){value}.number"
+        if self.kind in ("OUT_NUMBER", "NEW_HANDLE", "OUT_POINTER"):
             return f"{value}.memory == NULL ? NULL : &{self.name}"
         if self.kind == "STRUCT":
             return f"{value}.memory"
@@ -150,10 +163,12 @@ class Argument:
             return f"{self.type} {self.name} = 0;"
         if self.kind == "NEW_HANDLE":
             return f"keel_{self.object}_t {self.name} = {{0}};"
+        if self.kind == "OUT_POINTER":
+            return f"void *{self.name} = NULL;"
         return None
 
     def invoke_result(self, index):
-        if self.kind == "OUT_NUMBER":
+        if self.kind in ("OUT_NUMBER", "OUT_POINTER"):
             return f"values[{index}].number = (uint64_t){self.name};"
         if self.kind == "NEW_HANDLE":
             return f"values[{index}].number = {self.name}.value;"
@@ -279,6 +294,7 @@ struct space;
 struct task;
 struct cursor;
 struct list;
+struct memory;
 enum call_id {{
 {enums}
     CALL_COUNT

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/sched.h"
+#include "policies.h"
 
 /* Written once, at injection: the allocator before it is seen to be there, the scheduler under the lock that
  * every use holds. */
@@ -30,12 +31,12 @@ void policy_init(void)
     atomic_u64_init(&allocator_fallbacks, 0);
     atomic_u64_init(&scheduler_wrong, 0);
     atomic_u64_init(&scheduler_fallbacks, 0);
+    policy_slab_init();
 }
 
 _Static_assert(KEEL_CPU_MAX == HAL_CPU_MAX, "the documented limit is the real one");
 
-/* Counts, and logs the 1st, 2nd, 4th, 8th, ... */
-static void count_wrong(atomic_u64_t *counter, const char *what)
+void policy_count_wrong(atomic_u64_t *counter, const char *what)
 {
     uint64_t count = atomic_u64_fetch_add(counter, 1) + 1;
     if ((count & (count - 1)) == 0) {
@@ -72,7 +73,7 @@ enum policy_answer policy_frame_choose(unsigned cpu, uint64_t count, uint64_t al
 
 void policy_frame_wrong(void)
 {
-    count_wrong(&allocator_wrong, "frame allocator");
+    policy_count_wrong(&allocator_wrong, "frame allocator");
 }
 
 void policy_frame_fallback(void)
@@ -127,7 +128,7 @@ enum policy_answer policy_task_pick(unsigned cpu, struct task **task)
 
 void policy_task_wrong(void)
 {
-    count_wrong(&scheduler_wrong, "scheduler");
+    policy_count_wrong(&scheduler_wrong, "scheduler");
 }
 
 void policy_task_fallback(struct task *task)
@@ -218,5 +219,6 @@ keel_status_t call_policy_report(struct keel_policy_report *report)
     report->allocator_fallbacks = atomic_u64_load_relaxed(&allocator_fallbacks);
     report->scheduler_wrong = atomic_u64_load_relaxed(&scheduler_wrong);
     report->scheduler_fallbacks = atomic_u64_load_relaxed(&scheduler_fallbacks);
+    policy_slab_report(report);
     return KEEL_OK;
 }

@@ -7,6 +7,7 @@
 #include "core/cursor.h"
 #include "core/frame.h"
 #include "core/list.h"
+#include "core/memory.h"
 #include "core/object.h"
 #include "core/segment.h"
 #include "core/space.h"
@@ -88,6 +89,16 @@ keel_status_t resolve_unique(uint64_t handle, struct frame **frame)
     return status;
 }
 
+keel_status_t resolve_memory(uint64_t handle, struct memory **memory)
+{
+    struct object *object;
+    keel_status_t status = object_get_by_handle(OBJECT_MEMORY, handle, &object);
+    if (status == KEEL_OK) {
+        *memory = (struct memory *)object;
+    }
+    return status;
+}
+
 void let_go_frame(struct frame *frame)
 {
     if (frame != NULL) {
@@ -134,5 +145,12 @@ void let_go_unique(struct frame *frame)
 {
     if (frame != NULL) {
         ref_unhold_unique(&frame->ref);
+    }
+}
+
+void let_go_memory(struct memory *memory)
+{
+    if (memory != NULL) {
+        memory_put(memory);
     }
 }

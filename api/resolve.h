@@ -16,6 +16,7 @@ struct segment;
 struct space;
 struct task;
 struct cursor;
+struct memory;
 
 /* E_BAD_HANDLE, E_LIMIT. */
 keel_status_t resolve_frame(uint64_t handle, struct frame **frame);
@@ -26,6 +27,7 @@ keel_status_t resolve_cursor(uint64_t handle, struct cursor **cursor);
 keel_status_t resolve_list(uint64_t handle, struct list **list);
 /* E_BAD_HANDLE, E_BUSY. */
 keel_status_t resolve_unique(uint64_t handle, struct frame **frame);
+keel_status_t resolve_memory(uint64_t handle, struct memory **memory);
 
 /* Drop what resolve took; NULL is fine. */
 void let_go_frame(struct frame *frame);
@@ -35,5 +37,6 @@ void let_go_task(struct task *task);
 void let_go_cursor(struct cursor *cursor);
 void let_go_list(struct list *list);
 void let_go_unique(struct frame *frame);
+void let_go_memory(struct memory *memory);
 
 #endif

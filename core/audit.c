@@ -7,8 +7,10 @@
 #include "core/cpu.h"
 #include "core/list.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/range.h"
 #include "core/segment.h"
+#include "core/slab.h"
 #include "hal/machine.h"
 
 static uint32_t violations;
@@ -99,6 +101,12 @@ static void check_frame(const struct frame *frame, uint64_t number)
             audit_report("M3", "a private frame is counted, or untyped and in no list", number);
         }
         break;
+    case REF_HEAP:
+    case REF_HEAP_LENT:
+        if (frame->type != FRAME_HEAP) {
+            audit_report("M7", "a block of the heap is typed otherwise", number);
+        }
+        break;
     case REF_BUSY: /* belongs to a CPU that is in the middle of something */
         break;
     case REF_RESERVED:
@@ -124,6 +132,9 @@ static void audit_frames(void)
         }
         check_frame(frame, number);
         check_holders(frame, word, number);
+        if (frame->type == FRAME_HEAP && ref_word_state(word) != REF_BUSY) {
+            slab_audit_frame(frame, audit_report);
+        }
         frame->audit_holds = 0;
     }
 }
@@ -265,6 +276,12 @@ static void audit_objects(void)
             check_task(task, i);
         }
     }
+    for (uint32_t i = 0, slots = object_slots(OBJECT_MEMORY); i < slots; i++) {
+        const struct memory *memory = (const struct memory *)object_at(OBJECT_MEMORY, i);
+        if (is_live(&memory->object) && frame_at(hal_frame_number(memory->address))->type != FRAME_HEAP) {
+            audit_report("M7", "a live memory object without its block, slot", i);
+        }
+    }
     check_tasks_on_cpus();
 }
 
@@ -277,6 +294,7 @@ uint32_t audit_run(void)
     audit_objects();
     audit_lists();
     audit_frames();
+    slab_audit_lists(audit_report);
     hal_audit(report_machine);
     uint32_t found = violations;
     hal_thaw();

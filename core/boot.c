@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/sched.h"
+#include "core/slab.h"
 #include "core/tlb.h"
 #include "hal/machine.h"
 
@@ -101,6 +102,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
         log_string(LOG_ERROR, "boot: not enough usable memory");
         hal_power_off(1);
     }
+    slab_init();
     report_memory();
     report_cpus();
     come_online();

@@ -13,6 +13,7 @@ void cpu_init(void)
 {
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
         struct cpu *cpu = &cpus[id];
+        cpu->id = id;
         cpu->current = NULL;
         cpu->previous = NULL;
         cpu->previous_reason = 0;

@@ -178,6 +178,7 @@ static enum hal_frame_use use_of(enum frame_type type)
     case FRAME_STACK:
         return HAL_FRAME_STACK;
     case FRAME_OBJECT:
+    case FRAME_HEAP:
         return HAL_FRAME_OBJECT;
     case FRAME_NONE:
         break;

@@ -8,6 +8,7 @@
 #include "core/assert.h"
 #include "core/cursor.h"
 #include "core/list.h"
+#include "core/memory.h"
 #include "core/segment.h"
 #include "core/space.h"
 #include "core/task.h"
@@ -30,6 +31,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_TASK] = {sizeof(struct task), 64, 8, 1024},
     [OBJECT_CURSOR] = {sizeof(struct cursor), 32, 8, 1024},
     [OBJECT_LIST] = {sizeof(struct list), 64, 8, 1024},
+    [OBJECT_MEMORY] = {sizeof(struct memory), 4, 32, 16384},
 };
 
 static struct pool pools[OBJECT_KIND_COUNT];
@@ -62,7 +64,7 @@ static bool pool_init(enum object_kind kind)
 bool object_init(void)
 {
     return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
-           pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST);
+           pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY);
 }
 
 uint32_t object_slots(enum object_kind kind)

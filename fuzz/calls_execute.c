@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "calls_world.h"
+#include "hal/phys.h"
 
 /* A structure that an argument points to. It lies on the caller's stack, so it is valid as long as the call
  * lasts. */
@@ -17,6 +18,7 @@ union structure {
     struct keel_user_regs regs;
     struct keel_frame_allocator allocator;
     struct keel_scheduler scheduler;
+    struct keel_slab_allocator slab_allocator;
 };
 
 /* Room for whatever the calls store. */
@@ -43,6 +45,24 @@ uint64_t calls_handle(enum object_kind kind, uint8_t byte)
         return handle_make(kind, byte & 0xf, 1);
     default:
         return byte & 1 ? 0 : UINT64_MAX - byte;
+    }
+}
+
+/* What a byte names as native memory. */
+static uint64_t pointer_value(uint8_t byte)
+{
+    uint64_t pointer = calls_world.pointers[byte % CALLS_SLOTS];
+    switch (byte >> 4) {
+    case 0xc: /* inside, or the slot behind */
+        return pointer + (UINT64_C(8) << byte % 8);
+    case 0xd: /* a frame's beginning, whatever it is */
+        return (uint64_t)hal_phys_object(hal_frame_address(byte % 16 * 7));
+    case 0xe: /* something else of the kernel's */
+        return (uint64_t)&calls_world;
+    case 0xf:
+        return byte & 1 ? 0 : UINT64_MAX - byte;
+    default:
+        return pointer;
     }
 }
 
@@ -86,6 +106,9 @@ static void fill_struct(const struct calls_op *op, const struct call_argument *a
     } else if (strcmp(argument->name, "allocator") == 0) {
         structure->allocator = calls_allocator();
         structure->allocator.free = op->numbers[0] == 0 ? NULL : structure->allocator.free;
+    } else if (strcmp(argument->name, "slab_allocator") == 0) {
+        structure->slab_allocator = calls_slab_allocator();
+        structure->slab_allocator.free = op->numbers[0] == 0 ? NULL : structure->slab_allocator.free;
     } else if (strcmp(argument->name, "scheduler") == 0) {
         structure->scheduler = calls_scheduler();
         structure->scheduler.pick = op->numbers[0] == 0 ? NULL : structure->scheduler.pick;
@@ -108,7 +131,11 @@ static void fill_value(const struct calls_op *op, const struct call_argument *ar
     case CALL_NUMBER:
         value->number = calls_number(argument->name, op->numbers[cursor->numbers++ % 3]);
         break;
+    case CALL_POINTER:
+        value->number = pointer_value(op->handles[cursor->handles++ % 2]);
+        break;
     case CALL_OUT_NUMBER:
+    case CALL_OUT_POINTER:
     case CALL_NEW_HANDLE:
     case CALL_STRUCT_OUT:
         value->memory = op->slot == 0xff ? NULL : structure;
@@ -153,6 +180,8 @@ void calls_execute(const struct calls_op *op)
     for (unsigned i = 0; i < call->argument_count && status == KEEL_OK; i++) {
         if (call->arguments[i].kind == CALL_NEW_HANDLE) {
             calls_world.slots[call->arguments[i].object][op->slot % CALLS_SLOTS] = values[i].number;
+        } else if (call->arguments[i].kind == CALL_OUT_POINTER) {
+            calls_world.pointers[op->slot % CALLS_SLOTS] = values[i].number;
         }
     }
 }
@@ -172,9 +201,11 @@ void calls_print(const struct calls_op *op)
         case CALL_HANDLE:
         case CALL_HANDLE_OPTIONAL:
         case CALL_NUMBER:
+        case CALL_POINTER:
             fprintf(stderr, "0x%llx", (unsigned long long)value.number);
             break;
         case CALL_NEW_HANDLE:
+        case CALL_OUT_POINTER:
             fprintf(stderr, "new #%u", op->slot % CALLS_SLOTS);
             break;
         case CALL_BYTES_IN:

@@ -24,6 +24,7 @@ bool calls_input_parse(const uint8_t *data, size_t size, struct calls_input *inp
         .allocator_lies = data[4],
         .scheduler_lies = data[5],
         .workers = data[6],
+        .slab_lies = data[7],
         .ops = data + CALLS_HEADER_SIZE,
         .ops_size = size - CALLS_HEADER_SIZE,
         .op_count = count < CALLS_OPS_MAX ? count : CALLS_OPS_MAX,
@@ -99,6 +100,9 @@ uint64_t calls_number(const char *name, uint8_t byte)
     }
     if (strcmp(name, "alignment") == 0) {
         return byte < 0xe0 ? UINT64_C(1) << byte % 5 : LARGE_PAGES;
+    }
+    if (strcmp(name, "size") == 0) {
+        return UINT64_C(1) + byte * byte / UINT64_C(8); /* more small ones than large ones */
     }
     if (strcmp(name, "rights") == 0) {
         return byte % 9;

@@ -4,7 +4,8 @@
  * changes one thing and an operation inserted or removed leaves the others as they were.
  *
  *   header  0 flags   1 switch period  2,3 seed   4 lies of the allocator  5 lies of the scheduler  6 workers
- * 7 spare op      0 call    1,2 handles      3,4,5 numbers   6 buffer   7 slot for a new handle
+ * 7 lies of the slab allocator
+ *   op      0 call    1,2 handles      3,4,5 numbers   6 buffer   7 slot for a new handle
  *
  * What a byte means for an argument depends on the argument's kind and name in the table of calls: objects
  * are named by small indexes into what earlier operations made, so that mutations keep hitting live ones, and
@@ -24,16 +25,17 @@ enum calls_flags {
     CALLS_INJECT_ALLOCATOR = 1u << 0,
     CALLS_INJECT_SCHEDULER = 1u << 1,
     CALLS_CHOICES_FROM_INPUT = 1u << 2, /* interleaving by the input's bytes instead of by seed */
+    CALLS_INJECT_SLAB_ALLOCATOR = 1u << 3,
 };
-/* Room for large pages, which is slow: one value of the flags' upper bits of 32. */
-#define CALLS_MUCH_MEMORY(flags) ((flags) >> 3 == 1)
+/* Room for large pages, which is slow: one value of 16 of the flags' upper bits. */
+#define CALLS_MUCH_MEMORY(flags) ((flags) >> 4 == 1)
 
 struct calls_op {
     uint8_t call, handles[2], numbers[3], buffer, slot;
 };
 
 struct calls_input {
-    uint8_t flags, switch_period, allocator_lies, scheduler_lies, workers;
+    uint8_t flags, switch_period, allocator_lies, scheduler_lies, workers, slab_lies;
     uint16_t seed;
     const uint8_t *ops;
     size_t ops_size, op_count;

@@ -27,17 +27,18 @@ void calls_policies_reset(void)
     frames.last = 0;
     tasks.count = 0;
     tasks.last = 0;
+    calls_slab_policy_reset();
 }
 
-/* What a policy must never get through with. */
-static void call_back(void)
+void calls_policy_calls_back(void)
 {
     keel_frame_t frame;
     keel_task_t task;
     uint64_t now;
-    if (keel_frame_alloc(&frame) != KEEL_E_CONTEXT || keel_task_self(&task) != KEEL_E_CONTEXT ||
-        keel_task_yield() != KEEL_E_CONTEXT || keel_time_now(&now) != KEEL_OK ||
-        keel_cpu_relax() != KEEL_OK) {
+    void *memory;
+    if (keel_heap_alloc(32, 1, &memory) != KEEL_E_CONTEXT || keel_cpu_relax() != KEEL_OK ||
+        keel_frame_alloc(&frame) != KEEL_E_CONTEXT || keel_task_self(&task) != KEEL_E_CONTEXT ||
+        keel_task_yield() != KEEL_E_CONTEXT || keel_time_now(&now) != KEEL_OK) {
         __builtin_trap();
     }
 }
@@ -79,6 +80,7 @@ static uint64_t alloc_lie(uint64_t count)
     case 6: /* reserved, or Keel's own */
         return detail % FRAMES_OF_KEEL;
     default:
+        calls_policy_calls_back();
         return KEEL_FRAME_NONE;
     }
 }
@@ -136,7 +138,7 @@ static keel_task_t pick(void *context, uint32_t cpu)
     (void)context;
     if (calls_lies(calls_world.input.scheduler_lies)) {
         uint64_t random = calls_random(&calls_world.random);
-        call_back();
+        calls_policy_calls_back();
         switch (random % 5) {
         case 0:
             return (keel_task_t){tasks.last};

@@ -13,7 +13,8 @@ struct calls_world {
     size_t next_op; /* taken by whichever worker runs next */
     uint64_t random;
     uint64_t slots[OBJECT_KIND_COUNT]
-                  [CALLS_SLOTS]; /* handles that operations name by index; live, stale or 0 */
+                  [CALLS_SLOTS];    /* handles that operations name by index; live, stale or 0 */
+    uint64_t pointers[CALLS_SLOTS]; /* the same for native memory */
     bool print;
 };
 
@@ -36,6 +37,10 @@ uint64_t calls_handle(enum object_kind kind, uint8_t byte);
 void calls_policies_reset(void);
 struct keel_frame_allocator calls_allocator(void);
 struct keel_scheduler calls_scheduler(void);
+struct keel_slab_allocator calls_slab_allocator(void);
+void calls_slab_policy_reset(void);
+/* What a policy must never get through with. */
+void calls_policy_calls_back(void);
 
 /* A user program that does whatever it likes. */
 void calls_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);

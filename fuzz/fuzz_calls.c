@@ -13,6 +13,7 @@
 #include "calls_world.h"
 #include "core/audit.h"
 #include "core/frame.h"
+#include "core/slab.h"
 #include "core/task.h"
 #include "hal/machine.h"
 #include "hosted/machine.h"
@@ -60,6 +61,10 @@ static void inject(void)
         struct keel_frame_allocator allocator = calls_allocator();
         keel_frame_allocator_inject(&allocator);
     }
+    if ((calls_world.input.flags & CALLS_INJECT_SLAB_ALLOCATOR) != 0) {
+        struct keel_slab_allocator allocator = calls_slab_allocator();
+        keel_slab_allocator_inject(&allocator);
+    }
     if ((calls_world.input.flags & CALLS_INJECT_SCHEDULER) != 0) {
         struct keel_scheduler scheduler = calls_scheduler();
         keel_scheduler_inject(&scheduler);
@@ -105,6 +110,8 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_unique_release((keel_unique_t){handle});
     case OBJECT_LIST:
         return keel_list_release((keel_list_t){handle});
+    case OBJECT_MEMORY:
+        return keel_memory_release((keel_memory_t){handle});
     default:
         return keel_task_release((keel_task_t){handle});
     }
@@ -113,6 +120,15 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
 static void release_wholly(enum object_kind kind, uint64_t handle)
 {
     for (unsigned turn = 0; turn < RELEASE_LIMIT && release(kind, handle) == KEEL_OK; turn++) {
+    }
+}
+
+/* All native memory, by trying every address where a slot may begin. */
+static void free_native(const struct frame *frame)
+{
+    char *page = hal_phys_object(frame_address(frame));
+    for (uint64_t offset = 0; offset < HAL_PAGE_SIZE && frame->type == FRAME_HEAP; offset += SLAB_GRANULE) {
+        keel_heap_free(page + offset);
     }
 }
 
@@ -129,6 +145,7 @@ static void release_all(void)
             release_wholly(OBJECT_FRAME, frame_handle(frame_at(number)));
             release_wholly(OBJECT_UNIQUE, frame_unique_handle(frame_at(number)));
         }
+        free_native(frame_at(number));
     }
 }
 
@@ -148,8 +165,10 @@ int32_t keel_main(void)
         keel_task_sleep(WAIT_TURN_NS);
     }
     audit();
-    if (done && (other_tasks(false) != 0 || frame_total() - frame_free_count() != taken_before)) {
-        hal_panic("tasks or frames are left although everything was released (M8)");
+    /* An allocator may keep slabs that are empty. */
+    uint64_t taken = frame_total() - frame_free_count() - slab_counts().slab_frames;
+    if (done && (other_tasks(false) != 0 || taken != taken_before || slab_used_count() != 0)) {
+        hal_panic("tasks, frames or memory are left although everything was released (M8)");
     }
     return 0;
 }

@@ -3,7 +3,7 @@
 """Compiles the readable seeds of fuzz_calls (fuzz/seeds/calls/*.txt) to its binary inputs.
 
 A seed is a list of lines. `header KEY=BYTE...` sets bytes of the header (flags, switch_period, seed, seed_high,
-allocator_lies, scheduler_lies, workers). Every other line is an operation: a call of api/calls.tbl by name, then `h=A,B` (bytes
+allocator_lies, scheduler_lies, workers, slab_lies). Every other line is an operation: a call of api/calls.tbl by name, then `h=A,B` (bytes
 that name handles), `n=A,B,C` (bytes for numbers), `b=SIZE` (buffer), `s=SLOT` (where a new handle goes). What is
 left out is 0. `repeat N` before an operation makes it N times. `#` begins a comment. fuzz/calls_input.h says what the bytes mean.
 """
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADER = ("flags", "switch_period", "seed", "seed_high", "allocator_lies", "scheduler_lies", "workers", "spare")
+HEADER = ("flags", "switch_period", "seed", "seed_high", "allocator_lies", "scheduler_lies", "workers", "slab_lies")
 
 
 def call_numbers():

@@ -11,6 +11,7 @@
 
 #include "core/frame.h"
 #include "core/object.h"
+#include "core/slab.h"
 #include "core/task.h"
 
 #define FAILURES_SIZE 4096u
@@ -157,7 +158,7 @@ void unit_await(atomic_u32_t *flag)
 
 int32_t keel_main(void)
 {
-    uint64_t frames_before = frame_free_count();
+    uint64_t frames_before = frame_free_count(), slots_before = slab_used_count();
     if (running->explore) {
         console_size = 0; /* of thousands of runs, the last one matters */
     }
@@ -169,7 +170,10 @@ int32_t keel_main(void)
         CHECK_EQUAL(objects_in_use(OBJECT_SPACE), 0);
         CHECK_EQUAL(objects_in_use(OBJECT_LIST), 0);
         CHECK_EQUAL(objects_in_use(OBJECT_TASK), 1);
-        CHECK_EQUAL(frame_free_count(), frames_before);
+        CHECK_EQUAL(objects_in_use(OBJECT_MEMORY), 0);
+        CHECK_EQUAL(slab_used_count(), slots_before);
+        CHECK_EQUAL(frame_free_count() + (running->lends_slabs ? slab_counts().slab_frames : 0),
+                    frames_before);
     }
     CHECK_AUDIT();
     return failure_count > 0 ? 1 : running->status;

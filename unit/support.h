@@ -32,6 +32,7 @@ struct unit_case {
     const char *message;   /* ... and a message that contains this; NULL: any */
     const char *violation; /* the machine must report one that begins so; NULL: it must report none */
     void (*early)(void);   /* called in the middle of the boot, before there are tasks */
+    bool lends_slabs;      /* a slab allocator is injected, and may keep empty slabs at the end */
     bool leaves_things;    /* no look for leaks: the body means to leave something behind */
 };
 

@@ -29,6 +29,7 @@ static void make_handles(void)
     keel_task_t task = {0};
     keel_cursor_t cursor = {0};
     keel_list_t list = {0};
+    keel_memory_t memory_handle = {0};
     for (unsigned round = 0; round < 2; round++) {
         memcpy(closed, valid, sizeof closed);
         valid[OBJECT_FRAME] = unit_frame().value;
@@ -42,6 +43,8 @@ static void make_handles(void)
         valid[OBJECT_UNIQUE] = unit_unique().value;
         list = unit_list();
         valid[OBJECT_LIST] = list.value;
+        CHECK_OK(keel_memory_alloc(100, &memory_handle));
+        valid[OBJECT_MEMORY] = memory_handle.value;
     }
     CHECK_OK(keel_cursor_close((keel_cursor_t){closed[OBJECT_CURSOR]}));
     CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
@@ -50,6 +53,7 @@ static void make_handles(void)
     CHECK_OK(keel_task_release((keel_task_t){closed[OBJECT_TASK]}));
     CHECK_OK(keel_unique_release((keel_unique_t){closed[OBJECT_UNIQUE]}));
     CHECK_OK(keel_list_release((keel_list_t){closed[OBJECT_LIST]}));
+    CHECK_OK(keel_memory_release((keel_memory_t){closed[OBJECT_MEMORY]}));
 }
 
 static bool is_handle(const struct call_argument *argument)
@@ -59,7 +63,7 @@ static bool is_handle(const struct call_argument *argument)
 
 static bool is_pointer(const struct call_argument *argument)
 {
-    return !is_handle(argument) && argument->kind != CALL_NUMBER;
+    return !is_handle(argument) && argument->kind != CALL_NUMBER && argument->kind != CALL_POINTER;
 }
 
 /* Arguments that pass the checks of the entry point; zeroes beyond, which most bodies refuse. */
@@ -162,12 +166,15 @@ static void M8_every_call_survives_every_border_number(void)
     for (unsigned id = 0; id < CALL_COUNT; id++) {
         const struct call_descriptor *call = &call_descriptors[id];
         if (goes_away((enum call_id)id) || id == CALL_ID_TASK_SLEEP || id == CALL_ID_SEGMENT_RELEASE ||
-            id == CALL_ID_SPACE_RELEASE || id == CALL_ID_TASK_RELEASE || id == CALL_ID_FRAME_RELEASE) {
+            id == CALL_ID_SPACE_RELEASE || id == CALL_ID_TASK_RELEASE || id == CALL_ID_FRAME_RELEASE ||
+            id == CALL_ID_MEMORY_RELEASE) {
             continue;
         }
         for (unsigned i = 0; i < call->argument_count; i++) {
             for (size_t j = 0;
-                 call->arguments[i].kind == CALL_NUMBER && j < sizeof borders / sizeof borders[0]; j++) {
+                 (call->arguments[i].kind == CALL_NUMBER || call->arguments[i].kind == CALL_POINTER) &&
+                 j < sizeof borders / sizeof borders[0];
+                 j++) {
                 struct call_value values[CALL_ARGUMENTS_MAX];
                 good_values((enum call_id)id, values);
                 values[i].number = borders[j];
@@ -231,6 +238,39 @@ static void P2_every_call_works_or_errs_inside_an_allocator(void)
     CHECK_AUDIT();
 }
 
+static uint32_t slab_add(void *context, uint32_t cpu, uint32_t size_class, uint64_t first, uint32_t count)
+{
+    (void)first;
+    (void)count;
+    policy_run(context, cpu, size_class, 1);
+    return 1;
+}
+
+static uint64_t slab_alloc_one(void *context, uint32_t cpu, uint32_t size_class)
+{
+    policy_run(context, cpu, size_class, 1);
+    return KEEL_SLAB_NONE;
+}
+
+static uint64_t slab_free_one(void *context, uint32_t cpu, uint32_t size_class, uint64_t token)
+{
+    policy_run(context, cpu, size_class, 1);
+    return token;
+}
+
+static void P2_every_call_works_or_errs_inside_a_slab_allocator(void)
+{
+    const struct keel_slab_allocator allocator = {NULL, slab_add, slab_alloc_one, slab_free_one};
+    void *block = NULL;
+    make_handles();
+    inside = 0;
+    CHECK_OK(keel_slab_allocator_inject(&allocator));
+    CHECK_OK(keel_heap_alloc(64, 1, &block));
+    CHECK_OK(keel_heap_free(block));
+    CHECK_EQUAL(inside, 3);
+    CHECK_AUDIT();
+}
+
 static void sched_enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
 {
     (void)task;
@@ -290,6 +330,7 @@ int main(int argc, char **argv)
         UNIT(M8_every_call_survives_every_border_number, .leaves_things = true),
         UNIT(H4_every_call_errs_before_there_are_tasks, .early = make_calls_early),
         UNIT(P2_every_call_works_or_errs_inside_an_allocator, .leaves_things = true),
+        UNIT(P2_every_call_works_or_errs_inside_a_slab_allocator, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_a_scheduler, .leaves_things = true),
         UNIT(P2_calls_that_do_not_come_back_are_task_calls_only),
         UNIT(H4_calls_are_traced_where_asked, .config.command_line = trace,

@@ -76,6 +76,28 @@ static keel_status_t try_spawn(void)
     return status;
 }
 
+static keel_status_t try_heap(void)
+{
+    void *slot = NULL, *large = NULL;
+    keel_status_t status = keel_heap_alloc(100, 1, &slot);
+    if (status == KEEL_OK) {
+        status = keel_heap_alloc(10000, 1, &large);
+        CHECK_OK(keel_heap_free(slot));
+    }
+    return status == KEEL_OK ? keel_heap_free(large) : status;
+}
+
+static keel_status_t try_memory(void)
+{
+    keel_memory_t slot = {0}, large = {0};
+    keel_status_t status = keel_memory_alloc(100, &slot);
+    if (status == KEEL_OK) {
+        status = keel_memory_alloc(10000, &large);
+        CHECK_OK(keel_memory_release(slot));
+    }
+    return status == KEEL_OK ? keel_memory_release(large) : status;
+}
+
 /* Every failing request of one call; answers how many requests it makes. */
 static uint64_t sweep(keel_status_t (*try)(void))
 {
@@ -119,6 +141,12 @@ static void M8_space_create_at_every_request(void)
     CHECK_EQUAL(sweep(try_space), 1);
 }
 
+static void M8_heap_at_every_request(void)
+{
+    CHECK_EQUAL(sweep(try_heap), 2);
+    CHECK_EQUAL(sweep(try_memory), 2);
+}
+
 static void M8_task_spawn_at_every_request(void)
 {
     CHECK(sweep(try_spawn) >= 2);
@@ -159,6 +187,7 @@ int main(int argc, char **argv)
         UNIT(M8_frame_alloc_at_every_request),  UNIT(M8_segment_alloc_at_every_request),
         UNIT(M8_space_create_at_every_request), UNIT(M8_task_spawn_at_every_request, .seeds = 3),
         UNIT(M8_space_map_at_every_request),    UNIT(M8_unique_alloc_at_every_request),
+        UNIT(M8_heap_at_every_request),
     };
     return unit_main(tests, argc, argv);
 }

@@ -96,6 +96,39 @@ void *hal_phys_object(hal_paddr_t address)
     return ram_pointer(address.value);
 }
 
+bool hal_phys_of_object(const void *object, hal_paddr_t *address)
+{
+    *address = hal_paddr((uint64_t)object - (uint64_t)ram.linear);
+    return (uint64_t)object >= (uint64_t)ram.linear && ram_contains(address->value, 1);
+}
+
+static bool in_object(hal_paddr_t start, size_t size)
+{
+    return CONTRACT(ram_contains(start.value, size) && start.value % 16 == 0,
+                    "not RAM, or not a multiple of 16") &&
+           CONTRACT(ram_use(start.value) == HAL_FRAME_OBJECT, "not an object's frame");
+}
+
+void hal_object_clear(hal_paddr_t start, size_t size)
+{
+    hosted_point(HAL_POINT_HAL);
+    if (in_object(start, size)) {
+        raw_clear_words(ram_pointer(start.value), (size + 7) / 8);
+    }
+}
+
+void hal_object_poison(hal_paddr_t start, size_t size, bool poisoned)
+{
+    if (!sanitizer_has_asan() || !in_object(start, size)) {
+        return;
+    }
+    if (poisoned) {
+        sanitizer_poison(ram_pointer(start.value), size);
+    } else {
+        sanitizer_unpoison(ram_pointer(start.value), size);
+    }
+}
+
 /* What a frame was used for ends here: nothing may lead to it any more (M1, A2). */
 static void leave_use(uint64_t frame)
 {

@@ -20,6 +20,11 @@ static inline void raw_fill(void *to, uint8_t byte, size_t size)
     __asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
 }
 
+static inline void raw_clear_words(void *to, size_t words)
+{
+    __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(0) : "memory");
+}
+
 static inline uint64_t raw_load(const uint64_t *from)
 {
     uint64_t value;

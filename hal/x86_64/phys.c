@@ -43,6 +43,29 @@ void *hal_phys_object(hal_paddr_t address)
     return linear(address);
 }
 
+bool hal_phys_of_object(const void *object, hal_paddr_t *address)
+{
+    const uint64_t value = (uint64_t)object;
+
+    *address = hal_paddr(value - HAL_LINEAR_BASE);
+    return value >= HAL_LINEAR_BASE && value < HAL_WINDOW_BASE;
+}
+
+void hal_object_clear(hal_paddr_t start, size_t size)
+{
+    void *at = linear(start);
+    size_t words = (size + 7) / 8;
+
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0) : "memory");
+}
+
+void hal_object_poison(hal_paddr_t start, size_t size, bool poisoned)
+{
+    (void)start;
+    (void)size;
+    (void)poisoned;
+}
+
 void hal_frame_use(hal_paddr_t first, uint64_t frame_count, enum hal_frame_use use)
 {
     (void)first;

@@ -48,4 +48,8 @@ typedef struct {
     uint64_t value;
 } keel_cursor_t; /* a range of an address space that one task edits */
 
+typedef struct {
+    uint64_t value;
+} keel_memory_t; /* bytes of Keel's heap, moved by copy */
+
 #endif

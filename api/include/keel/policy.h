@@ -10,10 +10,11 @@
  * since locks are held around it. They may keep handles and frame numbers: these are names, checked again
  * each time.
  *
- * A scheduler's functions are called one at a time. A frame allocator's `alloc` and `free` are called on
- * several CPUs at once, never nested on one CPU: a lock of its own, taken inside its functions only, is free
- * again soon, and it waits with keel_cpu_relax. What code outside of the functions shares with them
- * (statistics) must do without that lock, since a task can be preempted while it holds it: use atomics.
+ * A scheduler's functions are called one at a time. A frame allocator's `alloc` and `free`, and all of a slab
+ * allocator's functions (keel/slab_policy.h), are called on several CPUs at once, never nested on one CPU: a
+ * lock of its own, taken inside its functions only, is free again soon, and it waits with keel_cpu_relax.
+ * What code outside of the functions shares with them (statistics) must do without that lock, since a task
+ * can be preempted while it holds it: use atomics.
  */
 #ifndef KEEL_POLICY_H
 #define KEEL_POLICY_H
@@ -63,6 +64,8 @@ struct keel_policy_report {
     uint64_t scheduler_wrong;
     uint64_t allocator_fallbacks; /* times that the fallback served instead of an injected policy */
     uint64_t scheduler_fallbacks;
+    uint64_t slab_wrong; /* the same of the slab allocator (keel/slab_policy.h) */
+    uint64_t slab_fallbacks;
 };
 
 /* Injects a policy, once each. The struct is copied; the functions and what context points to must stay valid

@@ -487,13 +487,99 @@ static void H4_calls_from_policies(void)
     objects_release(&victims);
 }
 
+/* --- The heap --- */
+
+static bool holds_only(const uint8_t *bytes, uint64_t size, uint8_t value)
+{
+    for (uint64_t i = 0; i < size; i++) {
+        if (bytes[i] != value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Blocks of every kind of size, zeroed, apart from each other; wrong addresses while they live and
+ * afterwards. */
+static void M7_heap_addresses(void)
+{
+    uint8_t *blocks[120] = {NULL};
+    for (uint64_t i = 1; i < COUNT_OF(blocks); i++) {
+        CHECK_OK(keel_heap_alloc(i * i, 16, (void **)&blocks[i]));
+        CHECK_VALUE(holds_only(blocks[i], i * i, 0), i);
+        for (uint64_t j = 0; j < i * i; j++) {
+            blocks[i][j] = (uint8_t)i;
+        }
+    }
+    for (uint64_t i = 1; i < COUNT_OF(blocks); i++) {
+        CHECK_VALUE(holds_only(blocks[i], i * i, (uint8_t)i), i);
+        CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_heap_free(blocks[i] + 8));
+        CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_heap_free((void *)random_next()));
+    }
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_heap_free(&victims));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_heap_free(blocks));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_heap_free(NULL));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_heap_free((void *)UINT64_C(0x800000000000))); /* not canonical */
+    for (uint64_t i = 1; i < COUNT_OF(blocks); i++) {
+        CHECK_OK(keel_heap_free(blocks[i]));
+        CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_heap_free(blocks[i]));
+    }
+}
+
+static uint32_t refuse_slab(void *context, uint32_t cpu, uint32_t size_class, uint64_t first, uint32_t count)
+{
+    (void)context;
+    (void)cpu;
+    (void)size_class;
+    (void)first;
+    (void)count;
+    return 0;
+}
+
+static uint64_t name_any_slot(void *context, uint32_t cpu, uint32_t size_class)
+{
+    void *memory;
+    (void)context;
+    (void)cpu;
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_heap_alloc(32, 1, &memory));
+    return size_class % 4 == 0 ? KEEL_SLAB_NONE : random_next() >> random_below(64);
+}
+
+static uint64_t give_up_any_slab(void *context, uint32_t cpu, uint32_t size_class, uint64_t token)
+{
+    (void)context;
+    (void)cpu;
+    (void)size_class;
+    return token ^ random_next();
+}
+
+/* Injected for good, too. */
+static void P1_slab_allocator_that_lies(void)
+{
+    const struct keel_slab_allocator allocator = {NULL, refuse_slab, name_any_slot, give_up_any_slab};
+    struct keel_policy_report report = {0};
+    CHECK_OK(keel_slab_allocator_inject(&allocator));
+    CHECK_STATUS(KEEL_E_EXISTS, keel_slab_allocator_inject(&allocator));
+    M7_heap_addresses();
+    keel_memory_t memory;
+    uint8_t bytes[64] = {1};
+    CHECK_OK(keel_memory_alloc(64, &memory));
+    CHECK_OK(keel_memory_read(memory, 0, bytes, sizeof bytes));
+    CHECK(holds_only(bytes, sizeof bytes, 0));
+    CHECK_OK(keel_memory_release(memory));
+    CHECK_STATUS(KEEL_E_BAD_HANDLE, keel_memory_release(memory));
+    CHECK_OK(keel_policy_report(&report));
+    CHECK_VALUE(report.slab_wrong > 10, report.slab_wrong);
+    CHECK(report.slab_fallbacks > 10);
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
         TEST(H1_forged_handles), TEST(H1_foreign_handles),          TEST(H1_stale_handles),
         TEST(M8_no_frames_left), TEST(M8_no_segments_left),         TEST(M8_no_spaces_left),
         TEST(M8_no_tasks_left),  TEST(M5_boot_memory_is_reclaimed), TEST(H4_calls_from_policies),
-        TEST(M8_no_tasks_left),
+        TEST(M8_no_tasks_left),  TEST(M7_heap_addresses),           TEST(P1_slab_allocator_that_lies),
     };
     return tests_run("misuse", tests, COUNT_OF(tests));
 }

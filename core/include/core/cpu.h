@@ -8,6 +8,7 @@
 #include "core/task.h"
 
 struct cpu {
+    unsigned id;
     struct task *current;      /* NULL: the idle context runs */
     struct task *previous;     /* during a switch: who was switched away from; NULL: the idle context */
     uint32_t previous_reason;  /* why previous is enqueued again, enum keel_enqueue_reason's values */

@@ -9,6 +9,8 @@
  *            PRIVATE: it is in a list (core/list.h). Content: bytes, moved by the copy primitives (M4)
  *   TABLE    PRIVATE; a page table, owned by its space or by the kernel window; its lock protects the content
  *   STACK    PRIVATE; a task's kernel stack, mapped in the kernel window
+ *   HEAP     PRIVATE while it is set up or torn down, else HEAP or HEAP_LENT; a slab page or a part of a
+ *            large block; a client may have the C address of its own part of it. Nothing of Keel's is in it
  *   OBJECT   PRIVATE; core's own objects (metadata, pools, vector images)
  *
  * Only UNTYPED frames are ever LIVE or UNIQUE, so no handle can name a typed one (M3).
@@ -26,6 +28,7 @@ enum frame_type {
     FRAME_TABLE,
     FRAME_STACK,
     FRAME_OBJECT,
+    FRAME_HEAP,
 };
 
 /* What a page table's frame knows of the table. */
@@ -48,6 +51,17 @@ struct frame_client {
     uint32_t next, previous; /* frame numbers, under the list's lock */
 };
 
+/* What a frame of the heap knows of itself (core/slab.h): all state of a slab, for a client can write to the
+ * page. */
+struct frame_slab {
+    atomic_u64_t used[2];    /* a bit a slot: somebody has it. Always set for slots that do not exist */
+    uint32_t next, previous; /* frame numbers, 0: none. In the class's list, under its lock */
+    uint32_t frame_count;    /* > 1: a large block; the other frames stay PRIVATE */
+    uint8_t size_class;
+    bool listed; /* under the class's lock */
+    uint8_t spare[2];
+};
+
 struct frame {
     struct ref ref;
     uint32_t owner;       /* the client that it is charged to; 0: the only one so far */
@@ -58,6 +72,7 @@ struct frame {
     union {               /* which one holds follows from the type; all zero when the type is set */
         struct frame_table table;
         struct frame_client client;
+        struct frame_slab slab;
         uint64_t words[4];
     };
 };

@@ -31,6 +31,16 @@ void policy_task_fallback(struct task *task); /* the fallback took it: the polic
 void policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason);
 bool policy_task_tick(struct task *task, unsigned cpu); /* true: preempt */
 
+/* Slab allocator: no lock is held, several CPUs may be inside at once; each with interrupts off. Tokens are
+ * those of core/slab.h. */
+enum policy_answer policy_slab_alloc(unsigned size_class, uint64_t *token);
+/* True: the policy has all slots of the new slab but the first. */
+bool policy_slab_add(unsigned size_class, uint64_t first, unsigned count);
+/* True: the policy gives up the slab that `given` names. */
+bool policy_slab_free(unsigned size_class, uint64_t token, uint64_t *given);
+void policy_slab_wrong(void); /* what it answered could not be done */
+void policy_slab_fallback(void);
+
 /* Everything injected is forgotten. Boot CPU, once. */
 void policy_init(void);
 

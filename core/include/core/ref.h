@@ -12,6 +12,8 @@
  *                            |  publish_unique -------^
  *                            |
  *                            +--------------> PRIVATE (one owner, and no handle can name it)
+ *   PRIVATE --open--> HEAP(n), HEAP_LENT(n) --close, n = 0--> PRIVATE: a slab page or a large block of the
+ *   heap, n uses of it, which slots in use count for (core/slab.c makes these steps).
  *   RETIRED: as FREE, but its generation is used up; never claimed again (H3).
  *   RESERVED: never claimed (frames that are not Keel's to hand out); may become BUSY once (unreserve).
  *
@@ -45,6 +47,8 @@ enum ref_state {
     REF_RETIRED,
     REF_RESERVED,
     REF_UNIQUE,
+    REF_HEAP,      /* Keel decides about its free slots */
+    REF_HEAP_LENT, /* the injected slab allocator does */
 };
 
 #define REF_COUNT_MAX   UINT32_C(0xffffff)

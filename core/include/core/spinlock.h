@@ -8,6 +8,7 @@
  *   [range] -> kernel window -> frame allocator -> (allocator policy) -> console
  *   [range] -> wait queue, sleepers -> scheduler -> (scheduler policy) -> console
  *   list (nothing is taken under it)
+ *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's
  *
  * Nobody waits for another CPU's flush (core/tlb.h) or switches context while holding any of them. Range
  * locks (core/range.h) are no spinlocks: who holds one may be preempted and may flush, and who waits for one

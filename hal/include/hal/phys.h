@@ -20,6 +20,20 @@ void hal_phys_zero(hal_paddr_t to, size_t size);
  * that `hal_frame_use` last called HAL_FRAME_OBJECT. Contiguous physically means contiguous here. */
 void *hal_phys_object(hal_paddr_t address);
 
+/* The other way: the physical address that a C address has through hal_phys_object. Safe for every value,
+ * also one that is no pointer at all. False: none. True says nothing about what is there, or whether RAM is.
+ */
+bool hal_phys_of_object(const void *object, hal_paddr_t *address);
+
+/* Zeroes `size` bytes of an OBJECT frame, rounded up to whole words; `start` is a multiple of 16. A copy
+ * primitive: not a C access, so it may race with others. */
+void hal_object_clear(hal_paddr_t start, size_t size);
+
+/* `size` bytes of an OBJECT frame hold nothing for the time being (`poisoned`; a multiple of 16), or do
+ * again; `start` is a multiple of 16. On the real machine this does nothing; a backend that checks reports
+ * plain C accesses meanwhile. The copy primitives may go on. */
+void hal_object_poison(hal_paddr_t start, size_t size, bool poisoned);
+
 /* What a frame may be touched with from now on. On the real machine this does nothing. A backend that checks
  * uses it to poison: an UNUSED frame must not be touched at all and must not be reachable by any table, TLB
  * or device (M1, A2: report on the spot if one is); UNTYPED only by the copy primitives and user mappings;

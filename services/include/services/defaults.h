@@ -7,9 +7,9 @@
 
 #include "services/buddy.h"
 
-/* Injects the buddy frame allocator and the FIFO scheduler of this folder, once. Errors: E_EXISTS (a policy
- * was injected before), and what else keel_frame_allocator_inject and keel_scheduler_inject answer; the
- * allocator may be injected then. */
+/* Injects the buddy frame allocator, the slab allocator and the FIFO scheduler of this folder, once. Errors:
+ * E_EXISTS (a policy was injected before), and what else the keel_*_inject calls answer; those before it are
+ * injected then. */
 keel_status_t services_inject_defaults(void);
 
 /* What the injected buddy frame allocator says of itself; see services/buddy.h. */
