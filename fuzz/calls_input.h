@@ -27,7 +27,7 @@ enum calls_flags {
     CALLS_CHOICES_FROM_INPUT = 1u << 2, /* interleaving by the input's bytes instead of by seed */
     CALLS_INJECT_SLAB_ALLOCATOR = 1u << 3,
 };
-/* Room for large pages, which is slow: one value of 16 of the flags' upper bits. */
+/* Room for large pages, which is slow: one value of 16 of the upper bits of the flags. */
 #define CALLS_MUCH_MEMORY(flags) ((flags) >> 4 == 1)
 
 struct calls_op {

@@ -176,6 +176,7 @@ static void M7_explore_one_slot_named_twice(void)
     script_inject();
     void *first = alloc(2048);
     script.alloc_answer = script.first + 1;
+    script.silent = true;
     keel_task_t other = start(alloc_theirs, 0);
     ours = alloc(2048);
     finish(other);
@@ -196,6 +197,7 @@ static void M7_explore_slab_given_up_against_its_use(void)
     script.alloc_answer = script.first + 1;
     script.free_answer = script.first;
     script.add_answer = 0;
+    script.silent = true;
     keel_task_t other = start(alloc_theirs, 0);
     CHECK_OK(heap_free(ours));
     finish(other);
@@ -213,6 +215,7 @@ static void M7_explore_slab_given_up_twice(void)
     script.alloc_answer = script.first + 1;
     theirs = alloc(2048);
     script.free_answer = script.first;
+    script.silent = true;
     keel_task_t other = start(free_theirs, 0);
     CHECK_OK(heap_free(ours));
     finish(other);
