@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/sched.h"
+#include "faults.h"
 
 /* Written once, at injection, under the lock that every use holds. */
 static struct keel_frame_allocator allocator;
@@ -28,6 +29,7 @@ void policy_init(void)
     atomic_u64_init(&allocator_fallbacks, 0);
     atomic_u64_init(&scheduler_wrong, 0);
     atomic_u64_init(&scheduler_fallbacks, 0);
+    faults_init();
 }
 
 /* Counts, and logs the 1st, 2nd, 4th, 8th, ... */

@@ -36,6 +36,7 @@ static keel_status_t allocate_memory(struct task *task)
 static void fill(struct task *task, const struct task_options *options)
 {
     task->space = NULL;
+    task->fault_depth = 0;
     task->entry = options->entry;
     task->argument = options->argument;
     task->priority = options->priority;

@@ -24,6 +24,7 @@ enum calls_flags {
     CALLS_INJECT_ALLOCATOR = 1u << 0,
     CALLS_INJECT_SCHEDULER = 1u << 1,
     CALLS_CHOICES_FROM_INPUT = 1u << 2, /* interleaving by the input's bytes instead of by seed */
+    CALLS_INJECT_FAULT_HANDLER = 1u << 3,
 };
 
 struct calls_op {

@@ -37,6 +37,9 @@ void calls_policies_reset(void);
 struct keel_frame_allocator calls_allocator(void);
 struct keel_scheduler calls_scheduler(void);
 
+/* A page-fault handler that makes calls of its own. */
+struct keel_fault_handler calls_fault_handler(void);
+
 /* A user program that does whatever it likes. */
 void calls_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);
 void calls_user_regs(uint8_t pattern, struct keel_user_regs *regs);

@@ -57,6 +57,10 @@ static void inject(void)
         struct keel_scheduler scheduler = calls_scheduler();
         keel_scheduler_inject(&scheduler);
     }
+    if ((calls_world.input.flags & CALLS_INJECT_FAULT_HANDLER) != 0) {
+        struct keel_fault_handler handler = calls_fault_handler();
+        keel_fault_handler_inject(&handler);
+    }
 }
 
 static void start_workers(void)

@@ -65,7 +65,7 @@ set(U5_PROTECTIONS_OF_QEMU64 "^keel: cpu 0: WP NX$")
 function(keel_add_kernel_test name kernel)
     keel_add_boot_test(kernel-${name} KERNEL $<TARGET_FILE:${kernel}> ${ARGN})
 endfunction()
-foreach(kernel IN ITEMS context vector)
+foreach(kernel IN ITEMS context vector usercopy)
     set(expect --expect ${KEEL_TRANSCRIPTS}/kernels/${kernel}.transcript)
     keel_add_kernel_test(${kernel} ${kernel} QEMU -m 128M RUNNER ${expect} --says ${U5_PROTECTIONS_OF_MAX})
     keel_add_kernel_test(

@@ -13,6 +13,7 @@
 #define KEEL_KEEL_H
 
 #include "keel/boot.h"
+#include "keel/fault.h"
 #include "keel/frame.h"
 #include "keel/handle.h"
 #include "keel/machine.h"
@@ -21,6 +22,7 @@
 #include "keel/status.h"
 #include "keel/task.h"
 #include "keel/user.h"
+#include "keel/user_memory.h"
 #include "keel/user_regs.h"
 
 #endif

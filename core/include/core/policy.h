@@ -29,6 +29,10 @@ void policy_task_fallback(struct task *task); /* the fallback took it: the polic
 void policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason);
 bool policy_task_tick(struct task *task, unsigned cpu); /* true: preempt */
 
+/* The page-fault handler is a policy that core calls as the task itself would: interrupts on, no lock held.
+ * It may do anything, also not come back. May an access to the page at `va` be tried again? */
+bool policy_page_fault(uint64_t va, bool write);
+
 /* Everything injected is forgotten. Boot CPU, once. */
 void policy_init(void);
 
