@@ -44,6 +44,13 @@ endforeach()
 keel_add_boot_test(canary RUNNER --expect /dev/null)
 set_tests_properties(boot_canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The transcript is not the one in /dev/null")
 
+# The other example kernel, with every feature that QEMU has and with few.
+foreach(cpu IN ITEMS max qemu64)
+    keel_add_boot_test(
+        pager-${cpu} KERNEL $<TARGET_FILE:pager> INITRD ${CMAKE_BINARY_DIR}/pager.initrd QEMU -cpu ${cpu}
+        RUNNER --expect ${KEEL_TRANSCRIPTS}/pager.transcript
+    )
+endforeach()
 # ELF files that the kernel must refuse, each with its reason: the same on the hosted machine.
 keel_add_boot_test(
     broken INITRD ${CMAKE_BINARY_DIR}/hello-broken.initrd
