@@ -118,7 +118,7 @@ static uint64_t frames_lost(uint64_t free_before)
     return free_before - frames_free();
 }
 
-/* Nothing here may depend on the machine: how often what happened does, that it happened does not. */
+/* Nothing here may depend on the machine: how often something happened does, that it happened does not. */
 static bool report(const char *text, bool as_it_should)
 {
     struct line line = {.length = 0};
@@ -141,11 +141,13 @@ static bool report_all(uint64_t free_before)
 {
     struct keel_policy_report policies = {0};
     uint32_t violations = 1;
+    /* What the programs gave occasion to; the default ones do. */
+    (void)report("more pages in use than the budget", page_counts.held_most > BUDGET);
+    (void)report("pages went to the store and came back", page_counts.brought_back > 0);
+    (void)report("writers after a fork got copies", page_counts.copied > 0);
+    (void)report("last owners got their pages without a copy", page_counts.taken_over > 0);
+    /* What must hold whatever they do. */
     bool well = report("never more resident pages than the budget", page_counts.resident_most <= BUDGET);
-    well &= report("more pages in use than the budget", page_counts.held_most > BUDGET);
-    well &= report("pages went to the store and came back", page_counts.brought_back > 0);
-    well &= report("writers after a fork got copies", page_counts.copied > 0);
-    well &= report("last owners got their pages without a copy", page_counts.taken_over > 0);
     well &= report("all pages are gone", page_counts.held == 0 && page_counts.resident == 0);
     well &= report("all frames are free again", frames_lost(free_before) == 0);
     well &= report("policies answered right", keel_policy_report(&policies) == KEEL_OK &&
