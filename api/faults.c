@@ -19,6 +19,7 @@ void faults_init(void)
 {
     atomic_u32_init(&claimed, 0);
     atomic_u32_init(&injected, 0);
+    handler = (struct keel_fault_handler){NULL, NULL};
 }
 
 bool policy_page_fault(uint64_t va, bool write)

@@ -133,6 +133,29 @@ static void P2_explore_handler_against_unmap(void)
     CHECK_OK(keel_space_release(space));
 }
 
+static void load_unmapped(uint64_t argument)
+{
+    uint64_t value = 1;
+    (void)argument;
+    CHECK_OK(keel_space_activate(space));
+    wait_for_go();
+    keel_status_t status = keel_user_load(3 * PAGE, 8, &value);
+    CHECK(status == KEEL_E_FAULT || (status == KEEL_OK && value == 0));
+    atomic_u32_store_release(&done, 1);
+}
+
+/* A fault finds the whole handler or none. */
+static void P2_explore_fault_against_injection(void)
+{
+    const struct keel_fault_handler handler = {.context = NULL, .handle = map_again};
+    open_space();
+    keel_task_t other = start(load_unmapped);
+    CHECK_OK(keel_fault_handler_inject(&handler));
+    finish(other);
+    CHECK_OK(keel_space_activate((keel_space_t){0}));
+    CHECK_OK(keel_space_release(space));
+}
+
 #define EXPLORE(function, bound)                                                                             \
     UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = 1 << 20)
 
@@ -140,8 +163,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         EXPLORE(A6_explore_copy_against_unmap, 2),
-        EXPLORE(M4_explore_string_against_writer, 3),
+        EXPLORE(M4_explore_string_against_writer, 2),
         EXPLORE(P2_explore_handler_against_unmap, 2),
+        EXPLORE(P2_explore_fault_against_injection, 2),
     };
     return unit_main(tests, argc, argv);
 }
