@@ -225,6 +225,15 @@ static void P2_handler_exits_the_task(void)
     close_space();
 }
 
+/* Breaks the pointer rule (keel/keel.h): the buffer is the kernel's, and nothing is mapped there. That is no
+ * fault of user memory, so no fixup covers it: the kernel stops, and says where. */
+static void A6_wild_buffer(void)
+{
+    unsigned char *wild = (unsigned char *)(uintptr_t)UINT64_C(0xffffff0000000000);
+    open_space(MAP);
+    (void)keel_user_read(HOLE, wild, 8);
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
@@ -236,5 +245,12 @@ int32_t keel_main(void)
         TEST(P2_handler_exits_the_task),
     };
     const struct keel_fault_handler handler = {.context = NULL, .handle = handle};
-    return keel_fault_handler_inject(&handler) == KEEL_OK ? tests_run("usercopy", tests, COUNT_OF(tests)) : 1;
+    if (keel_fault_handler_inject(&handler) != KEEL_OK) {
+        return 1;
+    }
+    if (option_given("wild")) {
+        A6_wild_buffer();
+        return 0;
+    }
+    return tests_run("usercopy", tests, COUNT_OF(tests));
 }
