@@ -169,15 +169,26 @@ def run(command, cwd=None, limit=300):
     return done.returncode, done.stdout
 
 
+def copy_changed(source, target):
+    """A file that did not change keeps its time, and its objects. One that did, or that a mutant changed and gave back,
+    must not get the original's old time, or the objects of the mutant would look up to date."""
+    if not Path(target).is_file() or Path(source).read_bytes() != Path(target).read_bytes():
+        shutil.copyfile(source, target)
+    return target
+
+
 def copy_tree(scratch):
-    """A fresh copy of what the tests are built from. Files that did not change keep their times, and their objects."""
+    """A fresh copy of what the tests are built from."""
     for part in PARTS:
         source, target = ROOT / part, scratch / part
-        if source.is_dir():
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, target)
+        if not source.is_dir():
+            copy_changed(source, target)
+            continue
+        for old in list(target.rglob("*")):
+            if old.is_file() and not (source / old.relative_to(target)).is_file():
+                old.unlink()
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), copy_function=copy_changed,
+                        dirs_exist_ok=True)
 
 
 def build(tree, targets):
