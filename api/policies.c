@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/sched.h"
+#include "faults.h"
 #include "policies.h"
 
 /* Written once, at injection: the allocator before it is seen to be there, the scheduler under the lock that
@@ -32,6 +33,7 @@ void policy_init(void)
     atomic_u64_init(&scheduler_wrong, 0);
     atomic_u64_init(&scheduler_fallbacks, 0);
     policy_slab_init();
+    faults_init();
 }
 
 _Static_assert(KEEL_CPU_MAX == HAL_CPU_MAX, "the documented limit is the real one");

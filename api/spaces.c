@@ -3,7 +3,6 @@
  * Calls of keel/space.h: addresses and rights checked here, the rest is core's.
  */
 #include "calls.h"
-#include "core/assert.h"
 #include "core/space.h"
 #include "core/task.h"
 #include "hal/mmu.h"
@@ -117,32 +116,4 @@ keel_status_t call_space_activate(struct space *space)
     }
     task_activate(space);
     return KEEL_OK;
-}
-
-/* May [va, va + size) be copied at all? */
-static keel_status_t check_user_range(uint64_t va, size_t size)
-{
-    if (task_current()->space == NULL) {
-        return KEEL_E_BUSY;
-    }
-    bool inside = va >= KEEL_USER_START && va <= KEEL_USER_END && size <= KEEL_USER_END - va;
-    return inside || size == 0 ? KEEL_OK : KEEL_E_FAULT;
-}
-
-keel_status_t call_user_read(uint64_t va, void *buffer, size_t buffer_size)
-{
-    keel_status_t status = check_user_range(va, buffer_size);
-    if (status != KEEL_OK || buffer_size == 0) {
-        return status;
-    }
-    return hal_user_copy_in(buffer, va, buffer_size) ? KEEL_OK : KEEL_E_FAULT;
-}
-
-keel_status_t call_user_write(uint64_t va, const void *buffer, size_t buffer_size)
-{
-    keel_status_t status = check_user_range(va, buffer_size);
-    if (status != KEEL_OK || buffer_size == 0) {
-        return status;
-    }
-    return hal_user_copy_out(va, buffer, buffer_size) ? KEEL_OK : KEEL_E_FAULT;
 }

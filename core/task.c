@@ -45,6 +45,7 @@ static void fill(struct task *task, const struct task_options *options)
 {
     task->space = NULL;
     task->cursor_count = 0;
+    task->fault_depth = 0;
     task->entry = options->entry;
     task->argument = options->argument;
     task->priority = options->priority;

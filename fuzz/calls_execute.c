@@ -19,6 +19,7 @@ union structure {
     struct keel_frame_allocator allocator;
     struct keel_scheduler scheduler;
     struct keel_slab_allocator slab_allocator;
+    struct keel_fault_handler handler;
 };
 
 /* Room for whatever the calls store. */
@@ -112,6 +113,9 @@ static void fill_struct(const struct calls_op *op, const struct call_argument *a
     } else if (strcmp(argument->name, "scheduler") == 0) {
         structure->scheduler = calls_scheduler();
         structure->scheduler.pick = op->numbers[0] == 0 ? NULL : structure->scheduler.pick;
+    } else if (strcmp(argument->name, "handler") == 0) {
+        structure->handler = calls_fault_handler();
+        structure->handler.handle = op->numbers[0] == 0 ? NULL : structure->handler.handle;
     }
 }
 

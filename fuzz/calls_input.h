@@ -26,9 +26,10 @@ enum calls_flags {
     CALLS_INJECT_SCHEDULER = 1u << 1,
     CALLS_CHOICES_FROM_INPUT = 1u << 2, /* interleaving by the input's bytes instead of by seed */
     CALLS_INJECT_SLAB_ALLOCATOR = 1u << 3,
+    CALLS_INJECT_FAULT_HANDLER = 1u << 4,
 };
-/* Room for large pages, which is slow: one value of 16 of the upper bits of the flags. */
-#define CALLS_MUCH_MEMORY(flags) ((flags) >> 4 == 1)
+/* Room for large pages, which is slow, so few inputs have it: by the number of workers. */
+#define CALLS_MUCH_MEMORY(workers) ((workers) >= 0xf8)
 
 struct calls_op {
     uint8_t call, handles[2], numbers[3], buffer, slot;

@@ -90,7 +90,7 @@ static void free_frames(void *context, uint32_t cpu, uint64_t first, uint64_t co
     (void)context;
     (void)cpu;
     if (calls_lies(calls_world.input.allocator_lies)) {
-        call_back(); /* other CPUs go on here */
+        calls_policy_calls_back(); /* other CPUs go on here */
     }
     note(first, count, true);
 }
@@ -100,7 +100,7 @@ static uint64_t alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alig
     (void)context;
     (void)cpu;
     if (calls_lies(calls_world.input.allocator_lies)) {
-        call_back();
+        calls_policy_calls_back();
         return alloc_lie(count);
     }
     for (uint64_t at = 0; at + count <= FRAMES_KNOWN; at += alignment) {

@@ -69,6 +69,10 @@ static void inject(void)
         struct keel_scheduler scheduler = calls_scheduler();
         keel_scheduler_inject(&scheduler);
     }
+    if ((calls_world.input.flags & CALLS_INJECT_FAULT_HANDLER) != 0) {
+        struct keel_fault_handler handler = calls_fault_handler();
+        keel_fault_handler_inject(&handler);
+    }
 }
 
 static void start_workers(void)
@@ -191,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     calls_world.print = getenv("KEEL_PRINT") != NULL;
     calls_policies_reset();
     bool from_input = (calls_world.input.flags & CALLS_CHOICES_FROM_INPUT) != 0;
-    bool much = CALLS_MUCH_MEMORY(calls_world.input.flags);
+    bool much = CALLS_MUCH_MEMORY(calls_world.input.workers);
     struct hosted_config config = {
         .ram_size = much ? RAM_SIZE_MUCH : RAM_SIZE,
         .cpu_count = 2,

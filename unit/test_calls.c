@@ -306,6 +306,36 @@ static void P2_every_call_works_or_errs_inside_a_scheduler(void)
     CHECK_AUDIT();
 }
 
+/* A page-fault handler runs as the task itself: nothing is out of its reach. */
+static uint32_t handle_fault(void *context, uint64_t va, uint32_t access)
+{
+    (void)context;
+    (void)va;
+    (void)access;
+    inside++;
+    for (unsigned id = 0; id < CALL_COUNT; id++) {
+        struct call_value values[CALL_ARGUMENTS_MAX];
+        if (!goes_away((enum call_id)id)) {
+            good_values((enum call_id)id, values);
+            CHECK(call_invoke((enum call_id)id, values) != KEEL_E_CONTEXT);
+        }
+    }
+    return 1;
+}
+
+static void P2_every_call_works_or_errs_inside_a_fault_handler(void)
+{
+    const struct keel_fault_handler handler = {NULL, handle_fault};
+    uint64_t value = 0;
+    make_handles();
+    inside = 0;
+    CHECK_OK(keel_space_activate((keel_space_t){valid[OBJECT_SPACE]}));
+    CHECK_OK(keel_fault_handler_inject(&handler));
+    CHECK_STATUS(keel_user_load(KEEL_USER_START, 8, &value), KEEL_E_FAULT);
+    CHECK(inside >= 1);
+    CHECK_AUDIT();
+}
+
 static void P2_calls_that_do_not_come_back_are_task_calls_only(void)
 {
     CHECK_EQUAL(call_descriptors[CALL_ID_POWER_OFF].contexts, CONTEXT_TASK);
@@ -332,6 +362,7 @@ int main(int argc, char **argv)
         UNIT(P2_every_call_works_or_errs_inside_an_allocator, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_a_slab_allocator, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_a_scheduler, .leaves_things = true),
+        UNIT(P2_every_call_works_or_errs_inside_a_fault_handler, .leaves_things = true),
         UNIT(P2_calls_that_do_not_come_back_are_task_calls_only),
         UNIT(H4_calls_are_traced_where_asked, .config.command_line = trace,
              .config.command_line_size = sizeof trace - 1),

@@ -10,6 +10,7 @@
 #include "hal/cpu.h"
 #include "hal/machine.h"
 #include "hal/user.h"
+#include "hal/user_copy.h"
 #include "hosted/explore.h"
 
 /* Memory and translations. */
@@ -18,9 +19,9 @@ static void reuse_after_flush(void)
 {
     hal_paddr_t frame, root = mini_make_space(&frame);
     uint64_t value = 7, back = 0;
-    mini_expect(hal_user_copy_out(USER_DATA + 4088, &value, 8) &&
-                hal_user_copy_in(&back, USER_DATA + 4088, 8));
-    mini_expect(back == 7 && !hal_user_copy_in(&back, USER_DATA + 4092, 8));
+    mini_expect(hal_user_copy_out(USER_DATA + 4088, &value, 8) == 8 &&
+                hal_user_copy_in(&back, USER_DATA + 4088, 8) == 8);
+    mini_expect(back == 7 && hal_user_copy_in(&back, USER_DATA + 4092, 8) == 4);
     mini_unmap(root, USER_DATA);
     hal_tlb_flush_range(root, USER_DATA, 1);
     hal_frame_use(frame, 1, HAL_FRAME_UNUSED);
@@ -48,9 +49,9 @@ static void reuse_after_weaker_rights_without_flush(void)
     hal_paddr_t frame, root = mini_make_space(&frame);
     uint64_t value = 7;
     mini_map(root, USER_DATA, frame, HAL_PROT_USER);
-    mini_expect(hal_user_copy_out(USER_DATA, &value, 8)); /* the old right is still cached */
+    mini_expect(hal_user_copy_out(USER_DATA, &value, 8) == 8); /* the old right is still cached */
     hal_tlb_flush_range(root, USER_DATA, 1);
-    mini_expect(!hal_user_copy_out(USER_DATA, &value, 8));
+    mini_expect(hal_user_copy_out(USER_DATA, &value, 8) == 0);
 }
 
 static void reuse_while_mapped(void)

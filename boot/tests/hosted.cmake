@@ -31,12 +31,20 @@ keel_add_run_test(four-cpus RUNNER --cpus 4 --seed 3 --expect ${KEEL_TRANSCRIPTS
 keel_add_run_test(
     broken INITRD ${CMAKE_BINARY_DIR}/hello-broken.initrd RUNNER --expect ${KEEL_TRANSCRIPTS}/hello-broken.transcript
 )
+# Demand paging, copy on write, shared memory and eviction: several interleavings.
+foreach(cpus IN ITEMS 1 2 4)
+    math(EXPR seed "20 + ${cpus}")
+    keel_add_run_test(
+        pager-${cpus}-cpus KERNEL pager INITRD ${CMAKE_BINARY_DIR}/pager.initrd
+        RUNNER --cpus ${cpus} --seed ${seed} --expect ${KEEL_TRANSCRIPTS}/pager.transcript
+    )
+endforeach()
 # The harness must see a failure: this run is compared with a transcript that it cannot have.
 keel_add_run_test(canary RUNNER --expect /dev/null)
 set_tests_properties(run_canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The transcript is not the one in /dev/null")
 
 # The test kernels: on each number of CPUs another interleaving.
-foreach(kernel IN ITEMS context vector misuse mapping)
+foreach(kernel IN ITEMS context vector misuse mapping usercopy)
     foreach(cpus IN ITEMS 1 2 4)
         math(EXPR seed "10 + ${cpus}")
         keel_add_run_test(

@@ -44,6 +44,13 @@ endforeach()
 keel_add_boot_test(canary RUNNER --expect /dev/null)
 set_tests_properties(boot_canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The transcript is not the one in /dev/null")
 
+# The other example kernel, with every feature that QEMU has and with few.
+foreach(cpu IN ITEMS max qemu64)
+    keel_add_boot_test(
+        pager-${cpu} KERNEL $<TARGET_FILE:pager> INITRD ${CMAKE_BINARY_DIR}/pager.initrd QEMU -cpu ${cpu}
+        RUNNER --expect ${KEEL_TRANSCRIPTS}/pager.transcript
+    )
+endforeach()
 # ELF files that the kernel must refuse, each with its reason: the same on the hosted machine.
 keel_add_boot_test(
     broken INITRD ${CMAKE_BINARY_DIR}/hello-broken.initrd
@@ -65,7 +72,7 @@ set(U5_PROTECTIONS_OF_QEMU64 "^keel: cpu 0: WP NX$")
 function(keel_add_kernel_test name kernel)
     keel_add_boot_test(kernel-${name} KERNEL $<TARGET_FILE:${kernel}> ${ARGN})
 endfunction()
-foreach(kernel IN ITEMS context vector mapping)
+foreach(kernel IN ITEMS context vector mapping usercopy)
     set(expect --expect ${KEEL_TRANSCRIPTS}/kernels/${kernel}.transcript)
     keel_add_kernel_test(${kernel} ${kernel} QEMU -m 128M RUNNER ${expect} --says ${U5_PROTECTIONS_OF_MAX})
     keel_add_kernel_test(
@@ -73,6 +80,10 @@ foreach(kernel IN ITEMS context vector mapping)
         RUNNER ${expect} --says ${U5_PROTECTIONS_OF_QEMU64}
     )
 endforeach()
+# Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
+keel_add_kernel_test(
+    usercopy-wild usercopy QEMU -m 128M RUNNER --command-line wild --panic --says " x86_user_copy\\+0x"
+)
 keel_add_kernel_test(
     misuse misuse QEMU -m 128M
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/misuse.transcript --says "reclaimed frames: [1-9]"

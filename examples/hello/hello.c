@@ -11,7 +11,7 @@
  * "kernel". They hold nothing that depends on the machine, so two machines can be compared line by line.
  */
 #include "program.h"
-#include "services/cpio.h"
+#include "../common/initrd.h"
 #include "services/defaults.h"
 
 static struct program programs[PROGRAMS_MAX];
@@ -75,18 +75,6 @@ static void program_task(uint64_t index)
 
 /* --- Finding the programs --- */
 
-static keel_status_t read_initrd(void *context, uint64_t offset, void *buffer, size_t size)
-{
-    (void)context;
-    return keel_boot_initrd(offset, buffer, size);
-}
-
-static keel_status_t read_program_file(void *context, uint64_t offset, void *buffer, size_t size)
-{
-    const struct program *program = context;
-    return keel_boot_initrd(program->file_offset + offset, buffer, size);
-}
-
 static void refuse(const char *name, const char *reason)
 {
     struct line line = {.length = 0};
@@ -110,7 +98,7 @@ static void add_program(const struct services_cpio_entry *entry)
     name_sanitise(program->name, sizeof(program->name), name);
     program->pid = program_count + 1;
     program->file_offset = entry->offset;
-    program->file = (struct services_source){read_program_file, program, entry->size};
+    program->file = (struct services_source){initrd_read_file, &program->file_offset, entry->size};
     enum services_elf_result result = services_elf_parse(&program->file, &program->elf);
     if (result != SERVICES_ELF_OK) {
         refuse(name, services_elf_text(result));
@@ -124,23 +112,11 @@ static void add_program(const struct services_cpio_entry *entry)
 /* Takes in all files of the initrd. False: the archive is broken; what stands before the break is used. */
 static bool find_programs(void)
 {
-    struct keel_boot_info info;
-    struct services_cpio_entry entry;
-    uint64_t position = 0;
-    if (keel_boot_info(&info) != KEEL_OK) {
-        return false;
+    const char *broken = initrd_for_each(add_program);
+    if (broken != NULL) {
+        refuse("initrd", broken);
     }
-    struct services_source initrd = {read_initrd, NULL, info.initrd_size};
-    enum services_cpio_result result = services_cpio_next(&initrd, &position, &entry);
-    for (; result == SERVICES_CPIO_OK; result = services_cpio_next(&initrd, &position, &entry)) {
-        if (services_cpio_is_file(&entry)) {
-            add_program(&entry);
-        }
-    }
-    if (result != SERVICES_CPIO_END) {
-        refuse("initrd", services_cpio_text(result));
-    }
-    return result == SERVICES_CPIO_END;
+    return broken == NULL;
 }
 
 /* --- The kernel --- */

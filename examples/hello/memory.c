@@ -2,7 +2,7 @@
  *
  * A program's pages: mapping, unmapping, and the system calls mmap and munmap for anonymous private memory.
  */
-#include "linux.h"
+#include "../common/linux.h"
 #include "program.h"
 
 static keel_status_t map_page(struct program *program, uint64_t va, uint32_t rights)

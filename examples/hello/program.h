@@ -7,7 +7,7 @@
 
 #include "services/elf.h"
 #include "keel/keel.h"
-#include "text.h"
+#include "../common/text.h"
 
 #define PROGRAMS_MAX 32u
 

@@ -3,7 +3,7 @@
  * System calls: Linux's numbers and meanings, plus two of this kernel's own. Everything in the registers is
  * the program's word and nothing more: each value is checked or handed to a call of Keel's that checks it.
  */
-#include "linux.h"
+#include "../common/linux.h"
 #include "program.h"
 
 /* One write call takes at most this many bytes; more is a short write, as programs must expect. */
@@ -16,18 +16,6 @@
  * the handler. */
 #define HELLO_EXPECT_FAULT 0x4b00u
 #define HELLO_FORGET_FAULT 0x4b01u
-
-static void put_output(struct program *program, const char *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != '\n') {
-            line_add_char(&program->output, bytes[i]);
-        }
-        if (bytes[i] == '\n' || program->output.length == LINE_LENGTH_MAX) {
-            line_print(&program->output, program->name);
-        }
-    }
-}
 
 /* Never copies over a page border at once, so what comes before an unmapped page is written. */
 static int64_t serve_write(struct program *program, uint64_t fd, uint64_t va, uint64_t size)
@@ -46,7 +34,7 @@ static int64_t serve_write(struct program *program, uint64_t fd, uint64_t va, ui
         if (keel_user_read(va + done, chunk, (size_t)part) != KEEL_OK) {
             return done != 0 ? (int64_t)done : -LINUX_EFAULT;
         }
-        put_output(program, chunk, (size_t)part);
+        line_output(&program->output, program->name, chunk, (size_t)part);
         done += part;
     }
     return (int64_t)done;

@@ -43,4 +43,36 @@ static inline uint64_t raw_exchange(uint64_t *at, uint64_t value)
     return value;
 }
 
+static inline uint8_t raw_load8(const void *from)
+{
+    uint8_t value;
+    __asm__ volatile("movb (%1), %0" : "=q"(value) : "r"(from) : "memory");
+    return value;
+}
+
+static inline uint32_t raw_load32(const void *from)
+{
+    uint32_t value;
+    __asm__ volatile("movl (%1), %0" : "=r"(value) : "r"(from) : "memory");
+    return value;
+}
+
+static inline void raw_store32(void *to, uint32_t value)
+{
+    __asm__ volatile("movl %1, (%0)" : : "r"(to), "r"(value) : "memory");
+}
+
+/* Answers what was there. */
+static inline uint64_t raw_cas(void *at, uint64_t expected, uint64_t desired)
+{
+    __asm__ volatile("lock cmpxchgq %2, (%1)" : "+a"(expected) : "r"(at), "r"(desired) : "memory", "cc");
+    return expected;
+}
+
+static inline uint32_t raw_cas32(void *at, uint32_t expected, uint32_t desired)
+{
+    __asm__ volatile("lock cmpxchgl %2, (%1)" : "+a"(expected) : "r"(at), "r"(desired) : "memory", "cc");
+    return expected;
+}
+
 #endif

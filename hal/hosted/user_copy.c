@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * hal/mmu.h, the part that acts on a CPU: roots, flushes, copies to and from user space.
+ * hal/mmu.h, the part that acts on a CPU: roots and flushes; hal/user_copy.h.
  */
 #include "hal/atomic.h"
 #include "hal/mmu.h"
+#include "hal/user_copy.h"
 
 #include "keel/user_regs.h"
 #include "mmu.h"
@@ -83,38 +84,98 @@ static char *reach(uint64_t va, enum hosted_access access, size_t size, size_t *
     return ram_pointer(found.address);
 }
 
-bool hal_user_copy_in(void *to, uint64_t va, size_t size)
+size_t hal_user_copy_in(void *to, uint64_t va, size_t size)
 {
-    char *at = to;
+    size_t done = 0;
     sanitizer_check_write(to, size);
-    while (size > 0) {
+    while (done < size) {
         size_t now = 0;
-        char *memory = reach(va, HOSTED_READ, size, &now);
+        char *memory = reach(va + done, HOSTED_READ, size - done, &now);
         if (!memory) {
-            return false;
+            break;
         }
-        raw_copy(at, memory, now);
-        at += now;
-        va += now;
-        size -= now;
+        raw_copy((char *)to + done, memory, now);
+        done += now;
+    }
+    return done;
+}
+
+size_t hal_user_copy_out(uint64_t va, const void *from, size_t size)
+{
+    size_t done = 0;
+    sanitizer_check_read(from, size);
+    while (done < size) {
+        size_t now = 0;
+        char *memory = reach(va + done, HOSTED_WRITE, size - done, &now);
+        if (!memory) {
+            break;
+        }
+        raw_copy(memory, (const char *)from + done, now);
+        done += now;
+    }
+    return done;
+}
+
+size_t hal_user_copy_string(char *to, uint64_t va, size_t size, bool *ended)
+{
+    size_t done = 0;
+    *ended = false;
+    sanitizer_check_write(to, size);
+    while (done < size && !*ended) {
+        size_t now = 0;
+        char *memory = reach(va + done, HOSTED_READ, size - done, &now);
+        if (!memory) {
+            break;
+        }
+        for (size_t i = 0; i < now && !*ended; i++) {
+            uint8_t byte = raw_load8(memory + i);
+            raw_copy(to + done, &byte, 1);
+            done++;
+            *ended = byte == 0;
+        }
+    }
+    return done;
+}
+
+/* The whole of one aligned access lies in one page. */
+static char *reach_whole(uint64_t va, unsigned width, enum hosted_access access)
+{
+    size_t now = 0;
+    CONTRACT((width == 4 || width == 8) && va % width == 0, "not a single aligned access");
+    return reach(va, access, width, &now);
+}
+
+bool hal_user_load(uint64_t va, unsigned width, uint64_t *value)
+{
+    const char *memory = reach_whole(va, width, HOSTED_READ);
+    if (!memory) {
+        return false;
+    }
+    *value = width == 4 ? raw_load32(memory) : raw_load((const uint64_t *)(const void *)memory);
+    return true;
+}
+
+bool hal_user_store(uint64_t va, unsigned width, uint64_t value)
+{
+    char *memory = reach_whole(va, width, HOSTED_WRITE);
+    if (!memory) {
+        return false;
+    }
+    if (width == 4) {
+        raw_store32(memory, (uint32_t)value);
+    } else {
+        raw_store((uint64_t *)(void *)memory, value);
     }
     return true;
 }
 
-bool hal_user_copy_out(uint64_t va, const void *from, size_t size)
+bool hal_user_cas(uint64_t va, unsigned width, uint64_t expected, uint64_t desired, uint64_t *found)
 {
-    const char *at = from;
-    sanitizer_check_read(from, size);
-    while (size > 0) {
-        size_t now = 0;
-        char *memory = reach(va, HOSTED_WRITE, size, &now);
-        if (!memory) {
-            return false;
-        }
-        raw_copy(memory, at, now);
-        at += now;
-        va += now;
-        size -= now;
+    char *memory = reach_whole(va, width, HOSTED_WRITE);
+    if (!memory) {
+        return false;
     }
+    *found = width == 4 ? raw_cas32(memory, (uint32_t)expected, (uint32_t)desired)
+                        : raw_cas(memory, expected, desired);
     return true;
 }

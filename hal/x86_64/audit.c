@@ -10,6 +10,7 @@
 #include "percpu.h"
 
 #define MSR_EFER 0xc0000080u
+#define FLAG_AC  (UINT64_C(1) << 18)
 
 typedef void report_fn(const char *line);
 
@@ -25,6 +26,9 @@ static void audit_registers(report_fn *report)
     }
     if (x86_rdmsr(MSR_EFER) != f->efer) {
         report("U5: EFER is not what it was set to");
+    }
+    if (f->smap && (x86_read_flags() & FLAG_AC) != 0) {
+        report("A6: user memory is open outside of an access to it");
     }
     if (f->xsave && x86_read_xcr0() != f->xcr0) {
         report("U3: XCR0 is not what it was set to");

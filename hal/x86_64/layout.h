@@ -58,6 +58,12 @@
 
 #define X86_MSR_GS_BASE 0xc0000101
 
+/* KEEL_USER_END (keel/user_regs.h) */
+#define X86_USER_END 0x7ffffffff000
+
+/* struct x86_fixup (parts.h): goes on after any fault. */
+#define X86_FIXUP_ANY 0xffffffffffffffff
+
 /* struct x86_guarded_stack (parts.h); the boot CPU's stack is the first of them. */
 #define X86_STACK_SIZE     0x4000
 #define X86_BOOT_STACK_END 0x5000

@@ -91,13 +91,3 @@ void hal_window_sync(uint64_t va, uint64_t page_count)
     (void)va;
     (void)page_count;
 }
-
-bool hal_user_copy_in(void *to, uint64_t va, size_t size)
-{
-    return x86_user_copy(to, (const void *)(uintptr_t)va, size) == 0;
-}
-
-bool hal_user_copy_out(uint64_t va, const void *from, size_t size)
-{
-    return x86_user_copy((void *)(uintptr_t)va, from, size) == 0;
-}

@@ -128,13 +128,22 @@ _Noreturn void x86_start(uint64_t handoff);
 /* switch.S */
 void x86_switch(uint64_t *save_stack, uint64_t load_stack);
 void x86_context_start(void);
+
+/* fixups.S, which says what they answer */
 uint64_t x86_user_copy(void *to, const void *from, uint64_t size);
+uint64_t x86_user_string(char *to, const void *from, uint64_t size, bool *ended);
+int x86_user_load4(uint64_t va, uint64_t *value);
+int x86_user_load8(uint64_t va, uint64_t *value);
+int x86_user_store4(uint64_t va, uint64_t value);
+int x86_user_store8(uint64_t va, uint64_t value);
+int x86_user_cas4(uint64_t va, uint64_t expected, uint64_t desired, uint64_t *found);
+int x86_user_cas8(uint64_t va, uint64_t expected, uint64_t desired, uint64_t *found);
 int x86_read_word(uint64_t va, uint64_t *to);
 
 /* boot/kernel.ld */
 extern const unsigned char x86_image_start[], x86_constants_start[], x86_data_start[], x86_image_end[];
 struct x86_fixup {
-    uint64_t fault, go_on;
+    uint64_t fault, go_on, limit; /* a page fault at or above the limit is none of these */
 };
 extern const struct x86_fixup x86_fixups_start[], x86_fixups_end[];
 

@@ -5,6 +5,7 @@
 #include "trap.h"
 #include "hal/cpu.h"
 #include "insn.h"
+#include "keel/user_regs.h"
 #include "parts.h"
 #include "percpu.h"
 
@@ -43,12 +44,17 @@ void x86_interrupt(uint64_t vector)
     }
 }
 
-/* Where a fault at `rip` may go on; 0: nowhere. */
-static uint64_t find_fixup(uint64_t rip)
+_Static_assert(X86_USER_END == KEEL_USER_END, "layout.h");
+
+/* Where a fault may go on; 0: nowhere. An access to user memory can fault there in one way only: by a page
+ * fault at a user's address. Anything else is a mistake on the kernel's side of the copy. */
+static uint64_t find_fixup(const struct x86_frame *frame, uint64_t cr2)
 {
     for (const struct x86_fixup *fixup = x86_fixups_start; fixup < x86_fixups_end; fixup++) {
-        if (fixup->fault == rip) {
-            return fixup->go_on;
+        if (fixup->fault == frame->rip) {
+            bool covered =
+                frame->vector == X86_VECTOR_PF ? cr2 < fixup->limit : fixup->limit == X86_FIXUP_ANY;
+            return covered ? fixup->go_on : 0;
         }
     }
     return 0;
@@ -66,7 +72,7 @@ void x86_trap_kernel(struct x86_frame *frame)
         }
         return;
     }
-    go_on = find_fixup(frame->rip);
+    go_on = find_fixup(frame, cr2);
     if (go_on == 0) {
         x86_fault(frame, cr2);
     }

@@ -14,6 +14,7 @@
 
 #include "keel/boot.h"
 #include "keel/cursor.h"
+#include "keel/fault.h"
 #include "keel/frame.h"
 #include "keel/handle.h"
 #include "keel/heap.h"
@@ -26,6 +27,7 @@
 #include "keel/task.h"
 #include "keel/unique.h"
 #include "keel/user.h"
+#include "keel/user_memory.h"
 #include "keel/user_regs.h"
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * User address spaces, and copies to and from the active one.
+ * User address spaces. Access to the memory of the active one: keel/user_memory.h.
  *
  * Addresses are multiples of KEEL_PAGE_SIZE and whole ranges lie in KEEL_USER_START..KEEL_USER_END
  * (keel/user_regs.h). When a call that withdraws a right returns, no CPU can use that right any more (A2).
@@ -86,11 +86,5 @@ keel_status_t keel_space_find_next(keel_space_t space, uint64_t va, uint64_t pag
 /* Makes `space` the calling task's active space; the zero handle: none. The task holds a reference until it
  * changes again or exits. Errors: E_BAD_HANDLE, E_LIMIT. */
 keel_status_t keel_space_activate(keel_space_t space);
-
-/* Copies between the buffer and the calling task's active space. Any bytes inside the user range, each
- * accessed once. On E_FAULT some bytes may have been copied. Errors: E_FAULT (range outside user space,
- * unmapped, wrong rights), E_BUSY (no active space), E_INVALID (NULL buffer). Leans on A6, M4. */
-keel_status_t keel_user_read(uint64_t va, void *buffer, size_t size);
-keel_status_t keel_user_write(uint64_t va, const void *buffer, size_t size);
 
 #endif

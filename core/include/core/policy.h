@@ -41,6 +41,10 @@ bool policy_slab_free(unsigned size_class, uint64_t token, uint64_t *given);
 void policy_slab_wrong(void); /* what it answered could not be done */
 void policy_slab_fallback(void);
 
+/* The page-fault handler is a policy that core calls as the task itself would: interrupts on, no lock held.
+ * It may do anything, also not come back. May an access to the page at `va` be tried again? */
+bool policy_page_fault(uint64_t va, bool write);
+
 /* Everything injected is forgotten. Boot CPU, once. */
 void policy_init(void);
 

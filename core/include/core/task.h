@@ -55,6 +55,7 @@ struct task {
     struct frame *vector;  /* one frame: the vector image while it is not on a CPU */
     struct space *space;   /* active space, changed by the task itself only; holds a reference */
     uint32_t cursor_count; /* cursors that it has open; its own affair */
+    uint32_t fault_depth;  /* page-fault handlers that it is inside of, changed by the task itself only */
     void (*entry)(uint64_t argument);
     uint64_t argument;
     char name[TASK_NAME_SIZE]; /* NUL-terminated */

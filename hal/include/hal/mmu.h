@@ -60,11 +60,4 @@ void hal_tlb_flush_all(void);
  * tables. */
 void hal_window_sync(uint64_t va, uint64_t page_count);
 
-/* Copies between kernel memory and the active user space; false when any byte could not be reached with the
- * right needed (some may have been copied). Never crashes, whatever the mapping does meanwhile; each user
- * byte is accessed once (M4, A6). Core has checked that [va, va + size) is inside
- * KEEL_USER_START..KEEL_USER_END and that a user space is loaded. Interrupts on or off. */
-bool hal_user_copy_in(void *to, uint64_t va, size_t size);
-bool hal_user_copy_out(uint64_t va, const void *from, size_t size);
-
 #endif

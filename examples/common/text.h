@@ -3,10 +3,11 @@
  * Lines of text, built piece by piece in a bounded buffer and written to the console in one call, so that
  * lines of concurrent programs never mix.
  */
-#ifndef HELLO_TEXT_H
-#define HELLO_TEXT_H
+#ifndef COMMON_TEXT_H
+#define COMMON_TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define LINE_LENGTH_MAX 160u
@@ -25,6 +26,9 @@ void line_add_hex(struct line *line, uint64_t value);
 
 /* Writes "NAME| text" and empties the line. */
 void line_print(struct line *line, const char *name);
+
+/* What a program writes: line by line, the last one when it is complete or full. */
+void line_output(struct line *line, const char *name, const char *bytes, size_t size);
 
 /* Copies `from` with every byte outside A-Za-z0-9_.- replaced by '_'. At most `size` - 1 bytes and a NUL. */
 void name_sanitise(char *to, uint32_t size, const char *from);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The part of Linux's binary interface on x86-64 that this kernel serves (values as in Linux's uapi headers).
+ * The part of Linux's binary interface on x86-64 that the example kernels serve (values as in Linux's uapi
+ * headers).
  */
-#ifndef HELLO_LINUX_H
-#define HELLO_LINUX_H
+#ifndef COMMON_LINUX_H
+#define COMMON_LINUX_H
 
 enum {
     LINUX_EBADF = 9,
+    LINUX_ECHILD = 10,
+    LINUX_EAGAIN = 11,
     LINUX_ENOMEM = 12,
     LINUX_EACCES = 13,
     LINUX_EFAULT = 14,
@@ -21,7 +24,9 @@ enum {
     LINUX_MUNMAP = 11,
     LINUX_SCHED_YIELD = 24,
     LINUX_GETPID = 39,
+    LINUX_FORK = 57,
     LINUX_EXIT = 60,
+    LINUX_WAIT4 = 61,
     LINUX_EXIT_GROUP = 231,
 };
 

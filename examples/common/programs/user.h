@@ -18,7 +18,9 @@ enum {
     CALL_MUNMAP = 11,
     CALL_SCHED_YIELD = 24,
     CALL_GETPID = 39,
+    CALL_FORK = 57,
     CALL_EXIT = 60,
+    CALL_WAIT4 = 61,
 };
 
 enum {

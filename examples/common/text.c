@@ -65,6 +65,18 @@ void line_print(struct line *line, const char *name)
     line->length = 0;
 }
 
+void line_output(struct line *line, const char *name, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] != '\n') {
+            line_add_char(line, bytes[i]);
+        }
+        if (bytes[i] == '\n' || line->length == LINE_LENGTH_MAX) {
+            line_print(line, name);
+        }
+    }
+}
+
 static bool is_name_char(char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
