@@ -4,24 +4,8 @@
  */
 #include "resolve.h"
 
-#include "core/frame.h"
-#include "core/object.h"
 #include "core/segment.h"
-#include "core/space.h"
 #include "core/task.h"
-
-keel_status_t resolve_frame(uint64_t handle, struct frame **frame)
-{
-    if (handle_kind(handle) != OBJECT_FRAME || handle_slot(handle) >= frame_end()) {
-        return KEEL_E_BAD_HANDLE;
-    }
-    struct frame *candidate = frame_at(handle_slot(handle));
-    keel_status_t status = ref_get_by_handle(&candidate->ref, handle_generation(handle));
-    if (status == KEEL_OK) {
-        *frame = candidate;
-    }
-    return status;
-}
 
 keel_status_t resolve_segment(uint64_t handle, struct segment **segment)
 {
@@ -29,16 +13,6 @@ keel_status_t resolve_segment(uint64_t handle, struct segment **segment)
     keel_status_t status = object_get_by_handle(OBJECT_SEGMENT, handle, &object);
     if (status == KEEL_OK) {
         *segment = (struct segment *)object;
-    }
-    return status;
-}
-
-keel_status_t resolve_space(uint64_t handle, struct space **space)
-{
-    struct object *object;
-    keel_status_t status = object_get_by_handle(OBJECT_SPACE, handle, &object);
-    if (status == KEEL_OK) {
-        *space = (struct space *)object;
     }
     return status;
 }
@@ -53,30 +27,12 @@ keel_status_t resolve_task(uint64_t handle, struct task **task)
     return status;
 }
 
-void let_go_frame(struct frame *frame)
-{
-    if (frame != NULL) {
-        frame_put(frame);
-    }
-}
-
 void let_go_segment(struct segment *segment)
 {
-    if (segment != NULL) {
-        segment_put(segment);
-    }
-}
-
-void let_go_space(struct space *space)
-{
-    if (space != NULL) {
-        space_put(space);
-    }
+    segment_put(segment);
 }
 
 void let_go_task(struct task *task)
 {
-    if (task != NULL) {
-        task_put(task);
-    }
+    task_put(task);
 }

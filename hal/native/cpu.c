@@ -25,6 +25,7 @@
 #define SPINS_PER_YIELD 64u
 
 _Thread_local struct native_cpu native_cpu;
+_Thread_local uint32_t native_cpu_word;
 struct native_cpu *native_cpus[NATIVE_CPU_MAX];
 
 static uint64_t time_start;
