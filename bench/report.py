@@ -33,7 +33,7 @@ class Row:
 
 
 def parse_measure(text, where):
-    match = re.fullmatch(r"(\w+)(?: - (\w+)| without (\w+))?", text)
+    match = re.fullmatch(r"(\w+)(?: - (\w+) over unchecked| without (\w+))?", text)
     if not match:
         raise ValueError(f"{where}: cannot read the measure '{text}'")
     return match.groups()
@@ -114,10 +114,11 @@ def count_all(kernel, measures, jobs):
     return dict(zip(measures, first)), worst
 
 
-def instructions_of(row, counts):
+def instructions_of(row, counts, unchecked=None):
     total = counts[row.measure][0][None]
     if row.base:
         total -= counts[row.base][0][None]
+        total -= unchecked[row.measure][0][None] - unchecked[row.base][0][None]
     if row.without:
         total -= counts[row.measure][0].get(row.without, 0)
     return total
@@ -195,10 +196,10 @@ def print_table(heads, lines):
     print()
 
 
-def print_main(rows, counts, ratios, growth, metadata):
+def print_main(rows, counts, unchecked, ratios, growth, metadata):
     lines = []
     for row in rows:
-        value = instructions_of(row, counts)
+        value = instructions_of(row, counts, unchecked)
         peers = ", ".join(f"{name_of(peer)} {counts[peer][0][None]:.0f}" for peer in row.peers)
         lines.append([row.what, f"{value:.1f}", peers, *judge(row, value, counts)])
     median = statistics.median(growth)
@@ -256,9 +257,10 @@ def main(arguments):
     growth = measure_growth(parsed.kernel, launches, repetitions)
     metadata = measure_metadata(parsed.kernel)
     counts, worst = count_all(parsed.kernel, own | peers, os.cpu_count())
-    unchecked, _ = count_all(parsed.unchecked, compared, os.cpu_count())
+    bases = {name for row in rows if row.base for name in (row.measure, row.base)}
+    unchecked, _ = count_all(parsed.unchecked, bases.union(compared), os.cpu_count())
 
-    print_main(rows, counts, ratios, growth, metadata)
+    print_main(rows, counts, unchecked, ratios, growth, metadata)
     print_soundness(rows, counts, unchecked, times)
     print(f"{launches} launches of {repetitions} repetitions; two counts of the same differ by at most {worst * 100:.4f} %.")
     if worst > REPEAT_LIMIT:

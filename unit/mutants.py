@@ -74,7 +74,7 @@ MUTANTS = (
            "return handle_slot(handle) + ((uint32_t)kind >> 31);", ("test_calls", "test_frame")),
     Mutant("slot-not-checked", "H1", "core/include/core/object.h",
            "return object_slot_index(kind, handle) < object_tables[kind].count;",
-           "return object_slot_index(kind, handle) <= object_tables[kind].count;", ("test_calls", "test_frame")),
+           "return object_slot_index(kind, handle) <= object_tables[kind].count;", ("test_object",)),
     Mutant("generation-not-checked-quickly", "H1", "core/include/core/ref.h",
            "uint64_t count = word ^ ((uint64_t)generation << 32 | (uint64_t)REF_LIVE << 24);",
            "uint64_t count = (uint32_t)(word + generation - generation) ^ ((uint64_t)REF_LIVE << 24);",
