@@ -8,6 +8,8 @@
 #ifndef CORE_OBJECT_H
 #define CORE_OBJECT_H
 
+#include <stddef.h>
+
 #include "core/ref.h"
 
 enum object_kind {
