@@ -214,6 +214,7 @@ def main():
         sentence = try_mutant(tree, mutant)
         survivors += sentence is not None
         print(f"{mutant.invariant:3} {mutant.id}: {sentence or 'caught'}", flush=True)
+    build(tree, programs)  # the next run copies files with their old times: no object of a mutant may be newer
     print(f"{len(chosen)} mutants, {len(chosen) - survivors} caught")
     return 1 if survivors or not chosen else 0
 
