@@ -9,23 +9,13 @@
 #include "core/cpu.h"
 #include "core/log.h"
 
-static bool tracing;
+bool call_traced;
 
 void call_trace_init(void)
 {
     const struct hal_boot *boot = boot_info();
     struct cmdline_value value;
-    tracing = cmdline_find(boot->command_line, boot->command_line_size, "keel.trace", &value);
-}
-
-keel_status_t call_enter(enum call_id id)
-{
-    return (call_descriptors[id].contexts & cpu_context()) != 0 ? KEEL_OK : KEEL_E_CONTEXT;
-}
-
-bool call_tracing(void)
-{
-    return tracing;
+    call_traced = cmdline_find(boot->command_line, boot->command_line_size, "keel.trace", &value);
 }
 
 void call_trace(enum call_id id, const uint64_t *arguments, keel_status_t status)

@@ -7,6 +7,7 @@
 #define API_CALLS_H
 
 #include "calls_gen.h"
+#include "core/cpu.h"
 #include "core/object.h"
 
 enum call_argument_kind {
@@ -49,12 +50,15 @@ struct call_value {
 /* Makes call `id`; values[i] belongs to argument i. */
 keel_status_t call_invoke(enum call_id id, struct call_value *values);
 
-/* KEEL_OK if the caller's context is one of the call's. */
-keel_status_t call_enter(enum call_id id);
+/* KEEL_OK if the caller's context is one of the call's `contexts` (H4). */
+static inline keel_status_t call_enter(unsigned contexts)
+{
+    return (contexts & cpu_context()) != 0 ? KEEL_OK : KEEL_E_CONTEXT;
+}
 
 /* Tracing: `keel.trace` on the kernel command line logs every call with its numbers and its status. */
 void call_trace_init(void);
-bool call_tracing(void);
+extern bool call_traced;
 void call_trace(enum call_id id, const uint64_t *arguments, keel_status_t status);
 
 #endif

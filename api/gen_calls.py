@@ -9,6 +9,8 @@
                an array of values (the fuzzers' way in)
   calls.md     the reference table for people
 
+With --unchecked first, thunks.c has no checks: the benchmarks measure with it what they cost.
+
 It also holds the table against the public headers: a prototype there without a line here stops the build, and the
 C compiler stops it where the two disagree about arguments.
 """
@@ -124,6 +126,18 @@ class Argument:
             return f"({self.name}.value == 0 ? KEEL_OK : resolve_{self.object}({self.name}.value, &{self.name}_object))"
         return None
 
+    def bare_lookup(self):
+        found = f"bare_{self.object}({self.name}.value)"
+        if self.kind == "HANDLE_OPTIONAL":
+            found = f"{self.name}.value == 0 ? NULL : {found}"
+        return f"{self.name}_object = {found};"
+
+    def let_go(self):
+        condition = f"if ({self.name}_object != NULL) " if self.kind == "HANDLE_OPTIONAL" else ""
+        if self.taken:  # on success the body has used it up
+            condition = "if (result != KEEL_OK) "
+        return f"{condition}let_go_{self.object}({self.name}_object);"
+
     def copy_out(self):
         if self.kind in ("OUT_NUMBER", "OUT_POINTER") or (self.kind == "STRUCT" and self.direction in ("out", "inout")):
             return f"*{self.name} = {self.name}_copy;"
@@ -199,34 +213,59 @@ class Call:
     def enum(self):
         return "CALL_ID_" + self.name.upper()
 
+    def context_bits(self):
+        return " | ".join(CONTEXTS[word] for word in self.contexts)
+
     def joined(self, part):
         return ", ".join(part(argument) for argument in self.arguments) or "void"
+
+    def passed(self):
+        return ", ".join(argument.body_argument() for argument in self.arguments)
+
+    def held(self, handles):
+        """The body's call with these handles looked up around it, each let go when what is inside is done."""
+        if not handles:
+            return [f"result = call_{self.name}({self.passed()});"]
+        first = handles[0]
+        inside = ["    " + text for text in self.held(handles[1:])]
+        return [f"result = {first.lookup()};", "if (result == KEEL_OK) {", *inside, f"    {first.let_go()}", "}"]
 
     def thunk(self):
         lines = [f"keel_status_t keel_{self.name}({self.joined(Argument.prototype)})", "{"]
         for argument in self.arguments:
             lines += ["    " + text for text in argument.locals()]
-        lines.append(f"    keel_status_t result = call_enter({self.enum()});")
+        lines.append(f"    keel_status_t result = call_enter({self.context_bits()});")
         wrong = [argument.checks() for argument in self.arguments if argument.checks()]
         if wrong:
             lines += [f"    if (result == KEEL_OK && ({' || '.join(wrong)})) {{", "        result = KEEL_E_INVALID;", "    }"]
-        steps = [argument.copy_in() for argument in self.arguments if argument.copy_in()]
-        steps += [f"result = {argument.lookup()};" for argument in self.arguments if argument.lookup()]
-        body = ", ".join(argument.body_argument() for argument in self.arguments)
-        steps.append(f"result = call_{self.name}({body});")
-        for step in steps:
-            lines += ["    if (result == KEEL_OK) {", f"        {step}", "    }"]
-        for argument in reversed(self.arguments):
-            if argument.lookup() and argument.taken:  # on success the body has used it up
-                lines += ["    if (result != KEEL_OK) {", f"        let_go_{argument.object}({argument.name}_object);", "    }"]
-            elif argument.lookup():
-                lines.append(f"    let_go_{argument.object}({argument.name}_object);")
+        lines += ["    if (result == KEEL_OK) {"]
+        lines += [f"        {argument.copy_in()}" for argument in self.arguments if argument.copy_in()]
+        lines += ["        " + text for text in self.held([argument for argument in self.arguments if argument.lookup()])]
+        lines.append("    }")
         results = [argument.copy_out() for argument in self.arguments if argument.copy_out()]
         if results:
             lines += ["    if (result == KEEL_OK) {"] + [f"        {text}" for text in results] + ["    }"]
         traced = ", ".join(argument.traced() for argument in self.arguments) or "0"
-        lines += ["    if (call_tracing()) {", f"        const uint64_t arguments[] = {{{traced}}};",
+        lines += ["    if (call_traced) {", f"        const uint64_t arguments[] = {{{traced}}};",
                   f"        call_trace({self.enum()}, arguments, result);", "    }"]
+        return "\n".join(lines + ["    return result;", "}", ""])
+
+    def bare_thunk(self):
+        """The entry point without a check: for KEEL_UNCHECKED, which measures what the checks cost."""
+        handles = [argument for argument in self.arguments if argument.lookup()]
+        if any(argument.object in OBJECT_TYPES for argument in handles):
+            return self.thunk()  # to be held by one call is what these objects are, and no check
+        lines = [f"keel_status_t keel_{self.name}({self.joined(Argument.prototype)})", "{"]
+        lines += ["    " + text for argument in self.arguments for text in argument.locals()]
+        lines += [f"    {argument.copy_in()}" for argument in self.arguments if argument.copy_in()]
+        lines += [f"    {argument.bare_lookup()}" for argument in handles]
+        body = f"call_{self.name}({self.passed()})"
+        if self.name.endswith("_release"):
+            body = f"bare_release_{handles[0].object}({handles[0].name}_object)"
+        lines.append(f"    keel_status_t result = {body};")
+        results = [argument.copy_out() for argument in self.arguments if argument.copy_out()]
+        if results:
+            lines += ["    if (result == KEEL_OK) {"] + [f"        {text}" for text in results] + ["    }"]
         return "\n".join(lines + ["    return result;", "}", ""])
 
     def invoker(self):
@@ -238,7 +277,7 @@ class Call:
         return "\n".join(lines + ["        return result;", "    }"])
 
     def descriptor(self):
-        contexts = " | ".join(CONTEXTS[word] for word in self.contexts)
+        contexts = self.context_bits()
         arguments = ", ".join(argument.descriptor() for argument in self.arguments) or "{CALL_NUMBER, OBJECT_NONE, 0, NULL}"
         return f'    [{self.enum()}] = {{"{self.name}", {contexts}, {len(self.arguments)}, {{{arguments}}}}},'
 
@@ -254,7 +293,7 @@ def read_table(path):
             calls.append(Call(line, f"{path}:{number}"))
     names = [call.name for call in calls]
     twice = sorted({name for name in names if names.count(name) > 1})
-    reserved = sorted(set(names) & {"enter", "trace", "tracing", "trace_init", "invoke"})
+    reserved = sorted(set(names) & {"enter", "trace", "traced", "trace_init", "invoke"})
     if reserved:
         sys.exit(f"{path}: calls.h uses the name call_{reserved[0]} itself")
     if twice:
@@ -279,7 +318,8 @@ def write(path, text):
 
 
 def main():
-    table, include, output = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+    unchecked = sys.argv[1] == "--unchecked"
+    table, include, output = (Path(argument) for argument in sys.argv[-3:])
     calls = read_table(table)
     check_headers(calls, sorted(include.glob("keel/*.h")))
     output.mkdir(parents=True, exist_ok=True)
@@ -303,8 +343,9 @@ enum call_id {{
 {bodies}
 #endif
 """)
-    thunks = "\n".join(call.thunk() for call in calls)
-    write(output / "thunks.c", f'{NOTICE}#include "calls.h"\n#include "resolve.h"\n\n{thunks}')
+    thunks = "\n".join(call.bare_thunk() if unchecked else call.thunk() for call in calls)
+    looked_up = "bare.h" if unchecked else "resolve.h"
+    write(output / "thunks.c", f'{NOTICE}#include "calls.h"\n#include "{looked_up}"\n\n{thunks}')
     descriptors = "\n".join(call.descriptor() for call in calls)
     invokers = "\n".join(call.invoker() for call in calls)
     write(output / "table.c", f"""{NOTICE}#include "calls.h"

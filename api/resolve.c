@@ -5,76 +5,32 @@
 #include "resolve.h"
 
 #include "core/cursor.h"
-#include "core/frame.h"
 #include "core/list.h"
 #include "core/memory.h"
-#include "core/object.h"
 #include "core/segment.h"
-#include "core/space.h"
 #include "core/task.h"
 
-keel_status_t resolve_frame(uint64_t handle, struct frame **frame)
-{
-    if (handle_kind(handle) != OBJECT_FRAME || handle_slot(handle) >= frame_end()) {
-        return KEEL_E_BAD_HANDLE;
+/* The same for every kind that lives in a pool. */
+#define RESOLVE(name, kind, put)                                                                             \
+    keel_status_t resolve_##name(uint64_t handle, struct name **name)                                        \
+    {                                                                                                        \
+        struct object *object;                                                                               \
+        keel_status_t status = object_get_by_handle(kind, handle, &object);                                  \
+        if (status == KEEL_OK) {                                                                             \
+            *name = (struct name *)object;                                                                   \
+        }                                                                                                    \
+        return status;                                                                                       \
+    }                                                                                                        \
+    void let_go_##name(struct name *name)                                                                    \
+    {                                                                                                        \
+        put(name);                                                                                           \
     }
-    struct frame *candidate = frame_at(handle_slot(handle));
-    keel_status_t status = ref_get_by_handle(&candidate->ref, handle_generation(handle));
-    if (status == KEEL_OK) {
-        *frame = candidate;
-    }
-    return status;
-}
 
-keel_status_t resolve_segment(uint64_t handle, struct segment **segment)
-{
-    struct object *object;
-    keel_status_t status = object_get_by_handle(OBJECT_SEGMENT, handle, &object);
-    if (status == KEEL_OK) {
-        *segment = (struct segment *)object;
-    }
-    return status;
-}
-
-keel_status_t resolve_space(uint64_t handle, struct space **space)
-{
-    struct object *object;
-    keel_status_t status = object_get_by_handle(OBJECT_SPACE, handle, &object);
-    if (status == KEEL_OK) {
-        *space = (struct space *)object;
-    }
-    return status;
-}
-
-keel_status_t resolve_task(uint64_t handle, struct task **task)
-{
-    struct object *object;
-    keel_status_t status = object_get_by_handle(OBJECT_TASK, handle, &object);
-    if (status == KEEL_OK) {
-        *task = (struct task *)object;
-    }
-    return status;
-}
-
-keel_status_t resolve_cursor(uint64_t handle, struct cursor **cursor)
-{
-    struct object *object;
-    keel_status_t status = object_get_by_handle(OBJECT_CURSOR, handle, &object);
-    if (status == KEEL_OK) {
-        *cursor = (struct cursor *)object;
-    }
-    return status;
-}
-
-keel_status_t resolve_list(uint64_t handle, struct list **list)
-{
-    struct object *object;
-    keel_status_t status = object_get_by_handle(OBJECT_LIST, handle, &object);
-    if (status == KEEL_OK) {
-        *list = (struct list *)object;
-    }
-    return status;
-}
+RESOLVE(segment, OBJECT_SEGMENT, segment_put)
+RESOLVE(task, OBJECT_TASK, task_put)
+RESOLVE(cursor, OBJECT_CURSOR, cursor_put)
+RESOLVE(list, OBJECT_LIST, frame_list_put)
+RESOLVE(memory, OBJECT_MEMORY, memory_put)
 
 keel_status_t resolve_unique(uint64_t handle, struct frame **frame)
 {
@@ -89,68 +45,7 @@ keel_status_t resolve_unique(uint64_t handle, struct frame **frame)
     return status;
 }
 
-keel_status_t resolve_memory(uint64_t handle, struct memory **memory)
-{
-    struct object *object;
-    keel_status_t status = object_get_by_handle(OBJECT_MEMORY, handle, &object);
-    if (status == KEEL_OK) {
-        *memory = (struct memory *)object;
-    }
-    return status;
-}
-
-void let_go_frame(struct frame *frame)
-{
-    if (frame != NULL) {
-        frame_put(frame);
-    }
-}
-
-void let_go_segment(struct segment *segment)
-{
-    if (segment != NULL) {
-        segment_put(segment);
-    }
-}
-
-void let_go_space(struct space *space)
-{
-    if (space != NULL) {
-        space_put(space);
-    }
-}
-
-void let_go_task(struct task *task)
-{
-    if (task != NULL) {
-        task_put(task);
-    }
-}
-
-void let_go_cursor(struct cursor *cursor)
-{
-    if (cursor != NULL) {
-        cursor_put(cursor);
-    }
-}
-
-void let_go_list(struct list *list)
-{
-    if (list != NULL) {
-        frame_list_put(list);
-    }
-}
-
 void let_go_unique(struct frame *frame)
 {
-    if (frame != NULL) {
-        ref_unhold_unique(&frame->ref);
-    }
-}
-
-void let_go_memory(struct memory *memory)
-{
-    if (memory != NULL) {
-        memory_put(memory);
-    }
+    ref_unhold_unique(&frame->ref);
 }

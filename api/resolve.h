@@ -1,27 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * From a handle's value to the object, held with one reference, and back (H1, H2). For objects
- * other than frames the slot is looked up by core/object.c.
+ * From a handle's value to the object, held with one reference, and back (H1, H2). Frames and spaces, which
+ * most calls are about, are looked up and let go in line where nothing is out of the ordinary.
  */
 #ifndef API_RESOLVE_H
 #define API_RESOLVE_H
 
-#include <stdint.h>
-
+#include "core/frame.h"
+#include "core/object.h"
+#include "core/space.h"
 #include "keel/status.h"
 
-struct frame;
 struct list;
 struct segment;
-struct space;
 struct task;
 struct cursor;
 struct memory;
 
-/* E_BAD_HANDLE, E_LIMIT. */
-keel_status_t resolve_frame(uint64_t handle, struct frame **frame);
+/* One more reference for the object in the slot that a handle names. E_BAD_HANDLE, E_LIMIT. */
+static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
+{
+    uint32_t generation = handle_generation(handle);
+    return ref_get_quick(ref, generation) ? KEEL_OK : ref_get_by_handle(ref, generation);
+}
+
+/* E_BAD_HANDLE, E_LIMIT: what the pointer is then means nothing. */
+static inline keel_status_t resolve_frame(uint64_t handle, struct frame **frame)
+{
+    if (!object_in_range(OBJECT_FRAME, handle)) {
+        return KEEL_E_BAD_HANDLE;
+    }
+    *frame = object_slot(OBJECT_FRAME, OBJECT_STRIDE(struct frame), handle);
+    return resolve_hold(&(*frame)->ref, handle);
+}
+
+static inline keel_status_t resolve_space(uint64_t handle, struct space **space)
+{
+    if (!object_in_range(OBJECT_SPACE, handle)) {
+        return KEEL_E_BAD_HANDLE;
+    }
+    *space = object_slot(OBJECT_SPACE, OBJECT_STRIDE(struct space), handle);
+    return resolve_hold(&(*space)->object.ref, handle);
+}
+
 keel_status_t resolve_segment(uint64_t handle, struct segment **segment);
-keel_status_t resolve_space(uint64_t handle, struct space **space);
 keel_status_t resolve_task(uint64_t handle, struct task **task);
 keel_status_t resolve_cursor(uint64_t handle, struct cursor **cursor);
 keel_status_t resolve_list(uint64_t handle, struct list **list);
@@ -29,10 +51,22 @@ keel_status_t resolve_list(uint64_t handle, struct list **list);
 keel_status_t resolve_unique(uint64_t handle, struct frame **frame);
 keel_status_t resolve_memory(uint64_t handle, struct memory **memory);
 
-/* Drop what resolve took; NULL is fine. */
-void let_go_frame(struct frame *frame);
+/* Drop what resolve took. */
+static inline void let_go_frame(struct frame *frame)
+{
+    if (!ref_put_quick(&frame->ref)) {
+        frame_put(frame);
+    }
+}
+
+static inline void let_go_space(struct space *space)
+{
+    if (!ref_put_quick(&space->object.ref)) {
+        space_put(space);
+    }
+}
+
 void let_go_segment(struct segment *segment);
-void let_go_space(struct space *space);
 void let_go_task(struct task *task);
 void let_go_cursor(struct cursor *cursor);
 void let_go_list(struct list *list);

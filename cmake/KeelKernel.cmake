@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # keel_add_kernel(NAME SOURCES...) builds a whole kernel from client code, which sees include/keel and the services
-# only. Hosted: an executable with the hosted machine inside, kernels/NAME. x86_64: an ELF file for the loader,
+# only. Hosted and native: an executable with the machine inside, kernels/NAME. x86_64: an ELF file for the loader,
 # kernels/NAME.elf. `./keel boot` and `./keel run` start it with the default initrd, NAME.initrd.
 
 set(KEEL_KERNEL_DIR ${CMAKE_BINARY_DIR}/kernels)
@@ -20,6 +20,6 @@ function(keel_add_kernel name)
         target_link_options(${name} PRIVATE -T ${script})
         target_link_libraries(${name} PRIVATE keel_system)
     else()
-        target_link_libraries(${name} PRIVATE keel_hosted_main keel_system)
+        target_link_libraries(${name} PRIVATE keel_${KEEL_BACKEND}_main keel_system)
     endif()
 endfunction()

@@ -83,6 +83,7 @@ static void come_online(void)
 {
     struct cpu *cpu = cpu_this();
     hal_context_adopt(&cpu->idle);
+    cpu_set_current(cpu, NULL);
     atomic_u32_store_release(&cpu->online, 1);
 }
 
@@ -93,6 +94,10 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
     policy_init();
     log_init();
     log_string(LOG_INFO, "keel: starting");
+#ifdef KEEL_UNCHECKED
+    log_string(LOG_WARNING,
+               "keel: built WITHOUT CHECKS, to measure what they cost; not sound, not to be used");
+#endif
     memmap_normalise(boot->regions, boot->region_count, &memmap);
     tlb_init();
     wait_init();

@@ -11,6 +11,7 @@ static struct cpu cpus[HAL_CPU_MAX];
 
 void cpu_init(void)
 {
+    hal_cpu_word_set(CONTEXT_EARLY);
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
         struct cpu *cpu = &cpus[id];
         cpu->id = id;
@@ -48,28 +49,27 @@ uint64_t cpu_online_mask(void)
     return mask;
 }
 
-unsigned cpu_context(void)
+static uint32_t context_of(const struct cpu *cpu)
 {
-    bool interrupts = hal_irq_disable();
-    const struct cpu *cpu = cpu_this();
-    unsigned context = CONTEXT_IDLE;
-    if (atomic_u32_load_relaxed(&cpu->online) == 0) {
-        context = CONTEXT_EARLY;
-    } else if (cpu->policy_depth > 0) {
-        context = CONTEXT_POLICY;
-    } else if (cpu->current != NULL) {
-        context = CONTEXT_TASK;
-    }
-    hal_irq_restore(interrupts);
-    return context;
+    return cpu->current != NULL ? CONTEXT_TASK : CONTEXT_IDLE;
+}
+
+void cpu_set_current(struct cpu *cpu, struct task *task)
+{
+    cpu->current = task;
+    hal_cpu_word_set(context_of(cpu));
 }
 
 void cpu_policy_enter(void)
 {
     cpu_this()->policy_depth++;
+    hal_cpu_word_set(CONTEXT_POLICY);
 }
 
 void cpu_policy_leave(void)
 {
-    cpu_this()->policy_depth--;
+    struct cpu *cpu = cpu_this();
+    if (--cpu->policy_depth == 0) {
+        hal_cpu_word_set(context_of(cpu));
+    }
 }

@@ -35,6 +35,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
 };
 
 static struct pool pools[OBJECT_KIND_COUNT];
+struct object_table object_tables[OBJECT_KIND_COUNT];
 
 static uint32_t plan_slots(const struct pool_plan *plan)
 {
@@ -58,11 +59,13 @@ static bool pool_init(enum object_kind kind)
     for (uint32_t i = 0; i < pool->count; i++) {
         ref_init(&object_at(kind, i)->ref, REF_FREE);
     }
+    object_tables[kind] = (struct object_table){pool->slots, pool->count};
     return true;
 }
 
 bool object_init(void)
 {
+    object_tables[OBJECT_FRAME] = (struct object_table){(char *)frame_at(0), frame_end()};
     return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
            pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY);
 }

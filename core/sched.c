@@ -151,7 +151,7 @@ static void switch_to(struct cpu *cpu, struct task *next, uint32_t reason)
     user_vector_detach();
     cpu->previous = previous;
     cpu->previous_reason = reason;
-    cpu->current = next;
+    cpu_set_current(cpu, next);
     cpu->idle_ticks = 0;
     if (next != NULL) {
         next->last_cpu = hal_cpu_id();

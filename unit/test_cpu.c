@@ -29,14 +29,19 @@ static void H4_context_is_idle_without_a_task(void)
     bool interrupts = hal_irq_disable();
     struct cpu *cpu = cpu_this();
     struct task *task = cpu->current;
-    cpu->current = NULL;
+    cpu_set_current(cpu, NULL);
     CHECK_EQUAL(cpu_context(), CONTEXT_IDLE);
     struct keel_boot_info info;
     CHECK_STATUS(keel_boot_info(&info), KEEL_E_CONTEXT);
-    cpu->current = task;
-    cpu->policy_depth++;
+    cpu_policy_enter();
     CHECK_EQUAL(cpu_context(), CONTEXT_POLICY);
-    cpu->policy_depth--;
+    cpu_policy_leave();
+    CHECK_EQUAL(cpu_context(), CONTEXT_IDLE);
+    cpu_set_current(cpu, task);
+    cpu_policy_enter();
+    CHECK_STATUS(keel_task_yield(), KEEL_E_CONTEXT);
+    cpu_policy_leave();
+    CHECK_EQUAL(cpu_context(), CONTEXT_TASK);
     hal_irq_restore(interrupts);
 }
 

@@ -5,6 +5,7 @@
 #include "core/object.h"
 
 #include "core/frame.h"
+#include "core/space.h"
 #include "support.h"
 
 static void H1_handle_fields_do_not_overlap(void)
@@ -35,6 +36,26 @@ static void H1_wrong_kind_slot_or_generation_is_refused(void)
     CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, beyond, &object), KEEL_E_BAD_HANDLE);
     CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, space.value + 1, &object), KEEL_E_BAD_HANDLE);
     CHECK_OK(keel_space_release(space));
+}
+
+/* The look-up of the entry points, one comparison for kind and slot, against the fields taken apart. */
+static void H1_range_of_slots_ends_exactly(void)
+{
+    const uint64_t ends[][2] = {{OBJECT_FRAME, frame_end()}, {OBJECT_SPACE, object_slots(OBJECT_SPACE)}};
+    for (unsigned i = 0; i < 2; i++) {
+        enum object_kind kind = (enum object_kind)ends[i][0];
+        const uint64_t slots[] = {0, 1, ends[i][1] - 1, ends[i][1], ends[i][1] + 1, OBJECT_SLOTS_MAX - 1};
+        for (unsigned j = 0; j < sizeof slots / sizeof slots[0]; j++) {
+            for (unsigned other = 0; other < 16; other++) {
+                uint64_t handle = handle_make((enum object_kind)other, slots[j], UINT32_MAX);
+                CHECK_EQUAL(object_in_range(kind, handle), other == (unsigned)kind && slots[j] < ends[i][1]);
+            }
+        }
+    }
+    CHECK(object_slot(OBJECT_FRAME, OBJECT_STRIDE(struct frame), handle_make(OBJECT_FRAME, 3, 9)) ==
+          frame_at(3));
+    CHECK(object_slot(OBJECT_SPACE, OBJECT_STRIDE(struct space), handle_make(OBJECT_SPACE, 3, 9)) ==
+          object_at(OBJECT_SPACE, 3));
 }
 
 static void M8_full_pool_is_a_limit(void)
@@ -98,6 +119,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         UNIT(H1_handle_fields_do_not_overlap),
         UNIT(H1_wrong_kind_slot_or_generation_is_refused),
+        UNIT(H1_range_of_slots_ends_exactly),
         UNIT(M8_full_pool_is_a_limit, .config.ram_size = 4 << 20),
         UNIT(H3_slot_with_used_up_generation_is_never_claimed_again, .config.ram_size = 4 << 20),
         UNIT(H1_index_and_handle_agree, .config.ram_size = 4 << 20),

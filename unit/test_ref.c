@@ -170,6 +170,46 @@ static void M2_ref_reserved_can_be_freed_once(void **state)
     assert_true(ref_claim(&ref));
 }
 
+/* Where the quick look-up finds the object, the other one would have; elsewhere it leaves it to it. */
+static void check_quick_get(uint32_t generation, enum ref_state at, uint32_t count, uint32_t handles)
+{
+    set_word(generation, at, count);
+    atomic_u32_init(&ref.handles, handles);
+    bool quick = ref_get_quick(&ref, 5);
+    assert_ref(generation, at, quick ? count + 1 : count, handles);
+    set_word(generation, at, count);
+    assert_int_equal(quick, ref_get_by_handle(&ref, 5) == KEEL_OK);
+}
+
+/* The quick put drops what is neither the last nor nobody's. */
+static void check_quick_put(uint32_t generation, enum ref_state at, uint32_t count)
+{
+    set_word(generation, at, count);
+    bool quick = ref_put_quick(&ref);
+    assert_int_equal(quick, at == REF_LIVE && count >= 2);
+    uint64_t word = atomic_u64_peek(&ref.word);
+    assert_int_equal(ref_word_count(word), quick ? count - 1 : count);
+    assert_int_equal(ref_word_state(word), at);
+    assert_int_equal(ref_word_generation(word), generation);
+}
+
+static void M2_ref_quick_steps_agree_with_the_others(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {0, 1, 2, 3, REF_COUNT_MAX - 1, REF_COUNT_MAX};
+    static const uint32_t generations[] = {0, 4, 5, 6, UINT32_MAX};
+    for (unsigned at = REF_FREE; at <= 0xff; at++) {
+        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+            for (size_t j = 0; j < sizeof generations / sizeof generations[0]; j++) {
+                uint32_t count = at == REF_LIVE && counts[i] == 0 ? 1 : counts[i]; /* LIVE is counted */
+                check_quick_get(generations[j], (enum ref_state)at, count, 0);
+                check_quick_get(generations[j], (enum ref_state)at, count, 1);
+                check_quick_put(generations[j], (enum ref_state)at, count);
+            }
+        }
+    }
+}
+
 static void H3_ref_retires_with_its_last_generation(void **state)
 {
     (void)state;
@@ -231,6 +271,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(H3_ref_conversions_raise_the_generation),
         cmocka_unit_test(M2_ref_converts_only_the_call_and_one_handle),
         cmocka_unit_test(M2_ref_reserved_can_be_freed_once),
+        cmocka_unit_test(M2_ref_quick_steps_agree_with_the_others),
         cmocka_unit_test(H3_ref_retires_with_its_last_generation),
         cmocka_unit_test(H3_ref_unclaim_keeps_the_generation),
         cmocka_unit_test(M6_ref_counts_stop_at_their_limits),

@@ -45,7 +45,7 @@ prints() {
 prints 'usage: ./keel COMMAND'
 prints 'usage: ./keel COMMAND' help
 prints 'usage: ./keel COMMAND' --help
-for command in boot run test setup fuzz replay coverage; do
+for command in boot run test setup fuzz replay coverage bench; do
     prints "usage: ./keel $command" "$command" --help
     prints "usage: ./keel $command" help "$command"
     refuses "$command has no option --wrong; see ./keel $command --help." "$command" --wrong
@@ -71,6 +71,12 @@ done
 refuses '--seed needs a whole number, not "-1".' run --seed -1
 refuses '--cpus needs a value' run --cpus
 refuses '--memory needs a size like 64M or 1G, not "64".' run --memory 64
+refuses 'bench needs what to measure' bench
+refuses 'There is no benchmark "none"; there is: memory.' bench none
+refuses 'bench does not take the argument "more"' bench memory more
+refuses '--launches needs a value' bench memory --launches
+refuses '--launches needs a whole number, not "few".' bench memory --launches few
+refuses '--launches needs a number above 0.' bench memory --launches 0
 refuses 'There is no preset "none" with tests' test none
 refuses '--time needs a whole number' fuzz --time soon
 refuses 'There is no fuzz target "none"' fuzz none

@@ -21,6 +21,17 @@ unsigned hal_cpu_id(void)
     return cpu_current()->id;
 }
 
+uint32_t hal_cpu_word(void)
+{
+    return cpu_current()->word;
+}
+
+void hal_cpu_word_set(uint32_t word)
+{
+    CONTRACT(!cpu_current()->irq_on, "interrupts are on");
+    cpu_current()->word = word;
+}
+
 const char *hal_cpu_describe(unsigned cpu)
 {
     static const char *const names[HOSTED_CPU_MAX] = {"simulated CPU 0", "simulated CPU 1", "simulated CPU 2",

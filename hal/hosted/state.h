@@ -15,8 +15,9 @@
 
 struct cpu {
     unsigned id;
-    bool online;  /* runs or will run core code */
-    bool waiting; /* in hal_cpu_wait */
+    uint32_t word; /* core's, hal/cpu.h */
+    bool online;   /* runs or will run core code */
+    bool waiting;  /* in hal_cpu_wait */
     bool irq_on;
     bool ipi_pending, timer_pending;
     uint64_t deadline; /* of the timer; UINT64_MAX: not armed */

@@ -54,7 +54,7 @@
 #define X86_CPU_SELF         0
 #define X86_CPU_KERNEL_STACK 8
 #define X86_CPU_USER_STACK   16
-#define X86_CPU_TSS_RSP0     28
+#define X86_CPU_TSS_RSP0     32
 
 #define X86_MSR_GS_BASE 0xc0000101
 

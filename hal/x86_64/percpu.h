@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hal/cpu_word.h"
 #include "keel/user_regs.h"
 #include "layout.h"
 
@@ -28,6 +29,7 @@ struct x86_cpu {
     struct x86_cpu *self;
     uint64_t kernel_stack;            /* RSP of hal_user_run, to come back to from user mode */
     uint64_t user_stack;              /* scratch of the SYSCALL entry */
+    uint32_t word;                    /* core's, hal/cpu.h */
     struct x86_tss tss;               /* unaligned fields: only named by these offsets and by C */
     struct keel_user_regs *user_regs; /* where the program that runs here leaves its registers */
     struct keel_user_event *user_event;
@@ -41,6 +43,7 @@ struct x86_cpu {
 _Static_assert(offsetof(struct x86_cpu, self) == X86_CPU_SELF, "layout.h");
 _Static_assert(offsetof(struct x86_cpu, kernel_stack) == X86_CPU_KERNEL_STACK, "layout.h");
 _Static_assert(offsetof(struct x86_cpu, user_stack) == X86_CPU_USER_STACK, "layout.h");
+_Static_assert(offsetof(struct x86_cpu, word) == X86_CPU_WORD, "hal/cpu_word.h");
 _Static_assert(offsetof(struct x86_cpu, tss) + offsetof(struct x86_tss, rsp) == X86_CPU_TSS_RSP0, "layout.h");
 
 extern struct x86_cpu x86_boot_cpu;

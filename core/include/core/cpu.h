@@ -6,10 +6,11 @@
 #define CORE_CPU_H
 
 #include "core/task.h"
+#include "hal/cpu.h"
 
 struct cpu {
     unsigned id;
-    struct task *current;      /* NULL: the idle context runs */
+    struct task *current;      /* NULL: the idle context runs; set by cpu_set_current */
     struct task *previous;     /* during a switch: who was switched away from; NULL: the idle context */
     uint32_t previous_reason;  /* why previous is enqueued again, enum keel_enqueue_reason's values */
     struct space *loaded;      /* whose root is loaded; NULL: the kernel root */
@@ -30,14 +31,21 @@ struct cpu *cpu_at(unsigned id);
 /* Bit mask of the CPUs that run core. */
 uint64_t cpu_online_mask(void);
 
-/* Where a call comes from. */
+/* Where a call comes from: what runs on a CPU, kept in the CPU's word. */
 enum cpu_context {
     CONTEXT_EARLY = 0,      /* before there are tasks */
     CONTEXT_TASK = 1u << 0, /* a task's own code */
     CONTEXT_POLICY = 1u << 1,
     CONTEXT_IDLE = 1u << 2, /* the idle context, interrupt handlers on it */
 };
-unsigned cpu_context(void);
+/* A task that moves to another CPU meanwhile is a task there as well. */
+static inline unsigned cpu_context(void)
+{
+    return hal_cpu_word();
+}
+
+/* Says what runs on this CPU from now on; NULL: the idle context. Interrupts off. */
+void cpu_set_current(struct cpu *cpu, struct task *task);
 
 /* Around each call of a policy's function, with interrupts off: what it calls comes from policy context. */
 void cpu_policy_enter(void);

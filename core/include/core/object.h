@@ -9,6 +9,8 @@
 #ifndef CORE_OBJECT_H
 #define CORE_OBJECT_H
 
+#include <stddef.h>
+
 #include "core/ref.h"
 
 enum object_kind {
@@ -49,6 +51,36 @@ static inline uint64_t handle_slot(uint64_t handle)
 static inline uint32_t handle_generation(uint64_t handle)
 {
     return (uint32_t)handle;
+}
+
+/* Where the slots of each kind lie, frames included. Written at boot, before there are handles. */
+struct object_table {
+    char *slots;
+    uint64_t count;
+};
+extern struct object_table object_tables[OBJECT_KIND_COUNT];
+
+/* Bytes from one slot to the next, in every pool and in the frame array: whole cache lines. */
+#define OBJECT_STRIDE(type) ((sizeof(type) + 63) & ~(size_t)63)
+
+_Static_assert(OBJECT_KIND_COUNT <= 16, "a kind has four bits in a handle");
+
+/* Index of the slot, if the handle is of this kind; of another kind, it is out of every range. */
+static inline uint64_t object_slot_index(enum object_kind kind, uint64_t handle)
+{
+    return (uint32_t)(handle >> 32) - ((uint32_t)kind << 28);
+}
+
+/* Does the handle name a slot of this kind? Kind and slot are one comparison. */
+static inline bool object_in_range(enum object_kind kind, uint64_t handle)
+{
+    return object_slot_index(kind, handle) < object_tables[kind].count;
+}
+
+/* The slot, whatever lives there now, of a handle that is in range. */
+static inline void *object_slot(enum object_kind kind, size_t stride, uint64_t handle)
+{
+    return object_tables[kind].slots + object_slot_index(kind, handle) * stride;
 }
 
 /* Makes the pools. Boot CPU, once. False: no memory. */

@@ -101,6 +101,27 @@ keel_status_t ref_get(struct ref *ref);
 /* Drops a reference. True: it was the last; the cell is BUSY and the caller's to tear down. */
 bool ref_put(struct ref *ref);
 
+/* The same two steps where nothing is out of the ordinary, short enough to stand in every entry point. False:
+ * nothing changed, and the step above says why or makes it.
+ *
+ * Generation, state and room in the count are one comparison: what is left of the word is the count, if the
+ * rest agrees. The generation is the same before the look at the handles and at the exchange. */
+static inline bool ref_get_quick(struct ref *ref, uint32_t generation)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    uint64_t count = word ^ ((uint64_t)generation << 32 | (uint64_t)REF_LIVE << 24);
+    return count < REF_COUNT_MAX && atomic_u32_load_acquire(&ref->handles) != 0 &&
+           atomic_u64_cas(&ref->word, &word, word + 1);
+}
+
+/* Not the last reference: that one is for ref_put. */
+static inline bool ref_put_quick(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    uint32_t count = (uint32_t)word - ((uint32_t)REF_LIVE << 24);
+    return count - 2 < REF_COUNT_MAX - 1 && atomic_u64_cas(&ref->word, &word, word - 1);
+}
+
 /* Turns a reference that the caller holds into a client's handle, or a client's handle back into a plain
  * reference that the caller then puts. E_LIMIT: the count is full; E_BAD_HANDLE: no client holds one. */
 keel_status_t ref_handle_add(struct ref *ref);

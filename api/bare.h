@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Handles to objects by their slot alone, for entry points without checks (KEEL_UNCHECKED). A wrong handle is
+ * undefined behaviour here: no system may be built of this, only a measure of what the checks cost.
+ */
+#ifndef API_BARE_H
+#define API_BARE_H
+
+#include "core/cursor.h"
+#include "core/list.h"
+#include "core/memory.h"
+#include "core/segment.h"
+#include "core/task.h"
+#include "resolve.h"
+
+/* What a release must do at least: the clients' reference goes, and with the last one the object. */
+#define BARE(name, kind)                                                                                     \
+    static inline struct name *bare_##name(uint64_t handle)                                                  \
+    {                                                                                                        \
+        return object_slot(kind, OBJECT_STRIDE(struct name), handle);                                        \
+    }                                                                                                        \
+    static inline keel_status_t bare_release_##name(struct name *object)                                     \
+    {                                                                                                        \
+        (void)ref_handle_drop((struct ref *)object);                                                         \
+        let_go_##name(object);                                                                               \
+        return KEEL_OK;                                                                                      \
+    }
+
+BARE(frame, OBJECT_FRAME)
+BARE(segment, OBJECT_SEGMENT)
+BARE(space, OBJECT_SPACE)
+BARE(task, OBJECT_TASK)
+BARE(cursor, OBJECT_CURSOR)
+BARE(list, OBJECT_LIST)
+BARE(memory, OBJECT_MEMORY)
+
+#undef BARE
+
+#endif
