@@ -58,9 +58,9 @@ bool policy_frame_present(void)
 
 enum policy_answer policy_frame_choose(unsigned cpu, uint64_t count, uint64_t alignment, uint64_t *first)
 {
-    cpu_policy_enter();
+    uint32_t outer = cpu_policy_enter();
     uint64_t answer = allocator.alloc(allocator.context, cpu, count, alignment);
-    cpu_policy_leave();
+    cpu_policy_leave(outer);
     if (answer == KEEL_FRAME_NONE) {
         return POLICY_NONE;
     }
@@ -85,9 +85,9 @@ void policy_frame_fallback(void)
 
 void policy_frame_freed(unsigned cpu, uint64_t first, uint64_t count)
 {
-    cpu_policy_enter();
+    uint32_t outer = cpu_policy_enter();
     allocator.free(allocator.context, cpu, first, count);
-    cpu_policy_leave();
+    cpu_policy_leave(outer);
 }
 
 static keel_task_t handle_of(const struct task *task)
@@ -114,9 +114,9 @@ enum policy_answer policy_task_pick(unsigned cpu, struct task **task)
     if (!scheduler_injected) {
         return POLICY_ABSENT;
     }
-    cpu_policy_enter();
+    uint32_t outer = cpu_policy_enter();
     keel_task_t answer = scheduler.pick(scheduler.context, cpu);
-    cpu_policy_leave();
+    cpu_policy_leave(outer);
     if (answer.value == 0) {
         return POLICY_NONE;
     }
@@ -136,17 +136,17 @@ void policy_task_wrong(void)
 void policy_task_fallback(struct task *task)
 {
     atomic_u64_fetch_add(&scheduler_fallbacks, 1);
-    cpu_policy_enter();
+    uint32_t outer = cpu_policy_enter();
     scheduler.dequeue(scheduler.context, handle_of(task));
-    cpu_policy_leave();
+    cpu_policy_leave(outer);
 }
 
 void policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason)
 {
     if (scheduler_injected) {
-        cpu_policy_enter();
+        uint32_t outer = cpu_policy_enter();
         scheduler.enqueue(scheduler.context, handle_of(task), cpu, task->priority, reason);
-        cpu_policy_leave();
+        cpu_policy_leave(outer);
     }
 }
 
@@ -155,9 +155,9 @@ bool policy_task_tick(struct task *task, unsigned cpu)
     if (!scheduler_injected) {
         return true;
     }
-    cpu_policy_enter();
+    uint32_t outer = cpu_policy_enter();
     uint32_t answer = scheduler.tick(scheduler.context, handle_of(task), cpu);
-    cpu_policy_leave();
+    cpu_policy_leave(outer);
     if (answer > 1) {
         policy_task_wrong();
     }
@@ -166,9 +166,9 @@ bool policy_task_tick(struct task *task, unsigned cpu)
 
 static void announce_free(unsigned cpu, uint64_t first, uint64_t count)
 {
-    cpu_policy_enter();
+    uint32_t outer = cpu_policy_enter();
     allocator.add(allocator.context, cpu, first, count);
-    cpu_policy_leave();
+    cpu_policy_leave(outer);
 }
 
 void policy_frame_added(unsigned cpu, uint64_t first, uint64_t count)

@@ -28,19 +28,17 @@ enum policy_answer policy_slab_alloc(unsigned size_class, uint64_t *token)
     if (atomic_u32_load_acquire(&injected) == 0) {
         return POLICY_ABSENT;
     }
-    struct cpu *cpu = cpu_this();
-    cpu->policy_depth++;
-    *token = allocator.alloc(allocator.context, cpu->id, size_class);
-    cpu->policy_depth--;
+    uint32_t outer = cpu_policy_enter();
+    *token = allocator.alloc(allocator.context, hal_cpu_id(), size_class);
+    cpu_policy_leave(outer);
     return *token == KEEL_SLAB_NONE ? POLICY_NONE : POLICY_CHOSE;
 }
 
 bool policy_slab_add(unsigned size_class, uint64_t first, unsigned count)
 {
-    struct cpu *cpu = cpu_this();
-    cpu->policy_depth++;
-    uint32_t answer = allocator.add(allocator.context, cpu->id, size_class, first, count);
-    cpu->policy_depth--;
+    uint32_t outer = cpu_policy_enter();
+    uint32_t answer = allocator.add(allocator.context, hal_cpu_id(), size_class, first, count);
+    cpu_policy_leave(outer);
     if (answer > 1) {
         policy_slab_wrong();
     }
@@ -49,10 +47,9 @@ bool policy_slab_add(unsigned size_class, uint64_t first, unsigned count)
 
 bool policy_slab_free(unsigned size_class, uint64_t token, uint64_t *given)
 {
-    struct cpu *cpu = cpu_this();
-    cpu->policy_depth++;
-    *given = allocator.free(allocator.context, cpu->id, size_class, token);
-    cpu->policy_depth--;
+    uint32_t outer = cpu_policy_enter();
+    *given = allocator.free(allocator.context, hal_cpu_id(), size_class, token);
+    cpu_policy_leave(outer);
     return *given != KEEL_SLAB_NONE;
 }
 

@@ -17,8 +17,8 @@ struct measure {
 };
 
 /* A list ends with a measure without a name. */
-extern const struct measure call_measures[], copy_measures[], frame_measures[], peer_measures[],
-    space_measures[];
+extern const struct measure bulk_measures[], call_measures[], copy_measures[], frame_measures[],
+    heap_measures[], peer_measures[], space_measures[];
 
 /* Mapped pages for the measures that need some: a space of their own, active, with one frame mapped readable
  * and writable at every page of [va, va + page_count pages). */

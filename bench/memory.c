@@ -24,8 +24,8 @@
 #define NAMES_MAX 8u
 #define TEXT_MAX  256u
 
-static const struct measure *const lists[] = {call_measures, copy_measures, frame_measures, peer_measures,
-                                              space_measures};
+static const struct measure *const lists[] = {bulk_measures, call_measures, copy_measures, frame_measures,
+                                              heap_measures, peer_measures, space_measures};
 
 static const struct measure *find(const char *name)
 {

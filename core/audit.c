@@ -172,7 +172,7 @@ static void check_table(hal_paddr_t table, unsigned level)
     unsigned entries = 0;
     /* Who has locked a table may be in the middle of anything. */
     bool settled = atomic_u32_peek(&frame_at(number)->table.lock) == TABLE_FREE;
-    for (unsigned i = hal_table_next(table, 0); i < end; i = hal_table_next(table, i + 1)) {
+    for (unsigned i = hal_table_next(table, 0, end); i < end; i = hal_table_next(table, i + 1, end)) {
         uint64_t entry = hal_table_peek(table, i);
         entries++;
         if (!hal_pte_present(entry)) {

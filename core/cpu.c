@@ -14,7 +14,6 @@ void cpu_init(void)
     hal_cpu_word_set(CONTEXT_EARLY);
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
         struct cpu *cpu = &cpus[id];
-        cpu->id = id;
         cpu->current = NULL;
         cpu->previous = NULL;
         cpu->previous_reason = 0;
@@ -22,7 +21,6 @@ void cpu_init(void)
         cpu->vector_owner = NULL;
         cpu->next_tick = 0;
         cpu->idle_ticks = 0;
-        cpu->policy_depth = 0;
         atomic_u64_init(&cpu->walks_under, 0);
         atomic_u32_init(&cpu->resched, 0);
         atomic_u32_init(&cpu->online, 0);
@@ -58,18 +56,4 @@ void cpu_set_current(struct cpu *cpu, struct task *task)
 {
     cpu->current = task;
     hal_cpu_word_set(context_of(cpu));
-}
-
-void cpu_policy_enter(void)
-{
-    cpu_this()->policy_depth++;
-    hal_cpu_word_set(CONTEXT_POLICY);
-}
-
-void cpu_policy_leave(void)
-{
-    struct cpu *cpu = cpu_this();
-    if (--cpu->policy_depth == 0) {
-        hal_cpu_word_set(context_of(cpu));
-    }
 }

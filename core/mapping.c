@@ -46,8 +46,8 @@ static keel_status_t plan_table(struct plan *plan, hal_paddr_t table, unsigned l
                                 uint64_t end)
 {
     if (level == 0) {
-        unsigned next = hal_table_next(table, hal_pt_index(va, 0));
-        return next > hal_pt_index(end - 1, 0) ? KEEL_OK : KEEL_E_EXISTS;
+        unsigned last = hal_pt_index(end - 1, 0);
+        return hal_table_next(table, hal_pt_index(va, 0), last + 1) > last ? KEEL_OK : KEEL_E_EXISTS;
     }
     keel_status_t status = KEEL_OK;
     for (uint64_t next; va < end && status == KEEL_OK; va = next) {

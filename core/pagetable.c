@@ -73,7 +73,8 @@ uint64_t pagetable_release(uint64_t entry, unsigned level)
         return page_count;
     }
     hal_paddr_t table = frame_address(target);
-    for (unsigned i = hal_table_next(table, 0); i < HAL_PT_ENTRIES; i = hal_table_next(table, i + 1)) {
+    for (unsigned i = hal_table_next(table, 0, HAL_PT_ENTRIES); i < HAL_PT_ENTRIES;
+         i = hal_table_next(table, i + 1, HAL_PT_ENTRIES)) {
         page_count += pagetable_release(hal_table_peek(table, i), level - 1); /* as deep as the tables are */
     }
     frame_free_private(target, 1);
@@ -82,7 +83,8 @@ uint64_t pagetable_release(uint64_t entry, unsigned level)
 
 void pagetable_destroy(hal_paddr_t root)
 {
-    for (unsigned i = hal_table_next(root, 0); i < USER_ENTRIES; i = hal_table_next(root, i + 1)) {
+    for (unsigned i = hal_table_next(root, 0, USER_ENTRIES); i < USER_ENTRIES;
+         i = hal_table_next(root, i + 1, USER_ENTRIES)) {
         pagetable_release(hal_table_peek(root, i), TOP_LEVEL);
     }
 }

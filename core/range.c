@@ -120,8 +120,8 @@ static void set_table(hal_paddr_t table, uint32_t lock)
 /* The links of a table that serve a part of a range. */
 struct links {
     hal_paddr_t table;
-    unsigned level, next, last; /* indexes, `last` is in */
-    uint64_t base;              /* what entry 0 translates */
+    unsigned level, next, end; /* indexes */
+    uint64_t base;             /* what entry 0 translates */
 };
 
 static struct links links_of(const struct range *range, hal_paddr_t table, unsigned level, uint64_t base)
@@ -131,7 +131,7 @@ static struct links links_of(const struct range *range, hal_paddr_t table, unsig
     return (struct links){.table = table,
                           .level = level,
                           .next = range->start > base ? (unsigned)((range->start - base) / span) : 0,
-                          .last = last < HAL_PT_ENTRIES ? (unsigned)last : HAL_PT_ENTRIES - 1,
+                          .end = last < HAL_PT_ENTRIES ? (unsigned)last + 1 : HAL_PT_ENTRIES,
                           .base = base};
 }
 
@@ -139,8 +139,8 @@ static struct links links_of(const struct range *range, hal_paddr_t table, unsig
 static bool links_next(struct links *links, hal_paddr_t *child, uint64_t *child_base)
 {
     while (links->level > 0) {
-        unsigned i = hal_table_next(links->table, links->next);
-        if (i > links->last) {
+        unsigned i = hal_table_next(links->table, links->next, links->end);
+        if (i >= links->end) {
             break;
         }
         links->next = i + 1;

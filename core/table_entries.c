@@ -28,7 +28,9 @@ struct entries entries_below(const struct entries *entries, uint64_t entry)
 
 uint64_t entries_next(struct entries *entries)
 {
-    unsigned i = hal_table_next(entries->slot.table, entries->index);
+    unsigned i = entries->index < entries->end
+                     ? hal_table_next(entries->slot.table, entries->index, entries->end)
+                     : entries->end;
     if (i >= entries->end) {
         return 0;
     }

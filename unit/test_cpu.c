@@ -33,14 +33,14 @@ static void H4_context_is_idle_without_a_task(void)
     CHECK_EQUAL(cpu_context(), CONTEXT_IDLE);
     struct keel_boot_info info;
     CHECK_STATUS(keel_boot_info(&info), KEEL_E_CONTEXT);
-    cpu_policy_enter();
+    uint32_t outer = cpu_policy_enter();
     CHECK_EQUAL(cpu_context(), CONTEXT_POLICY);
-    cpu_policy_leave();
+    cpu_policy_leave(outer);
     CHECK_EQUAL(cpu_context(), CONTEXT_IDLE);
     cpu_set_current(cpu, task);
-    cpu_policy_enter();
+    outer = cpu_policy_enter();
     CHECK_STATUS(keel_task_yield(), KEEL_E_CONTEXT);
-    cpu_policy_leave();
+    cpu_policy_leave(outer);
     CHECK_EQUAL(cpu_context(), CONTEXT_TASK);
     hal_irq_restore(interrupts);
 }

@@ -198,7 +198,7 @@ static void M2_ref_quick_steps_agree_with_the_others(void **state)
     (void)state;
     static const uint32_t counts[] = {0, 1, 2, 3, REF_COUNT_MAX - 1, REF_COUNT_MAX};
     static const uint32_t generations[] = {0, 4, 5, 6, UINT32_MAX};
-    for (unsigned at = REF_FREE; at <= 0xff; at++) {
+    for (unsigned at = REF_FREE; at <= 0x7f; at++) {
         for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
             for (size_t j = 0; j < sizeof generations / sizeof generations[0]; j++) {
                 uint32_t count = at == REF_LIVE && counts[i] == 0 ? 1 : counts[i]; /* LIVE is counted */
@@ -208,6 +208,14 @@ static void M2_ref_quick_steps_agree_with_the_others(void **state)
             }
         }
     }
+    /* A mark is for the others to take off. */
+    atomic_u32_init(&ref.handles, 2);
+    set_word(5, REF_LIVE, 3);
+    uint64_t marked = atomic_u64_peek(&ref.word) | REF_MARK;
+    atomic_u64_init(&ref.word, marked);
+    assert_false(ref_get_quick(&ref, 5));
+    assert_false(ref_put_quick(&ref));
+    assert_true(atomic_u64_peek(&ref.word) == marked);
 }
 
 static void H3_ref_retires_with_its_last_generation(void **state)

@@ -257,14 +257,15 @@ uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
     return old;
 }
 
-unsigned hal_table_next(hal_paddr_t table, unsigned from)
+unsigned hal_table_next(hal_paddr_t table, unsigned from, unsigned end)
 {
     if (!CONTRACT(ram_contains(table.value, HAL_PAGE_SIZE) && ram_use(table.value) == HAL_FRAME_TABLE,
                   "not a table") ||
-        from >= HAL_PT_ENTRIES) {
-        return HAL_PT_ENTRIES;
+        !CONTRACT(end <= HAL_PT_ENTRIES, "no such entry") || from >= end) {
+        return end;
     }
-    return mmu_next_filled(hal_frame_number(table), from);
+    unsigned next = mmu_next_filled(hal_frame_number(table), from);
+    return next < end ? next : end;
 }
 
 uint64_t hal_table_peek(hal_paddr_t table, unsigned index)

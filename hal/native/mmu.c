@@ -25,9 +25,9 @@ uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
     return atomic_u64_exchange(native_entry(slot->table, hal_pt_index(slot->va, slot->level)), entry);
 }
 
-unsigned hal_table_next(hal_paddr_t table, unsigned from)
+unsigned hal_table_next(hal_paddr_t table, unsigned from, unsigned end)
 {
-    while (from < HAL_PT_ENTRIES && hal_table_peek(table, from) == 0) {
+    while (from < end && hal_table_peek(table, from) == 0) {
         from++;
     }
     return from;

@@ -73,7 +73,8 @@ static void audit_table(hal_paddr_t table, unsigned level, uint64_t va, report_f
 {
     const unsigned first = level == HAL_PT_LEVELS - 1 ? HAL_PT_ENTRIES / 2 : 0;
 
-    for (unsigned i = hal_table_next(table, first); i < HAL_PT_ENTRIES; i = hal_table_next(table, i + 1)) {
+    for (unsigned i = hal_table_next(table, first, HAL_PT_ENTRIES); i < HAL_PT_ENTRIES;
+         i = hal_table_next(table, i + 1, HAL_PT_ENTRIES)) {
         const uint64_t entry = hal_table_peek(table, i);
         const uint64_t at = va + i * hal_pt_span(level);
 

@@ -34,9 +34,9 @@ uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
     return entry;
 }
 
-unsigned hal_table_next(hal_paddr_t table, unsigned from)
+unsigned hal_table_next(hal_paddr_t table, unsigned from, unsigned end)
 {
-    while (from < HAL_PT_ENTRIES && table_at(table)[from] == 0) {
+    while (from < end && table_at(table)[from] == 0) {
         from++;
     }
     return from;

@@ -9,7 +9,6 @@
 #include "hal/cpu.h"
 
 struct cpu {
-    unsigned id;
     struct task *current;      /* NULL: the idle context runs; set by cpu_set_current */
     struct task *previous;     /* during a switch: who was switched away from; NULL: the idle context */
     uint32_t previous_reason;  /* why previous is enqueued again, enum keel_enqueue_reason's values */
@@ -18,7 +17,6 @@ struct cpu {
     struct hal_context idle;
     uint64_t next_tick;
     uint32_t idle_ticks;      /* ticks in a row that the policy left it idle while tasks were runnable */
-    uint32_t policy_depth;    /* > 0: inside a policy's function */
     atomic_u64_t walks_under; /* the root under which it walks without a lock; 0: none (core/range.h) */
     atomic_u32_t resched;     /* 1: switch at the next chance */
     atomic_u32_t online;
@@ -47,8 +45,18 @@ static inline unsigned cpu_context(void)
 /* Says what runs on this CPU from now on; NULL: the idle context. Interrupts off. */
 void cpu_set_current(struct cpu *cpu, struct task *task);
 
-/* Around each call of a policy's function, with interrupts off: what it calls comes from policy context. */
-void cpu_policy_enter(void);
-void cpu_policy_leave(void);
+/* Around each call of a policy's function, with interrupts off: what it calls comes from policy context.
+ * Answers the context around it, for cpu_policy_leave. */
+static inline uint32_t cpu_policy_enter(void)
+{
+    uint32_t outer = hal_cpu_word();
+    hal_cpu_word_set(CONTEXT_POLICY);
+    return outer;
+}
+
+static inline void cpu_policy_leave(uint32_t outer)
+{
+    hal_cpu_word_set(outer);
+}
 
 #endif
