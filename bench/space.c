@@ -43,11 +43,17 @@ struct bench_space bench_space_make(uint64_t va, uint64_t page_count)
     return made;
 }
 
-/* With the tables in place, as they are in a program that runs. */
+/* With the tables in place, as they are in a program that runs: a neighbour keeps them there. */
 static void prepare_one(void)
 {
-    one = bench_space_make(BASE, 1);
+    one = bench_space_make(BASE, 2);
     unmap(one, BASE, 1);
+}
+
+/* Alone in its space, so that each turn makes three tables and frees them. */
+static void prepare_alone(void)
+{
+    one = bench_space_make(BASE, 0);
 }
 
 static void run_one(uint64_t n)
@@ -111,6 +117,7 @@ static void run_protect_large(uint64_t n)
 
 const struct measure space_measures[] = {
     {.name = "map_unmap", .things = 1, .operations = 5000, .prepare = prepare_one, .run = run_one},
+    {.name = "map_unmap_alone", .things = 1, .operations = 1000, .prepare = prepare_alone, .run = run_one},
     {.name = "map_unmap_512",
      .things = SMALL,
      .operations = 20,

@@ -66,22 +66,35 @@ static keel_status_t plan_table(struct plan *plan, hal_paddr_t table, unsigned l
     return status;
 }
 
+/* The same for a lowest table, whose entries all are empty. */
+static void fill_lowest(const struct plan *plan, struct frame *table, uint64_t va, uint64_t end)
+{
+    struct hal_pte_slot slot = entry_slot(plan->range, frame_address(table), 0, va);
+    uint64_t leaf = hal_pte_leaf(target_of(plan, va), plan->prot);
+    table->table.entries = (uint16_t)(table->table.entries + ((end - va) >> HAL_PAGE_SHIFT));
+    for (; slot.va < end; slot.va += HAL_PAGE_SIZE, leaf += HAL_PAGE_SIZE) {
+        hal_pte_exchange(&slot, leaf);
+    }
+}
+
 /* Writes the entries for [va, end) in `table` and below it. What may fail has been done. */
 static void fill(struct plan *plan, struct frame *table, unsigned level, uint64_t va, uint64_t end)
 {
     struct hal_pte_slot slot = entry_slot(plan->range, frame_address(table), level, va);
     unsigned made = 0;
+    if (level == 0) {
+        fill_lowest(plan, table, va, end);
+        return;
+    }
     for (uint64_t next; va < end; va = next) {
         next = entry_end(va, level, end);
         slot.va = va;
-        if (leaf_fits(plan, level, va) && (level == 0 || hal_pte_load(&slot) == 0)) {
-            hal_pte_exchange(&slot, hal_pte_leaf_at(target_of(plan, va), level, plan->prot));
-            made++;
-            continue;
-        }
         uint64_t entry = hal_pte_load(&slot);
         if (entry != 0) {
-            fill(plan, frame_at(hal_frame_number(hal_pte_target(entry))), level - 1, va, next);
+            fill(plan, entry_frame(entry), level - 1, va, next);
+        } else if (leaf_fits(plan, level, va)) {
+            hal_pte_exchange(&slot, hal_pte_leaf_at(target_of(plan, va), level, plan->prot));
+            made++;
         } else {
             struct frame *lower = tables_take(&plan->spare);
             fill(plan, lower, level - 1, va, next);
@@ -102,7 +115,7 @@ static void put_references(struct frame *first, uint64_t count)
 static keel_status_t take_references(struct frame *first, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
-        keel_status_t status = ref_get(&first[i].ref);
+        keel_status_t status = ref_get_more(&first[i].ref);
         if (status != KEEL_OK) {
             put_references(first, i);
             return status;

@@ -62,10 +62,22 @@ keel_status_t pagetable_prepare(hal_paddr_t root, uint64_t va, unsigned prot, st
     return KEEL_OK;
 }
 
+void pagetable_put_leaf(uint64_t entry)
+{
+    struct frame *frame = frame_at(hal_frame_number(hal_pte_target(entry)));
+    if (!ref_put_quick(&frame->ref)) {
+        frame_put(frame);
+    }
+}
+
 uint64_t pagetable_release(uint64_t entry, unsigned level)
 {
     struct frame *target = frame_at(hal_frame_number(hal_pte_target(entry)));
     uint64_t page_count = 0;
+    if (level == 0) {
+        pagetable_put_leaf(entry);
+        return 1;
+    }
     if (hal_pte_is_leaf(entry, level)) {
         for (; page_count < hal_pt_span(level) >> HAL_PAGE_SHIFT; page_count++) {
             frame_put(target + page_count);

@@ -15,8 +15,9 @@
 
 unsigned range_level(uint64_t start, uint64_t end)
 {
+    uint64_t differs = start ^ (end - 1);
     unsigned level = 0;
-    while (level < TOP_LEVEL && start / hal_pt_span(level + 1) != (end - 1) / hal_pt_span(level + 1)) {
+    while (level < TOP_LEVEL && differs >= hal_pt_span(level + 1)) {
         level++;
     }
     return level;
@@ -117,7 +118,7 @@ static void set_table(hal_paddr_t table, uint32_t lock)
     atomic_u32_store_release(&table_frame(table)->table.lock, lock);
 }
 
-/* The links of a table that serve a part of a range. */
+/* The links of a locked table that serve a part of a range. */
 struct links {
     hal_paddr_t table;
     unsigned level, next, end; /* indexes */
@@ -131,14 +132,16 @@ static struct links links_of(const struct range *range, hal_paddr_t table, unsig
     return (struct links){.table = table,
                           .level = level,
                           .next = range->start > base ? (unsigned)((range->start - base) / span) : 0,
-                          .end = last < HAL_PT_ENTRIES ? (unsigned)last + 1 : HAL_PT_ENTRIES,
+                          .end = table_frame(table)->table.entries == 0 ? 0 /* nothing to look for */
+                                 : last < HAL_PT_ENTRIES                ? (unsigned)last + 1
+                                                                        : HAL_PT_ENTRIES,
                           .base = base};
 }
 
 /* The next linked table and the address where its own range begins. False: none is left. */
 static bool links_next(struct links *links, hal_paddr_t *child, uint64_t *child_base)
 {
-    while (links->level > 0) {
+    while (links->level > 0 && links->next < links->end) {
         unsigned i = hal_table_next(links->table, links->next, links->end);
         if (i >= links->end) {
             break;
@@ -195,10 +198,17 @@ static bool set_below(const struct range *range, hal_paddr_t table, unsigned lev
     return on;
 }
 
+/* What entry 0 of the covering table translates. */
+static uint64_t base_of(const struct range *range)
+{
+    return range->start & ~(hal_pt_span(range->level + 1) - 1);
+}
+
 static void set_all(const struct range *range, uint32_t lock, hal_paddr_t stop)
 {
-    uint64_t base = range->start & ~(hal_pt_span(range->level + 1) - 1);
-    set_below(range, range->cover, range->level, base, lock, stop);
+    if (range->level > 0) {
+        set_below(range, range->cover, range->level, base_of(range), lock, stop);
+    }
     set_table(range->cover, lock);
 }
 
@@ -227,9 +237,11 @@ keel_status_t range_lock(struct range *range, struct space *space, uint64_t star
     if (found == TABLE_KEPT) {
         return KEEL_E_BUSY;
     }
-    uint64_t base = start & ~(hal_pt_span(range->level + 1) - 1);
+    if (range->level == 0) {
+        return KEEL_OK;
+    }
     hal_paddr_t stop;
-    keel_status_t status = lock_below(range, range->cover, range->level, base, &stop);
+    keel_status_t status = lock_below(range, range->cover, range->level, base_of(range), &stop);
     if (status != KEEL_OK) {
         set_all(range, TABLE_FREE, stop);
     }

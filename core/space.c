@@ -93,7 +93,7 @@ keel_status_t space_unmap(struct space *space, uint64_t va, uint64_t page_count,
         return status;
     }
     status = mapping_unmap(&range, unmapped);
-    if (status == KEEL_OK) {
+    if (status == KEEL_OK && range.level > 0) {
         mapping_prune(&range, range.start);
         mapping_prune(&range, range.end - 1);
     }

@@ -6,12 +6,12 @@
 
 static struct entries entries_of(const struct range *range, hal_paddr_t table, unsigned level, uint64_t base)
 {
-    uint64_t span = hal_pt_span(level);
-    uint64_t end = (range->end - 1 - base) / span + 1;
+    unsigned shift = HAL_PAGE_SHIFT + 9 * level;
+    uint64_t end = ((range->end - 1 - base) >> shift) + 1;
     return (struct entries){.range = range,
                             .slot = entry_slot(range, table, level, base),
                             .base = base,
-                            .index = range->start > base ? (unsigned)((range->start - base) / span) : 0,
+                            .index = range->start > base ? (unsigned)((range->start - base) >> shift) : 0,
                             .end = end < HAL_PT_ENTRIES ? (unsigned)end : HAL_PT_ENTRIES};
 }
 
@@ -24,28 +24,6 @@ struct entries entries_below(const struct entries *entries, uint64_t entry)
 {
     return entries_of(entries->range, hal_pte_target(entry), entries->slot.level - 1,
                       entry_base(entries->slot.va, entries->slot.level));
-}
-
-uint64_t entries_next(struct entries *entries)
-{
-    unsigned i = entries->index < entries->end
-                     ? hal_table_next(entries->slot.table, entries->index, entries->end)
-                     : entries->end;
-    if (i >= entries->end) {
-        return 0;
-    }
-    entries->index = i + 1;
-    entries->slot.va = entries->base + i * hal_pt_span(entries->slot.level);
-    return hal_table_peek(entries->slot.table, i);
-}
-
-void entry_replace(const struct hal_pte_slot *slot, uint64_t entry, uint64_t clear)
-{
-    uint64_t late;
-    do {
-        late = hal_pte_exchange(slot, entry) & ENTRY_STICKY & ~clear & ~entry;
-        entry |= late;
-    } while (late != 0); /* at most once for each of the bits */
 }
 
 keel_status_t tables_reserve(const struct range *range, uint64_t count, struct frame **list)

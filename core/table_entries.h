@@ -50,7 +50,14 @@ static inline uint64_t entry_pages(unsigned level)
 
 /* Writes an entry; accessed and dirty bits that a CPU set in the one before, meanwhile, come along, but for
  * `clear`. */
-void entry_replace(const struct hal_pte_slot *slot, uint64_t entry, uint64_t clear);
+static inline void entry_replace(const struct hal_pte_slot *slot, uint64_t entry, uint64_t clear)
+{
+    uint64_t late;
+    do {
+        late = hal_pte_exchange(slot, entry) & ENTRY_STICKY & ~clear & ~entry;
+        entry |= late;
+    } while (late != 0); /* at most once for each of the bits */
+}
 
 /* --- The entries of a table that stand for something in a range --- */
 
@@ -65,7 +72,30 @@ struct entries entries_of_cover(const struct range *range);
 /* Those of the table that `entry`, the current one, links. */
 struct entries entries_below(const struct entries *entries, uint64_t entry);
 /* The next entry that is not empty; 0: there is none. */
-uint64_t entries_next(struct entries *entries);
+static inline uint64_t entries_next(struct entries *entries)
+{
+    hal_paddr_t table = entries->slot.table;
+    unsigned i = entries->index;
+    uint64_t entry = i < entries->end ? hal_table_peek(table, i) : 0;
+    if (entry == 0 && i < entries->end) { /* a hole, of which there are few or large ones */
+        i = hal_table_next(table, i + 1, entries->end);
+        entry = i < entries->end ? hal_table_peek(table, i) : 0;
+    }
+    entries->index = i + 1;
+    entries->slot.va = entries->base + i * hal_pt_span(entries->slot.level);
+    return entry;
+}
+
+/* The same in a lowest table: what bulk operations spend their time with. */
+static inline uint64_t entries_next_lowest(struct entries *entries)
+{
+    uint64_t entry = 0;
+    while (entry == 0 && entries->index < entries->end) {
+        entries->slot.va = entries->base + entries->index * HAL_PAGE_SIZE;
+        entry = hal_table_peek(entries->slot.table, entries->index++);
+    }
+    return entry;
+}
 
 /* --- Lists of tables, linked by their metadata --- */
 

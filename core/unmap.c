@@ -79,6 +79,9 @@ static void split_at(const struct range *range, uint64_t inside, uint64_t border
 static keel_status_t split_borders(const struct range *range)
 {
     struct frame *spare;
+    if (range->level == 0) {
+        return KEEL_OK; /* no leaf in a lowest table can be split */
+    }
     keel_status_t status = tables_reserve(range, count_splits(range), &spare);
     if (status == KEEL_OK) {
         split_at(range, range->start, range->start, &spare);
@@ -96,8 +99,20 @@ struct withdrawal {
 };
 
 /* First step: whatever lies in the range as a whole loses its present bit. */
+static void withhold_lowest(struct entries entries, struct withdrawal *withdrawal)
+{
+    for (uint64_t entry = entries_next_lowest(&entries); entry != 0; entry = entries_next_lowest(&entries)) {
+        hal_pte_exchange(&entries.slot, hal_pte_withheld(entry));
+        withdrawal->any = true;
+    }
+}
+
 static void withhold(struct entries entries, struct withdrawal *withdrawal)
 {
+    if (entries.slot.level == 0) {
+        withhold_lowest(entries, withdrawal);
+        return;
+    }
     for (uint64_t entry = entries_next(&entries); entry != 0; entry = entries_next(&entries)) {
         bool leaf = hal_pte_is_leaf(entry, entries.slot.level);
         if (leaf || entry_is_whole(entries.range, entries.slot.va, entries.slot.level)) {
@@ -111,8 +126,25 @@ static void withhold(struct entries entries, struct withdrawal *withdrawal)
 }
 
 /* Third step, after the flush. */
+static void empty_lowest(struct entries entries, struct withdrawal *withdrawal)
+{
+    unsigned emptied = 0;
+    for (uint64_t entry = entries_next_lowest(&entries); entry != 0; entry = entries_next_lowest(&entries)) {
+        hal_pte_exchange(&entries.slot, 0);
+        pagetable_put_leaf(entry);
+        emptied++;
+    }
+    struct frame *table = frame_at(hal_frame_number(entries.slot.table));
+    table->table.entries = (uint16_t)(table->table.entries - emptied);
+    withdrawal->page_count += emptied;
+}
+
 static void empty(struct entries entries, struct withdrawal *withdrawal)
 {
+    if (entries.slot.level == 0) {
+        empty_lowest(entries, withdrawal);
+        return;
+    }
     struct frame *table = frame_at(hal_frame_number(entries.slot.table));
     for (uint64_t entry = entries_next(&entries); entry != 0; entry = entries_next(&entries)) {
         if (hal_pte_present(entry)) {
@@ -183,17 +215,35 @@ void mapping_prune(struct range *range, uint64_t va)
 
 /* --- Changing leaves --- */
 
+static uint64_t protect_lowest(struct entries entries, unsigned prot, bool *changed)
+{
+    uint64_t page_count = 0;
+    for (uint64_t entry = entries_next_lowest(&entries); entry != 0; entry = entries_next_lowest(&entries)) {
+        uint64_t wanted = hal_pte_with_prot(entry, prot);
+        page_count++;
+        if (entry != wanted) {
+            entry_replace(&entries.slot, wanted, 0);
+            *changed = true;
+        }
+    }
+    return page_count;
+}
+
 static uint64_t protect(struct entries entries, unsigned prot, bool *changed)
 {
     uint64_t page_count = 0;
+    if (entries.slot.level == 0) {
+        return protect_lowest(entries, prot, changed);
+    }
     for (uint64_t entry = entries_next(&entries); entry != 0; entry = entries_next(&entries)) {
         if (!hal_pte_is_leaf(entry, entries.slot.level)) {
             page_count += protect(entries_below(&entries, entry), prot, changed);
             continue;
         }
         page_count += entry_pages(entries.slot.level);
-        if (hal_pte_prot(entry) != (prot | HAL_PROT_READ)) {
-            entry_replace(&entries.slot, hal_pte_with_prot(entry, prot), 0);
+        uint64_t wanted = hal_pte_with_prot(entry, prot);
+        if (entry != wanted) {
+            entry_replace(&entries.slot, wanted, 0);
             *changed = true;
         }
     }

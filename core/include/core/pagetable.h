@@ -23,6 +23,9 @@ uint64_t pagetable_set(const struct hal_pte_slot *slot, uint64_t entry);
  * drops the leaves' references, frees the tables. Answers how many pages were mapped. */
 uint64_t pagetable_release(uint64_t entry, unsigned level);
 
+/* The same for the one page of a leaf of level 0. */
+void pagetable_put_leaf(uint64_t entry);
+
 /* The same for the whole lower half below `root`, which itself stays. */
 void pagetable_destroy(hal_paddr_t root);
 

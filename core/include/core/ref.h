@@ -114,6 +114,15 @@ static inline bool ref_get_quick(struct ref *ref, uint32_t generation)
            atomic_u64_cas(&ref->word, &word, word + 1);
 }
 
+/* ref_get where the cell is sure to be LIVE. */
+static inline keel_status_t ref_get_more(struct ref *ref)
+{
+    uint64_t word = atomic_u64_load_acquire(&ref->word);
+    bool quick =
+        (word & (REF_MARK | REF_COUNT_MAX)) < REF_COUNT_MAX && atomic_u64_cas(&ref->word, &word, word + 1);
+    return quick ? KEEL_OK : ref_get(ref);
+}
+
 /* Not the last reference: that one is for ref_put. */
 static inline bool ref_put_quick(struct ref *ref)
 {

@@ -35,8 +35,8 @@ unsigned hal_pt_leaf_level_max(void);
 uint64_t hal_pte_load(const struct hal_pte_slot *slot);
 uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry);
 
-/* First index of `from`..`end`-1 whose entry is not zero, `end` if none; `end` <= HAL_PT_ENTRIES. A quick look, not ordered with
- * anything: for teardown and audit. */
+/* First index of `from`..`end`-1 whose entry is not zero, `end` if none; `end` <= HAL_PT_ENTRIES. A quick
+ * look, not ordered with anything: for teardown and audit. */
 unsigned hal_table_next(hal_paddr_t table, unsigned from, unsigned end);
 /* Plain look at one entry, for teardown and audit. No scheduling point. */
 uint64_t hal_table_peek(hal_paddr_t table, unsigned index);
