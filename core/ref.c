@@ -210,7 +210,12 @@ keel_status_t ref_convert_live(struct ref *ref)
     if (generation == UINT32_MAX) {
         return KEEL_E_LIMIT;
     }
-    if (ref_word_count(word) != 2 || !atomic_u64_cas(&ref->word, &word, marked)) {
+    if (ref_word_count(word) != 2) {
+        return KEEL_E_BUSY;
+    }
+    /* Where two calls try at once and theirs are the two references, there is no handle any more: neither
+     * sets a mark that the other could take for its own. */
+    if (atomic_u32_load_acquire(&ref->handles) != 1 || !atomic_u64_cas(&ref->word, &word, marked)) {
         return KEEL_E_BUSY;
     }
     /* The reference that is not this call's is a handle, or else a mapping's or a segment's. */

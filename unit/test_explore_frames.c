@@ -159,6 +159,76 @@ static void M1_explore_conversion_against_mapping_and_release(void)
     }
 }
 
+/* Three calls on one cell with one handle: two that convert, one that releases. Core's steps alone, without
+ * the entry points; too many schedules to have them all, so many at random. */
+#define ROUNDS 3000u
+static struct ref cell;
+static atomic_u32_t converted, finished, turn;
+
+static void convert_once(void)
+{
+    if (ref_get_by_handle(&cell, 1) == KEEL_OK) {
+        if (ref_convert_live(&cell) == KEEL_OK) {
+            atomic_u32_fetch_add(&converted, 1);
+        } else if (ref_put(&cell)) {
+            ref_unclaim(&cell);
+        }
+    }
+}
+
+static void release_once(void)
+{
+    if (ref_get_by_handle(&cell, 1) == KEEL_OK) {
+        if (ref_handle_drop(&cell) == KEEL_OK) {
+            CHECK(!ref_put(&cell));
+        }
+        if (ref_put(&cell)) {
+            ref_unclaim(&cell);
+        }
+    }
+}
+
+static void wait_until(const atomic_u32_t *word, uint32_t value)
+{
+    while (atomic_u32_load_acquire(word) != value) {
+        hal_point(HAL_POINT_RELAX, NULL);
+    }
+}
+
+static void converter(uint64_t argument)
+{
+    (void)argument;
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        wait_until(&turn, round);
+        convert_once();
+        atomic_u32_fetch_add(&finished, 1);
+    }
+}
+
+static void M2_two_conversions_and_a_release_at_random(void)
+{
+    keel_task_t others[2];
+    atomic_u32_init(&turn, 0);
+    atomic_u32_init(&finished, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        others[i] = unit_spawn(converter, 0);
+    }
+    for (uint32_t round = 1; round <= ROUNDS; round++) {
+        ref_init(&cell, REF_FREE);
+        atomic_u32_init(&converted, 0);
+        CHECK(ref_claim(&cell));
+        ref_publish(&cell, 1, true);
+        atomic_u32_store_release(&turn, round);
+        release_once();
+        wait_until(&finished, 2 * round);
+        enum ref_state state = ref_word_state(atomic_u64_peek(&cell.word));
+        CHECK(state == (atomic_u32_peek(&converted) == 1 ? REF_BUSY : REF_FREE));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK(unit_join(others[i]) == 0);
+    }
+}
+
 static void convert_too(uint64_t argument)
 {
     (void)argument;
@@ -463,6 +533,8 @@ int main(int argc, char **argv)
         EXPLORE(M2_explore_conversion_against_release, 2),
         EXPLORE(M1_explore_conversion_against_mapping_and_release, 3),
         EXPLORE(M2_explore_two_conversions, 2),
+        UNIT(M2_two_conversions_and_a_release_at_random, .seeds = 8,
+             .config = {.cpu_count = 3, .switch_period = 2}),
         EXPLORE(M2_explore_conversion_against_words, 2),
         EXPLORE(M2_explore_lookup_against_both_conversions, 2),
         EXPLORE(M2_explore_lookup_against_reuse_as_unique, 2),

@@ -31,7 +31,8 @@
  *
  * LIVE becomes UNIQUE only where the converting call and one handle are all there is. Count and handles stand
  * in two words, so the call first sets MARK in the counted one; every other step clears it. If it is still
- * there when the call takes the cell, nobody has come or gone since it looked at the handles.
+ * there when the call takes the cell, nobody has come or gone since it looked at the handles. The mark has no
+ * name on it; that it is the call's own follows from a look at the handles before it is set as well.
  */
 #ifndef CORE_REF_H
 #define CORE_REF_H
