@@ -5,6 +5,7 @@
 #include "core/pagetable.h"
 
 #include "core/assert.h"
+#include "core/io_memory.h"
 
 #define TOP_LEVEL (HAL_PT_LEVELS - 1)
 /* Root entries below this index belong to the user half. */
@@ -64,6 +65,10 @@ keel_status_t pagetable_prepare(hal_paddr_t root, uint64_t va, unsigned prot, st
 
 uint64_t pagetable_release(uint64_t entry, unsigned level)
 {
+    if (hal_pte_is_leaf(entry, level) && hal_pte_is_io(entry)) {
+        io_memory_put_page(hal_pte_target(entry));
+        return 1;
+    }
     struct frame *target = frame_at(hal_frame_number(hal_pte_target(entry)));
     uint64_t page_count = 0;
     if (hal_pte_is_leaf(entry, level)) {

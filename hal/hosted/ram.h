@@ -58,6 +58,23 @@ static inline char *ram_pointer(uint64_t address)
     return ram.linear + address;
 }
 
+/* The device's memory. */
+extern char ram_io[HOSTED_IO_SIZE];
+
+static inline bool ram_is_io(uint64_t address)
+{
+    return address - HOSTED_IO_BASE < HOSTED_IO_SIZE;
+}
+
+/* Where a user's access to the physical address goes, RAM or not; `unpoisoned`: for Unicorn. */
+static inline char *ram_user_pointer(uint64_t address, bool unpoisoned)
+{
+    if (ram_is_io(address)) {
+        return ram_io + (address - HOSTED_IO_BASE);
+    }
+    return (unpoisoned ? ram.unpoisoned : ram.linear) + address;
+}
+
 static inline enum hal_frame_use ram_use(uint64_t address)
 {
     return (enum hal_frame_use)ram.use[address >> HAL_PAGE_SHIFT];
