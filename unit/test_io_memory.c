@@ -203,6 +203,7 @@ static void A5_map_refuses_what_it_must(void)
     CHECK_STATUS(keel_space_map_io(space, KEEL_USER_END, io, 0, 1, RW), KEEL_E_INVALID);
     CHECK_STATUS(keel_space_map_io(space, KEEL_USER_END - PAGE, io, 0, 2, RW), KEEL_E_INVALID);
     CHECK_STATUS(keel_space_map_io(space, VA, io, 0, 0, RW), KEEL_E_INVALID);
+    CHECK_STATUS(keel_space_map_io(space, VA, io, 2, 3, RW), KEEL_E_INVALID);
     CHECK_STATUS(keel_space_map_io(space, VA, io, 0, 1, KEEL_WRITE), KEEL_E_INVALID);
     CHECK_STATUS(keel_space_map_io(space, VA, io, 0, 1, 8), KEEL_E_INVALID);
     CHECK_STATUS(keel_space_map_io(space, VA, io, 0, 1, KEEL_READ | KEEL_EXEC), KEEL_E_DENIED);
