@@ -7,6 +7,7 @@
 #define API_BARE_H
 
 #include "core/cursor.h"
+#include "core/io_memory.h"
 #include "core/list.h"
 #include "core/memory.h"
 #include "core/segment.h"
@@ -33,6 +34,7 @@ BARE(task, OBJECT_TASK)
 BARE(cursor, OBJECT_CURSOR)
 BARE(list, OBJECT_LIST)
 BARE(memory, OBJECT_MEMORY)
+BARE(io_memory, OBJECT_IO_MEMORY)
 
 #undef BARE
 

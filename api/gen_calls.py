@@ -18,7 +18,7 @@ import re
 import sys
 from pathlib import Path
 
-OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory")
+OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory", "io_memory")
 # What a body gets for an object whose C type has another name: both forms of a frame are one.
 OBJECT_TYPES = {"unique": "frame"}
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
@@ -335,6 +335,7 @@ struct task;
 struct cursor;
 struct list;
 struct memory;
+struct io_memory;
 enum call_id {{
 {enums}
     CALL_COUNT

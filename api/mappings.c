@@ -32,4 +32,5 @@ void mapping_describe(const struct space_mapping *found, struct keel_mapping *ma
     mapping->rights |= (found->prot & HAL_PROT_EXEC) != 0 ? (uint32_t)KEEL_EXEC : 0;
     mapping->accessed = found->accessed;
     mapping->dirty = found->dirty;
+    mapping->cache = (uint32_t)found->cache;
 }

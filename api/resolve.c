@@ -5,6 +5,7 @@
 #include "resolve.h"
 
 #include "core/cursor.h"
+#include "core/io_memory.h"
 #include "core/list.h"
 #include "core/memory.h"
 #include "core/segment.h"
@@ -31,6 +32,7 @@ RESOLVE(task, OBJECT_TASK, task_put)
 RESOLVE(cursor, OBJECT_CURSOR, cursor_put)
 RESOLVE(list, OBJECT_LIST, frame_list_put)
 RESOLVE(memory, OBJECT_MEMORY, memory_put)
+RESOLVE(io_memory, OBJECT_IO_MEMORY, io_memory_put)
 
 keel_status_t resolve_unique(uint64_t handle, struct frame **frame)
 {

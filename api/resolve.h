@@ -16,6 +16,7 @@ struct segment;
 struct task;
 struct cursor;
 struct memory;
+struct io_memory;
 
 /* One more reference for the object in the slot that a handle names. E_BAD_HANDLE, E_LIMIT. */
 static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
@@ -50,6 +51,7 @@ keel_status_t resolve_list(uint64_t handle, struct list **list);
 /* E_BAD_HANDLE, E_BUSY. */
 keel_status_t resolve_unique(uint64_t handle, struct frame **frame);
 keel_status_t resolve_memory(uint64_t handle, struct memory **memory);
+keel_status_t resolve_io_memory(uint64_t handle, struct io_memory **io_memory);
 
 /* Drop what resolve took. */
 static inline void let_go_frame(struct frame *frame)
@@ -72,5 +74,6 @@ void let_go_cursor(struct cursor *cursor);
 void let_go_list(struct list *list);
 void let_go_unique(struct frame *frame);
 void let_go_memory(struct memory *memory);
+void let_go_io_memory(struct io_memory *io_memory);
 
 #endif

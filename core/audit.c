@@ -5,6 +5,7 @@
 #include "core/audit.h"
 
 #include "core/cpu.h"
+#include "core/io_memory.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -139,8 +140,8 @@ static void audit_frames(void)
     }
 }
 
-/* A leaf of a user's table: a hold on each of its untyped frames, user rights, never writable and executable.
- */
+/* A leaf of a user's table: a hold on each of its untyped frames, cached as RAM is, user rights, never
+ * writable and executable. */
 static void check_leaf(uint64_t entry, unsigned level, hal_paddr_t table)
 {
     uint64_t first = hal_frame_number(hal_pte_target(entry));
@@ -152,11 +153,33 @@ static void check_leaf(uint64_t entry, unsigned level, hal_paddr_t table)
         }
         frame_at(number)->audit_holds++;
     }
+    if (hal_pte_cache(entry) != HAL_CACHE_WRITE_BACK) {
+        audit_report("A1", "RAM is not cached write-back, table", table.value);
+    }
     if ((prot & HAL_PROT_USER) == 0) {
         audit_report("A4", "a leaf in the user half is not a user's, table", table.value);
     }
     if ((prot & HAL_PROT_WRITE) != 0 && (prot & HAL_PROT_EXEC) != 0) {
         audit_report("A4", "a mapping is writable and executable, table", table.value);
+    }
+}
+
+/* A leaf that leads to I/O memory: a page that lies wholly inside a range which somebody has, and never code.
+ */
+static void check_io_leaf(uint64_t entry, unsigned level, hal_paddr_t table)
+{
+    struct io_memory *io = io_memory_peek(hal_pte_target(entry));
+    unsigned prot = hal_pte_prot(entry);
+    if (level != 0 || io == NULL) {
+        audit_report("A5", "a user mapping leads to I/O memory that nobody has, table", table.value);
+        return;
+    }
+    io->audit_holds++;
+    if (hal_pte_cache(entry) != io->cache) {
+        audit_report("A5", "a mapping caches I/O memory in another way than its range, table", table.value);
+    }
+    if ((prot & HAL_PROT_USER) == 0 || (prot & HAL_PROT_EXEC) != 0) {
+        audit_report("A4", "a mapping of I/O memory is executable or not a user's, table", table.value);
     }
 }
 
@@ -180,7 +203,7 @@ static void check_table(hal_paddr_t table, unsigned level)
                 audit_report("A1", "an entry is neither empty nor present, table", table.value);
             }
         } else if (hal_pte_is_leaf(entry, level)) {
-            check_leaf(entry, level, table);
+            (hal_pte_is_io(entry) ? check_io_leaf : check_leaf)(entry, level, table);
         } else {
             check_table(hal_pte_target(entry), level - 1);
         }
@@ -262,6 +285,18 @@ static void audit_lists(void)
     }
 }
 
+static void audit_io_memory(void)
+{
+    for (uint32_t i = 0, slots = object_slots(OBJECT_IO_MEMORY); i < slots; i++) {
+        struct io_memory *io = (struct io_memory *)object_at(OBJECT_IO_MEMORY, i);
+        uint64_t held = (uint64_t)io->audit_holds + atomic_u32_peek(&io->object.ref.handles);
+        if (is_live(&io->object) && ref_word_count(atomic_u64_peek(&io->object.ref.word)) < held) {
+            audit_report("M6", "a range of I/O memory has fewer references than holders, slot", i);
+        }
+        io->audit_holds = 0;
+    }
+}
+
 static void audit_objects(void)
 {
     for (uint32_t i = 0, slots = object_slots(OBJECT_SEGMENT); i < slots; i++) {
@@ -282,6 +317,7 @@ static void audit_objects(void)
             audit_report("M7", "a live memory object without its block, slot", i);
         }
     }
+    audit_io_memory();
     check_tasks_on_cpus();
 }
 

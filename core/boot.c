@@ -7,6 +7,7 @@
 #include "core/area.h"
 #include "core/client.h"
 #include "core/cpu.h"
+#include "core/io_memory.h"
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/sched.h"
@@ -108,6 +109,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
         hal_power_off(1);
     }
     slab_init();
+    io_memory_init(boot, &memmap);
     report_memory();
     report_cpus();
     come_online();

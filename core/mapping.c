@@ -5,6 +5,7 @@
 #include "core/mapping.h"
 
 #include "core/assert.h"
+#include "core/io_memory.h"
 #include "core/pagetable.h"
 #include "table_entries.h"
 
@@ -13,6 +14,7 @@ struct plan {
     const struct range *range;
     hal_paddr_t first; /* what range->start will lead to */
     unsigned prot;
+    uint64_t io_bits;    /* of leaves that lead to I/O memory; 0: they lead to frames */
     uint64_t needed;     /* tables that are missing */
     struct frame *spare; /* those tables, ready to be linked */
 };
@@ -25,8 +27,9 @@ static hal_paddr_t target_of(const struct plan *plan, uint64_t va)
 /* Can one leaf of a table of `level` translate all that its entry for `va` stands for? */
 static bool leaf_fits(const struct plan *plan, unsigned level, uint64_t va)
 {
-    return level == 0 || (level <= hal_pt_leaf_level_max() && entry_is_whole(plan->range, va, level) &&
-                          target_of(plan, va).value % hal_pt_span(level) == 0);
+    return level == 0 ||
+           (plan->io_bits == 0 && level <= hal_pt_leaf_level_max() &&
+            entry_is_whole(plan->range, va, level) && target_of(plan, va).value % hal_pt_span(level) == 0);
 }
 
 /* Counts the tables that are missing for [va, end) below an entry that is empty. */
@@ -70,7 +73,7 @@ static keel_status_t plan_table(struct plan *plan, hal_paddr_t table, unsigned l
 static void fill_lowest(const struct plan *plan, struct frame *table, uint64_t va, uint64_t end)
 {
     struct hal_pte_slot slot = entry_slot(plan->range, frame_address(table), 0, va);
-    uint64_t leaf = hal_pte_leaf(target_of(plan, va), plan->prot);
+    uint64_t leaf = hal_pte_leaf(target_of(plan, va), plan->prot) | plan->io_bits;
     table->table.entries = (uint16_t)(table->table.entries + ((end - va) >> HAL_PAGE_SHIFT));
     for (; slot.va < end; slot.va += HAL_PAGE_SIZE, leaf += HAL_PAGE_SIZE) {
         hal_pte_exchange(&slot, leaf);
@@ -124,24 +127,59 @@ static keel_status_t take_references(struct frame *first, uint64_t count)
     return KEEL_OK;
 }
 
+/* Looks whether the range is free, and what tables are missing. */
+static keel_status_t look(struct plan *plan)
+{
+    const struct range *range = plan->range;
+    return plan_table(plan, range->cover, range->level, range->start, range->end);
+}
+
+/* Makes the missing tables, then writes the entries. E_NO_MEMORY: nothing happened. */
+static keel_status_t carry_out(struct plan *plan)
+{
+    const struct range *range = plan->range;
+    keel_status_t status = tables_reserve(range, plan->needed, &plan->spare);
+    if (status == KEEL_OK) {
+        fill(plan, frame_at(hal_frame_number(range->cover)), range->level, range->start, range->end);
+        CORE_ASSERT(plan->spare == NULL);
+    }
+    return status;
+}
+
 keel_status_t mapping_map(struct range *range, struct frame *first, unsigned prot)
 {
     struct plan plan = {.range = range, .first = frame_address(first), .prot = prot};
     uint64_t page_count = (range->end - range->start) >> HAL_PAGE_SHIFT;
     CORE_ASSERT(first->type == FRAME_UNTYPED);
-    keel_status_t status = plan_table(&plan, range->cover, range->level, range->start, range->end);
+    keel_status_t status = look(&plan);
     if (status == KEEL_OK) {
         status = take_references(first, page_count);
     }
     if (status != KEEL_OK) {
         return status;
     }
-    status = tables_reserve(range, plan.needed, &plan.spare);
+    status = carry_out(&plan);
     if (status != KEEL_OK) {
         put_references(first, page_count);
+    }
+    return status;
+}
+
+keel_status_t mapping_map_io(struct range *range, struct io_memory *io, hal_paddr_t first, unsigned prot)
+{
+    struct plan plan = {.range = range, .first = first, .prot = prot, .io_bits = hal_pte_io_bits(io->cache)};
+    uint64_t page_count = (range->end - range->start) >> HAL_PAGE_SHIFT;
+    CORE_ASSERT((prot & HAL_PROT_EXEC) == 0);
+    keel_status_t status = look(&plan);
+    if (status == KEEL_OK) {
+        status = io_memory_hold_pages(io, first, page_count);
+    }
+    if (status != KEEL_OK) {
         return status;
     }
-    fill(&plan, frame_at(hal_frame_number(range->cover)), range->level, range->start, range->end);
-    CORE_ASSERT(plan.spare == NULL);
-    return KEEL_OK;
+    status = carry_out(&plan);
+    for (uint64_t i = 0; i < page_count && status != KEEL_OK; i++) {
+        io_memory_put(io);
+    }
+    return status;
 }

@@ -7,6 +7,7 @@
 
 #include "core/assert.h"
 #include "core/cursor.h"
+#include "core/io_memory.h"
 #include "core/list.h"
 #include "core/memory.h"
 #include "core/segment.h"
@@ -32,6 +33,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_CURSOR] = {sizeof(struct cursor), 32, 8, 1024},
     [OBJECT_LIST] = {sizeof(struct list), 64, 8, 1024},
     [OBJECT_MEMORY] = {sizeof(struct memory), 4, 32, 16384},
+    [OBJECT_IO_MEMORY] = {sizeof(struct io_memory), 64, 8, 256},
 };
 
 static struct pool pools[OBJECT_KIND_COUNT];
@@ -67,7 +69,8 @@ bool object_init(void)
 {
     object_tables[OBJECT_FRAME] = (struct object_table){(char *)frame_at(0), frame_end()};
     return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
-           pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY);
+           pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY) &&
+           pool_init(OBJECT_IO_MEMORY);
 }
 
 uint32_t object_slots(enum object_kind kind)

@@ -5,6 +5,7 @@
 #include "core/pagetable.h"
 
 #include "core/assert.h"
+#include "core/io_memory.h"
 
 #define TOP_LEVEL (HAL_PT_LEVELS - 1)
 /* Root entries below this index belong to the user half. */
@@ -64,6 +65,10 @@ keel_status_t pagetable_prepare(hal_paddr_t root, uint64_t va, unsigned prot, st
 
 void pagetable_put_leaf(uint64_t entry)
 {
+    if (hal_pte_is_io(entry)) {
+        io_memory_put_page(hal_pte_target(entry));
+        return;
+    }
     struct frame *frame = frame_at(hal_frame_number(hal_pte_target(entry)));
     if (!ref_put_quick(&frame->ref)) {
         frame_put(frame);
@@ -72,12 +77,12 @@ void pagetable_put_leaf(uint64_t entry)
 
 uint64_t pagetable_release(uint64_t entry, unsigned level)
 {
-    struct frame *target = frame_at(hal_frame_number(hal_pte_target(entry)));
     uint64_t page_count = 0;
     if (level == 0) {
         pagetable_put_leaf(entry);
         return 1;
     }
+    struct frame *target = frame_at(hal_frame_number(hal_pte_target(entry)));
     if (hal_pte_is_leaf(entry, level)) {
         for (; page_count < hal_pt_span(level) >> HAL_PAGE_SHIFT; page_count++) {
             frame_put(target + page_count);

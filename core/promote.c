@@ -11,7 +11,8 @@
 static bool joined(hal_paddr_t table, unsigned level, uint64_t *leaf)
 {
     uint64_t first = hal_table_peek(table, 0), bits = 0;
-    if (!hal_pte_is_leaf(first, level) || hal_pte_target(first).value % hal_pt_span(level + 1) != 0) {
+    if (!hal_pte_is_leaf(first, level) || hal_pte_is_io(first) ||
+        hal_pte_target(first).value % hal_pt_span(level + 1) != 0) {
         return false;
     }
     for (unsigned i = 0; i < HAL_PT_ENTRIES; i++) {

@@ -85,6 +85,18 @@ keel_status_t space_map(struct space *space, uint64_t va, struct frame *first, u
     return status;
 }
 
+keel_status_t space_map_io(struct space *space, uint64_t va, struct io_memory *io, hal_paddr_t first,
+                           uint64_t page_count, unsigned prot)
+{
+    struct range range;
+    keel_status_t status = range_lock(&range, space, va, end_of(va, page_count), 0);
+    if (status == KEEL_OK) {
+        status = mapping_map_io(&range, io, first, prot);
+        range_unlock(&range);
+    }
+    return status;
+}
+
 keel_status_t space_unmap(struct space *space, uint64_t va, uint64_t page_count, uint64_t *unmapped)
 {
     struct range range;
@@ -153,7 +165,8 @@ keel_status_t space_find(struct space *space, uint64_t va, uint64_t end, struct 
                 .level = slot.level,
                 .prot = hal_pte_prot(entry),
                 .accessed = hal_pte_accessed(entry),
-                .dirty = hal_pte_dirty(entry)};
+                .dirty = hal_pte_dirty(entry),
+                .cache = hal_pte_cache(entry)};
             return KEEL_OK;
         }
         va = (va & ~(span - 1)) + span;

@@ -250,9 +250,24 @@ static uint64_t protect(struct entries entries, unsigned prot, bool *changed)
     return page_count;
 }
 
+/* Does some leaf lead to I/O memory? */
+static bool has_io(struct entries entries)
+{
+    for (uint64_t entry = entries_next(&entries); entry != 0; entry = entries_next(&entries)) {
+        bool leaf = hal_pte_is_leaf(entry, entries.slot.level);
+        if (leaf ? hal_pte_is_io(entry) : has_io(entries_below(&entries, entry))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 keel_status_t mapping_protect(struct range *range, unsigned prot, uint64_t *page_count)
 {
     bool changed = false;
+    if ((prot & HAL_PROT_EXEC) != 0 && has_io(entries_of_cover(range))) {
+        return KEEL_E_DENIED;
+    }
     keel_status_t status = split_borders(range);
     if (status != KEEL_OK) {
         return status;

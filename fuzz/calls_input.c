@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "hosted/machine.h"
 #include "keel/user_regs.h"
 
 /* Pages of 2 MiB. */
@@ -97,6 +98,14 @@ uint64_t calls_number(const char *name, uint8_t byte)
     }
     if (strcmp(name, "tag") == 0) {
         return byte % 3;
+    }
+    if (strcmp(name, "physical") == 0) {
+        /* I/O memory: pages, inside of pages, and the end; or RAM. */
+        uint64_t base = byte < 0xe0 ? HOSTED_IO_BASE : 0;
+        return base + (byte & 0x0fu) * KEEL_PAGE_SIZE + ((byte & 0x10) != 0 ? 0x800 : 0);
+    }
+    if (strcmp(name, "cache") == 0) {
+        return byte % 5;
     }
     if (strcmp(name, "alignment") == 0) {
         return byte < 0xe0 ? UINT64_C(1) << byte % 5 : LARGE_PAGES;

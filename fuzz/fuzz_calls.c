@@ -116,6 +116,8 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_list_release((keel_list_t){handle});
     case OBJECT_MEMORY:
         return keel_memory_release((keel_memory_t){handle});
+    case OBJECT_IO_MEMORY:
+        return keel_io_memory_release((keel_io_memory_t){handle});
     default:
         return keel_task_release((keel_task_t){handle});
     }

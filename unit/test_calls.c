@@ -30,6 +30,7 @@ static void make_handles(void)
     keel_cursor_t cursor = {0};
     keel_list_t list = {0};
     keel_memory_t memory_handle = {0};
+    keel_io_memory_t io = {0};
     for (unsigned round = 0; round < 2; round++) {
         memcpy(closed, valid, sizeof closed);
         valid[OBJECT_FRAME] = unit_frame().value;
@@ -45,6 +46,8 @@ static void make_handles(void)
         valid[OBJECT_LIST] = list.value;
         CHECK_OK(keel_memory_alloc(100, &memory_handle));
         valid[OBJECT_MEMORY] = memory_handle.value;
+        CHECK_OK(keel_io_memory_acquire(HOSTED_IO_BASE + round, 1, KEEL_CACHE_UNCACHED, &io));
+        valid[OBJECT_IO_MEMORY] = io.value;
     }
     CHECK_OK(keel_cursor_close((keel_cursor_t){closed[OBJECT_CURSOR]}));
     CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
@@ -54,6 +57,7 @@ static void make_handles(void)
     CHECK_OK(keel_unique_release((keel_unique_t){closed[OBJECT_UNIQUE]}));
     CHECK_OK(keel_list_release((keel_list_t){closed[OBJECT_LIST]}));
     CHECK_OK(keel_memory_release((keel_memory_t){closed[OBJECT_MEMORY]}));
+    CHECK_OK(keel_io_memory_release((keel_io_memory_t){closed[OBJECT_IO_MEMORY]}));
 }
 
 static bool is_handle(const struct call_argument *argument)

@@ -109,7 +109,7 @@ static void A1_query_tells_what_was_mapped(void)
         CHECK_OK(keel_space_query(space, va + 0xfff, &mapping));
         CHECK_EQUAL(mapping.address, info.address);
         CHECK_EQUAL(mapping.rights, rights[i]);
-        CHECK_EQUAL(mapping.accessed + mapping.dirty + mapping.reserved, 0);
+        CHECK_EQUAL(mapping.accessed + mapping.dirty + mapping.cache, KEEL_CACHE_WRITE_BACK);
         CHECK_OK(keel_frame_release(frame));
     }
     CHECK_STATUS(keel_space_query(space, 0x40003000, &mapping), KEEL_E_NOT_FOUND);

@@ -43,6 +43,12 @@ static enum hal_frame_use use_of(uint64_t entry, uint64_t index)
 static void check_leaf(uint64_t va, uint64_t entry, unsigned level, bool user)
 {
     unsigned prot = hal_pte_prot(entry);
+    if (hal_pte_is_io(entry)) {
+        if (!user || !mmu_io_leaf_is_right(entry, level)) {
+            violation("A5: %#llx is no mapping of I/O memory", (unsigned long long)va);
+        }
+        return;
+    }
     if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC)) {
         violation("A4: %#llx is writable and executable", (unsigned long long)va);
     }

@@ -32,6 +32,7 @@ struct machine machine;
 
 static char *cpu_stacks[HOSTED_CPU_MAX]; /* kept from run to run */
 static struct hal_region regions[REGION_MAX];
+static const struct hal_io_range io_range = {HOSTED_IO_BASE, HOSTED_IO_SIZE};
 static void *owner_stack_pointer;
 
 const char *hosted_end_text(enum hosted_end end)
@@ -89,6 +90,8 @@ static void describe_boot(void)
     machine.boot = (struct hal_boot){
         .regions = regions,
         .region_count = count,
+        .io_ranges = &io_range,
+        .io_range_count = 1,
         .command_line = config->command_line,
         .command_line_size = config->command_line_size,
         .initrd = hal_paddr(ram.initrd),

@@ -137,6 +137,12 @@ static bool translate_stale(struct cpu *cpu, uint64_t va, unsigned need, struct 
     return false;
 }
 
+/* May a user's access go there at all? */
+static bool is_users(uint64_t address)
+{
+    return ram_is_io(address) || (ram_contains(address, 1) && ram_use(address) == HAL_FRAME_UNTYPED);
+}
+
 struct translation mmu_resolve(struct cpu *cpu, uint64_t va, unsigned need)
 {
     struct translation translation;
@@ -150,8 +156,7 @@ struct translation mmu_resolve(struct cpu *cpu, uint64_t va, unsigned need)
             set_accessed_dirty(&walk, (need & HAL_PROT_WRITE) != 0);
         }
     }
-    if ((need & HAL_PROT_USER) && mmu_grants(&translation, need) &&
-        (!ram_contains(translation.address, 1) || ram_use(translation.address) != HAL_FRAME_UNTYPED)) {
+    if ((need & HAL_PROT_USER) && mmu_grants(&translation, need) && !is_users(translation.address)) {
         machine_check("M3", "user address %#llx leads to physical %#llx, which is not untyped",
                       (unsigned long long)va, (unsigned long long)translation.address);
         return (struct translation){.present = false};

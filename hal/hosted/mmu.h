@@ -48,7 +48,10 @@ void mmu_table_begin(uint64_t frame);
 void mmu_table_end(uint64_t frame);
 bool mmu_is_root(uint64_t frame);
 
-/* Reports every way in which a CPU could still reach the frame (M1, A2). */
+/* Does a leaf that is marked as I/O memory keep the rules for one? */
+bool mmu_io_leaf_is_right(uint64_t entry, unsigned level);
+
+/* Reports every way in which a CPU could still reach the frame (M1, A2), or page of I/O memory. */
 void mmu_check_unreachable(uint64_t frame);
 
 /* The frame that holds the table of `level` on the way from `root` to `va`; false if the way ends before. */

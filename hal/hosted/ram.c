@@ -24,6 +24,8 @@
 #define JUNK_SIZE 64
 
 struct ram ram = {.file = -1};
+_Alignas(4096) char ram_io[HOSTED_IO_SIZE];
+uint64_t ram_io_soiled;
 
 /* For which configuration the arrays stand. */
 static struct {
@@ -196,6 +198,8 @@ void ram_junk(uint64_t frame)
 
 void ram_prepare(void)
 {
+    memset(ram_io, 0, ram_io_soiled);
+    ram_io_soiled = 0;
     uint64_t frame_count = machine.config.ram_size >> HAL_PAGE_SHIFT;
     uint64_t initrd_frames = (machine.config.initrd_size + HAL_PAGE_SIZE - 1) >> HAL_PAGE_SHIFT;
     uint64_t initrd = (frame_count - initrd_frames) << HAL_PAGE_SHIFT;

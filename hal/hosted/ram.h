@@ -58,6 +58,26 @@ static inline char *ram_pointer(uint64_t address)
     return ram.linear + address;
 }
 
+/* The device's memory, and the end of what anybody may have written of it. */
+extern char ram_io[HOSTED_IO_SIZE];
+extern uint64_t ram_io_soiled;
+
+static inline bool ram_is_io(uint64_t address)
+{
+    return address - HOSTED_IO_BASE < HOSTED_IO_SIZE;
+}
+
+/* Where a user's access to the physical address goes, RAM or not; `unpoisoned`: for Unicorn. */
+static inline char *ram_user_pointer(uint64_t address, bool unpoisoned)
+{
+    if (ram_is_io(address)) {
+        uint64_t offset = address - HOSTED_IO_BASE, end = (offset | (HAL_PAGE_SIZE - 1)) + 1;
+        ram_io_soiled = end > ram_io_soiled ? end : ram_io_soiled;
+        return ram_io + offset;
+    }
+    return (unpoisoned ? ram.unpoisoned : ram.linear) + address;
+}
+
 static inline enum hal_frame_use ram_use(uint64_t address)
 {
     return (enum hal_frame_use)ram.use[address >> HAL_PAGE_SHIFT];

@@ -3,6 +3,7 @@
  * Can a CPU still reach a frame that core is about to use for something else (M1, A2)? Quick when nothing
  * leads there, which is the rule; thorough otherwise.
  */
+#include "hal/atomic.h"
 #include "mmu.h"
 
 #include "raw.h"
@@ -33,6 +34,12 @@ static bool leads_to(uint64_t table, unsigned level, uint64_t frame)
     return false;
 }
 
+/* Entries that lead to frames of RAM are counted. */
+static bool may_be_linked(uint64_t frame)
+{
+    return frame >= ram.frame_count || ram.refs[frame];
+}
+
 static void check_stale(const struct cpu *cpu, uint64_t frame)
 {
     for (size_t i = 0; i < cpu->tlb.count; i++) {
@@ -41,12 +48,26 @@ static void check_stale(const struct cpu *cpu, uint64_t frame)
         bool leaf = hal_pte_is_leaf(stale->entry, stale->level);
         uint64_t span = leaf ? hal_pt_span(stale->level) >> HAL_PAGE_SHIFT : 1;
         if (frame - target < span ||
-            (!leaf && ram.refs[frame] && leads_to(target, stale->level - 1, frame))) {
+            (!leaf && may_be_linked(frame) && leads_to(target, stale->level - 1, frame))) {
             machine_check("A2", "frame %#llx changes its use, but cpu %u may still have %s cached for %#llx",
                           (unsigned long long)frame, cpu->id, leaf ? "a translation" : "a page table",
                           (unsigned long long)stale->va);
             return;
         }
+    }
+}
+
+void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache)
+{
+    hosted_point(HAL_POINT_HAL);
+    CONTRACT(cache != HAL_CACHE_WRITE_BACK, "I/O memory is not cached write-back");
+    if (!CONTRACT(page_count > 0 && first.value % HAL_PAGE_SIZE == 0 && ram_is_io(first.value) &&
+                      page_count <= (HOSTED_IO_BASE + HOSTED_IO_SIZE - first.value) >> HAL_PAGE_SHIFT,
+                  "not pages of I/O memory")) {
+        return;
+    }
+    for (uint64_t i = 0; i < page_count; i++) {
+        mmu_check_unreachable(hal_frame_number(first) + i);
     }
 }
 
@@ -64,7 +85,7 @@ void mmu_check_unreachable(uint64_t frame)
         if (cpu->tlb.count) {
             check_stale(cpu, frame);
         }
-        if (ram.refs[frame] && leads_to(hal_frame_number(cpu->root), HAL_PT_LEVELS - 1, frame)) {
+        if (may_be_linked(frame) && leads_to(hal_frame_number(cpu->root), HAL_PT_LEVELS - 1, frame)) {
             machine_check("M1", "frame %#llx changes its use, but is mapped on cpu %u",
                           (unsigned long long)frame, i);
         }
@@ -73,7 +94,7 @@ void mmu_check_unreachable(uint64_t frame)
                           (unsigned long long)frame, i);
         }
     }
-    if (ram.window[frame]) {
+    if (frame < ram.frame_count && ram.window[frame]) {
         machine_check("A2",
                       "frame %#llx changes its use, but the kernel window was not synced since it was mapped",
                       (unsigned long long)frame);

@@ -18,8 +18,8 @@
 
 /* Bits that core may set: the defined ones and those that the CPU ignores (Intel SDM vol. 3A, table 4-20). */
 #define ENTRY_KNOWN                                                                                          \
-    (HAL_PTE_PRESENT | HAL_PTE_WRITE | HAL_PTE_USER | HAL_PTE_ACCESSED | HAL_PTE_DIRTY | HAL_PTE_HUGE |      \
-     HAL_PTE_NX | HAL_PTE_ADDRESS | UINT64_C(0xe00))
+    (HAL_PTE_PRESENT | HAL_PTE_WRITE | HAL_PTE_USER | HAL_PTE_CACHE | HAL_PTE_ACCESSED | HAL_PTE_DIRTY |     \
+     HAL_PTE_HUGE | HAL_PTE_NX | HAL_PTE_ADDRESS | UINT64_C(0xe00))
 
 static uint64_t *slot_entry(const struct hal_pte_slot *slot)
 {
@@ -54,12 +54,28 @@ static void check_leaf_frame(const struct hal_pte_slot *slot, uint64_t frame, un
     }
 }
 
+bool mmu_io_leaf_is_right(uint64_t entry, unsigned level)
+{
+    return level == 0 && ram_is_io(hal_pte_target(entry).value) && (hal_pte_prot(entry) & HAL_PROT_USER) &&
+           !(hal_pte_prot(entry) & HAL_PROT_EXEC) && hal_pte_cache(entry) != HAL_CACHE_WRITE_BACK;
+}
+
 /* Rules for a leaf that core writes. */
 static void check_leaf(const struct hal_pte_slot *slot, uint64_t entry)
 {
     uint64_t target = hal_pte_target(entry).value;
     uint64_t span = hal_pt_span(slot->level);
     unsigned prot = hal_pte_prot(entry);
+    if (hal_pte_is_io(entry)) {
+        if (!mmu_io_leaf_is_right(entry, slot->level) || mmu_in_window(slot->va)) {
+            machine_check("A5", "entry %#llx for %#llx is no mapping of I/O memory",
+                          (unsigned long long)entry, (unsigned long long)slot->va);
+        }
+        return;
+    }
+    if (hal_pte_cache(entry) != HAL_CACHE_WRITE_BACK) {
+        machine_check("A1", "mapping %#llx to RAM that is not cached", (unsigned long long)slot->va);
+    }
     if ((prot & HAL_PROT_WRITE) && (prot & HAL_PROT_EXEC)) {
         machine_check("A4", "mapping %#llx writable and executable", (unsigned long long)slot->va);
     }
@@ -82,6 +98,9 @@ static void check_link(const struct hal_pte_slot *slot, uint64_t entry)
     if (!ram_contains(target, HAL_PAGE_SIZE) || ram_use(target) != HAL_FRAME_TABLE) {
         machine_check("M3", "linking %#llx at level %u, which is no table", (unsigned long long)target,
                       slot->level);
+    }
+    if (hal_pte_cache(entry) != HAL_CACHE_WRITE_BACK || hal_pte_is_io(entry)) {
+        machine_check("A1", "link at %#llx to a table that is not cached", (unsigned long long)slot->va);
     }
     if (((entry & HAL_PTE_USER) != 0) == mmu_in_window(slot->va)) {
         machine_check("A4", "link at %#llx is of the wrong half", (unsigned long long)slot->va);

@@ -107,8 +107,8 @@ static void fill(struct engine *engine, uint64_t va, enum hosted_access access,
         unicorn_flush_range(engine->cpu->id, 0, UINT64_C(1) << 47);
     }
 
-    uc_err error =
-        uc_mem_map_ptr(engine->uc, page, HAL_PAGE_SIZE, rights, ram.unpoisoned + (frame << HAL_PAGE_SHIFT));
+    uc_err error = uc_mem_map_ptr(engine->uc, page, HAL_PAGE_SIZE, rights,
+                                  ram_user_pointer(frame << HAL_PAGE_SHIFT, true));
     if (error != UC_ERR_OK) {
         machine_check("HAL", "Unicorn does not map %#llx: %s", (unsigned long long)page, uc_strerror(error));
         return;

@@ -81,7 +81,7 @@ static char *reach(uint64_t va, enum hosted_access access, size_t size, size_t *
     if (access == HOSTED_WRITE) {
         unicorn_memory_written(found.address >> HAL_PAGE_SHIFT);
     }
-    return ram_pointer(found.address);
+    return ram_user_pointer(found.address, false);
 }
 
 size_t hal_user_copy_in(void *to, uint64_t va, size_t size)

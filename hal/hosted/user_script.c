@@ -44,7 +44,7 @@ bool hosted_user_access(uint64_t va, void *bytes, size_t size, enum hosted_acces
             *event = user_page_fault(va, access, &found);
             return false;
         }
-        char *memory = ram_pointer(found.address);
+        char *memory = ram_user_pointer(found.address, false);
         if (access == HOSTED_WRITE) {
             raw_copy(memory, at, now);
         } else {

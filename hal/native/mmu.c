@@ -70,6 +70,14 @@ void hal_tlb_flush_all(void)
     native_cpu.flushes.operations++;
 }
 
+/* This machine offers no I/O memory. */
+void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache)
+{
+    (void)first;
+    (void)page_count;
+    (void)cache;
+}
+
 struct native_flushes native_flushes(void)
 {
     struct native_flushes sum = {0};

@@ -27,6 +27,9 @@ static void audit_registers(report_fn *report)
     if (x86_rdmsr(MSR_EFER) != f->efer) {
         report("U5: EFER is not what it was set to");
     }
+    if (x86_rdmsr(X86_MSR_PAT) != f->pat) {
+        report("A5: the page attribute table is not what it was set to");
+    }
     if (f->smap && (x86_read_flags() & FLAG_AC) != 0) {
         report("A6: user memory is open outside of an access to it");
     }

@@ -42,16 +42,21 @@ uint8_t x86_smap_on;
 
 /* SDM vol. 4, table 2-2. */
 #define MSR_SYSENTER_CS 0x174u
-#define MSR_PAT         0x277u
 #define MSR_EFER        0xc0000080u
 #define MSR_STAR        0xc0000081u
 #define MSR_LSTAR       0xc0000082u
 #define MSR_CSTAR       0xc0000083u
 #define MSR_FMASK       0xc0000084u
 
-/* The state after reset (SDM vol. 3A, 11.12.4): entry 3, which PCD and PWT together choose, is uncacheable.
+/* Memory types (SDM vol. 3A, table 11-10) by enum hal_cache: PWT and PCD alone choose, since the half that
+ * the PAT bit chooses is the same. Entries 0 and 3 are what they are after reset: mappings from before go on.
  */
-#define PAT_RESET UINT64_C(0x0007040600070406)
+#define PAT_UC   UINT64_C(0x00)
+#define PAT_WC   UINT64_C(0x01)
+#define PAT_WT   UINT64_C(0x04)
+#define PAT_WB   UINT64_C(0x06)
+#define PAT_HALF (PAT_UC << 24 | PAT_WT << 16 | PAT_WC << 8 | PAT_WB)
+#define PAT      (PAT_HALF << 32 | PAT_HALF)
 
 /* All flags that SYSCALL can clear: CF, PF, AF, ZF, SF, TF, IF, DF, OF, IOPL, NT, RF, VM, AC, VIF, VIP, ID.
  */
@@ -116,7 +121,8 @@ void x86_control_init(void)
     x86_wrmsr(MSR_EFER, f->efer);
     x86_write_cr0(f->cr0);
     x86_write_cr4(f->cr4);
-    x86_wrmsr(MSR_PAT, PAT_RESET);
+    f->pat = PAT;
+    x86_wrmsr(X86_MSR_PAT, f->pat);
     /* Debug registers: nothing armed, all status bits off (SDM vol. 3B, 17.2). */
     x86_write_dr7(0x400);
     x86_write_dr6(0xffff0ff0);

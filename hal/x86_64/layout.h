@@ -57,6 +57,7 @@
 #define X86_CPU_TSS_RSP0     32
 
 #define X86_MSR_GS_BASE 0xc0000101
+#define X86_MSR_PAT     0x277
 
 /* KEEL_USER_END (keel/user_regs.h) */
 #define X86_USER_END 0x7ffffffff000

@@ -3,6 +3,8 @@
  * hal/mmu.h on the real machine: the CPU walks the tables, core says when to forget (Intel SDM vol.
  * 3A, 4.10).
  */
+#include "hal/cpu.h"
+#include "hal/machine.h"
 #include "hal/mmu.h"
 #include "insn.h"
 #include "parts.h"
@@ -84,6 +86,21 @@ void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count)
     for (uint64_t i = 0; i < page_count; i++) {
         x86_invlpg(va + i * HAL_PAGE_SIZE);
     }
+}
+
+/* Cached lines of a page that is then mapped write-combining would go unnoticed (Intel SDM vol. 3A, 11.12.4);
+ * no mapping is left by which to flush them one by one. */
+void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache)
+{
+    (void)first;
+    (void)page_count;
+    if (cache != HAL_CACHE_WRITE_THROUGH) {
+        return;
+    }
+    if (hal_cpu_count() != 1) {
+        hal_panic("the caches of other CPUs may hold I/O memory");
+    }
+    x86_wbinvd();
 }
 
 void hal_window_sync(uint64_t va, uint64_t page_count)

@@ -26,7 +26,7 @@ struct x86_features {
     bool fpu_pointer_leak; /* AMD: FXSAVE and XSAVE may leave the x87 pointers out */
     uint64_t xcr0;         /* state components switched on; 0 without XSAVE */
     uint32_t vector_size, mxcsr_mask;
-    uint64_t cr0, cr4, efer; /* what the registers are set to and must stay */
+    uint64_t cr0, cr4, efer, pat; /* what the registers are set to and must stay */
 };
 extern struct x86_features x86_features;
 extern uint8_t x86_smap_on; /* for assembly: 1 if STAC and CLAC exist and are needed */

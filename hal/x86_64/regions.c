@@ -8,6 +8,11 @@
 #include "hal/pte.h"
 #include "parts.h"
 
+/* The VGA's memory: on every PC the only place below 4 GiB that is always a display's or nobody's, and never
+ * steers anything. What other device memory there is depends on the machine, and lies among what must stay
+ * out of reach (APICs, remapping hardware, HPET, configuration space; D5), so nothing else is named here. */
+static const struct hal_io_range vga = {0xa0000, 0x20000};
+
 /* First MiB, kernel image, kernel file, initrd, pool. */
 #define OVERLAYS 5u
 /* Below 1 MiB firmware keeps data without saying so, and starting CPUs need pages there. */
@@ -56,6 +61,24 @@ static void keep_command_line(const struct handoff *handoff, struct hal_boot *bo
     boot->command_line_size = line.size;
 }
 
+/* Does firmware give the range for anything but a device's registers? A display's memory mostly is not named
+ * at all. */
+static bool is_named(const struct handoff *handoff, const struct hal_io_range *range)
+{
+    const struct handoff_region *regions = x86_physical(handoff->regions);
+
+    for (uint32_t i = 0; i < handoff->region_count; i++) {
+        const struct handoff_region *region = &regions[i];
+
+        if (region->type != HANDOFF_MMIO && region->type != HANDOFF_OTHER &&
+            region->base < range->base + range->size &&
+            (region->base >= range->base || region->size > range->base - region->base)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void x86_regions_init(const struct handoff *handoff, struct hal_boot *boot)
 {
     const struct handoff_region *from = x86_physical(handoff->regions);
@@ -76,6 +99,8 @@ void x86_regions_init(const struct handoff *handoff, struct hal_boot *boot)
     regions[at++] = (struct hal_region){pool.base, pool.end - pool.base, HAL_REGION_KERNEL};
     boot->regions = regions;
     boot->region_count = at;
+    boot->io_ranges = &vga;
+    boot->io_range_count = is_named(handoff, &vga) ? 0 : 1;
     boot->initrd = hal_paddr(handoff->initrd.base);
     boot->initrd_size = handoff->initrd.size;
 }

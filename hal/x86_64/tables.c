@@ -11,8 +11,7 @@
 hal_paddr_t x86_kernel_root;
 struct x86_range x86_image_physical;
 
-#define PTE_WRITE_THROUGH (UINT64_C(1) << 3)
-#define PTE_NO_CACHE      (UINT64_C(1) << 4)
+#define PTE_UNCACHED ((uint64_t)HAL_CACHE_UNCACHED << 3)
 /* Accessed and dirty from the start: nobody reads them here, so the CPU need not write them. */
 #define KERNEL_RIGHTS (HAL_PTE_PRESENT | HAL_PTE_ACCESSED | HAL_PTE_DIRTY)
 #define READ_WRITE    (KERNEL_RIGHTS | HAL_PTE_WRITE | HAL_PTE_NX)
@@ -110,7 +109,7 @@ volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical)
     const uint64_t va = X86_FIXED_BASE + (uint64_t)page * HAL_PAGE_SIZE;
     const uint64_t offset = physical % HAL_PAGE_SIZE;
 
-    map_page(va, physical - offset, READ_WRITE | PTE_NO_CACHE | PTE_WRITE_THROUGH);
+    map_page(va, physical - offset, READ_WRITE | PTE_UNCACHED);
     x86_invlpg(va);
     return (volatile void *)(uintptr_t)(va + offset);
 }

@@ -34,6 +34,8 @@ keel_status_t keel_cursor_jump(keel_cursor_t cursor, uint64_t va);
 keel_status_t keel_cursor_map(keel_cursor_t cursor, keel_frame_t frame, uint32_t rights);
 keel_status_t keel_cursor_map_segment(keel_cursor_t cursor, keel_segment_t segment, uint64_t index,
                                       uint64_t page_count, uint32_t rights);
+keel_status_t keel_cursor_map_io(keel_cursor_t cursor, keel_io_memory_t io, uint64_t index,
+                                 uint64_t page_count, uint32_t rights); /* keel/io_memory.h */
 keel_status_t keel_cursor_unmap(keel_cursor_t cursor, uint64_t page_count, uint64_t *unmapped);
 keel_status_t keel_cursor_protect(keel_cursor_t cursor, uint64_t page_count, uint32_t rights,
                                   uint64_t *changed);

@@ -52,4 +52,8 @@ typedef struct {
     uint64_t value;
 } keel_memory_t; /* bytes of Keel's heap, moved by copy */
 
+typedef struct {
+    uint64_t value;
+} keel_io_memory_t; /* a range of I/O memory */
+
 #endif

@@ -18,6 +18,7 @@
 #include "keel/frame.h"
 #include "keel/handle.h"
 #include "keel/heap.h"
+#include "keel/io_memory.h"
 #include "keel/list.h"
 #include "keel/machine.h"
 #include "keel/policy.h"

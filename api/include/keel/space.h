@@ -27,14 +27,22 @@ enum {
     KEEL_DIRTY = 1u << 1,
 };
 
+/* How CPUs cache what is mapped: RAM write-back, I/O memory (keel/io_memory.h) in one of the other ways. */
+enum {
+    KEEL_CACHE_WRITE_BACK = 0,
+    KEEL_CACHE_WRITE_COMBINING = 1, /* writes may be delayed, joined and reordered: frame buffers */
+    KEEL_CACHE_WRITE_THROUGH = 2,   /* reads may come from a cache */
+    KEEL_CACHE_UNCACHED = 3,        /* every access as it is, in order: registers */
+};
+
 struct keel_mapping {
     uint64_t va;         /* of the page */
-    uint64_t address;    /* physical, of its frame */
+    uint64_t address;    /* physical, of its frame or page of I/O memory */
     uint64_t page_count; /* pages that the same entry maps: 1, 512 or 512 * 512 */
     uint32_t rights;     /* KEEL_READ | ... */
     uint32_t accessed;   /* 1: some CPU used the entry */
     uint32_t dirty;      /* 1: some CPU wrote through it */
-    uint32_t reserved;   /* 0 */
+    uint32_t cache;      /* KEEL_CACHE_* */
 };
 
 /* An empty space, one reference. Errors: E_NO_MEMORY, E_LIMIT, E_INVALID. */
@@ -61,7 +69,8 @@ keel_status_t keel_space_map_segment(keel_space_t space, uint64_t va, keel_segme
 keel_status_t keel_space_unmap(keel_space_t space, uint64_t va, uint64_t page_count, uint64_t *unmapped);
 
 /* Gives every page mapped in the range new rights; holes are fine. `changed` gets the pages mapped there.
- * Errors: E_BAD_HANDLE, E_INVALID, E_DENIED, E_NO_MEMORY (to split), E_BUSY. */
+ * Errors: E_BAD_HANDLE, E_INVALID, E_DENIED (WRITE and EXEC; EXEC where I/O memory is mapped), E_NO_MEMORY
+ * (to split), E_BUSY. */
 keel_status_t keel_space_protect(keel_space_t space, uint64_t va, uint64_t page_count, uint32_t rights,
                                  uint64_t *changed);
 

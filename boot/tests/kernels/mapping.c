@@ -151,12 +151,85 @@ static void A3_cursor_edits_what_user_code_uses(void)
     end();
 }
 
+/* The one range that the machine offers: the VGA's memory, or the hosted machine's device. */
+static keel_io_memory_t acquire_device(uint32_t cache, uint64_t *address)
+{
+    static const uint64_t candidates[] = {0xa0000, UINT64_C(1) << 40};
+    keel_io_memory_t io = {0};
+    for (size_t i = 0; i < COUNT_OF(candidates) && io.value == 0; i++) {
+        *address = candidates[i];
+        (void)keel_io_memory_acquire(*address, 4 * PAGE + 1, cache, &io);
+    }
+    CHECK(io.value != 0);
+    return io;
+}
+
+/* User code reads `va`. Answers whether that worked. */
+static bool load(uint64_t va)
+{
+    struct keel_user_regs regs = user_regs_at(USER_LOAD_XMM);
+    struct keel_user_event event;
+    regs.rdi = va;
+    user_run_to_event(&regs, &event);
+    return event.reason == KEEL_USER_SYSCALL;
+}
+
+/* What a read answers is the device's affair. */
+static void use_device(uint32_t cache)
+{
+    uint64_t number = 0, address = 0;
+    keel_io_memory_t io = acquire_device(cache, &address);
+    CHECK_STATUS(KEEL_E_INVALID, keel_space_map_io(user.space, BASE, io, 4, 1, RW));
+    CHECK_STATUS(KEEL_E_DENIED, keel_space_map_io(user.space, BASE, io, 0, 1, KEEL_READ | KEEL_EXEC));
+    CHECK_OK(keel_space_map_io(user.space, BASE, io, 1, 2, RW));
+    CHECK_VALUE(query(BASE).cache == cache, query(BASE).cache);
+    CHECK_VALUE(query(BASE).address == address + PAGE, query(BASE).address);
+    CHECK(store(BASE) == 0 && store(BASE + 2 * PAGE - 32) == 0);
+    CHECK(load(BASE) && load(BASE + PAGE));
+    CHECK_VALUE(store(BASE + 2 * PAGE) == PF_WRITE_ABSENT, 0);
+    CHECK(query(BASE).dirty == 1);
+    CHECK_OK(keel_io_memory_release(io));
+    CHECK_OK(keel_space_protect(user.space, BASE, 1, KEEL_READ, &number));
+    CHECK(store(BASE) == PF_WRITE_PRESENT && load(BASE));
+    CHECK_OK(keel_space_unmap(user.space, BASE, 2, &number));
+    CHECK_VALUE(number == 2, number);
+    CHECK(store(BASE) == PF_WRITE_ABSENT);
+}
+
+static void A5_io_memory_serves_user_code(void)
+{
+    if (!begin(1)) {
+        return;
+    }
+    use_device(KEEL_CACHE_UNCACHED);
+    use_device(KEEL_CACHE_WRITE_THROUGH); /* the range came back */
+    use_device(KEEL_CACHE_WRITE_COMBINING);
+    end();
+}
+
+static void D5_nothing_else_is_offered(void)
+{
+    /* RAM, what lies beside the VGA's memory, I/O APIC, HPET, remapping hardware, local APIC, configuration
+     * space where chipsets have it, firmware. */
+    static const uint64_t addresses[] = {
+        0,          0x1000,     0x9f000,    0xc0000,    0xf0000,    0x100000,   0x2000000,  0x7ff00000,
+        0xb0000000, 0xe0000000, 0xfec00000, 0xfed00000, 0xfed90000, 0xfed91000, 0xfee00000, 0xffff0000,
+    };
+    keel_io_memory_t io;
+    for (size_t i = 0; i < COUNT_OF(addresses); i++) {
+        CHECK_STATUS(KEEL_E_DENIED, keel_io_memory_acquire(addresses[i], 4, KEEL_CACHE_UNCACHED, &io));
+    }
+    CHECK_STATUS(KEEL_E_DENIED, keel_io_memory_acquire(0x9ffff, 2, KEEL_CACHE_UNCACHED, &io));
+    CHECK_STATUS(KEEL_E_DENIED, keel_io_memory_acquire(0xbffff, 2, KEEL_CACHE_UNCACHED, &io));
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
         TEST(A1_large_page_serves_user_code),      TEST(A2_part_of_a_large_page_is_withdrawn),
         TEST(A2_marks_come_again_after_aging),     TEST(A1_promoted_page_goes_on_serving),
-        TEST(A3_cursor_edits_what_user_code_uses),
+        TEST(A3_cursor_edits_what_user_code_uses), TEST(A5_io_memory_serves_user_code),
+        TEST(D5_nothing_else_is_offered),
     };
     return tests_run("mapping", tests, COUNT_OF(tests));
 }

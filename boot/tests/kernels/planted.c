@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Damage planted in the kernel's own page tables, which only code that breaks every rule can do: the real
- * machine's audit must see each kind (A4). For the real machine only: it reads CR3 and edits entries through
- * the linear map.
+ * Damage planted in the kernel's own page tables and in the page attribute table, which only code that breaks
+ * every rule can do: the real machine's audit must see each kind (A4, A5). For the real machine only: it
+ * reads CR3 and edits entries through the linear map.
  */
 #include "check.h"
 
@@ -81,12 +81,32 @@ static void A4_audit_sees_a_user_bit(void)
     plant(&data, ENTRY_USER, 1);
 }
 
+#define MSR_PAT 0x277u
+
+static void write_pat(uint32_t low, uint32_t high)
+{
+    __asm__ volatile("wrmsr" : : "c"(MSR_PAT), "a"(low), "d"(high) : "memory");
+}
+
+/* The last entry of the page attribute table, which no mapping chooses. */
+static void A5_audit_sees_another_cache_policy(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_PAT));
+    CHECK_VALUE(low == 0x00040106 && high == low, (uint64_t)high << 32 | low);
+    write_pat(low, high ^ UINT32_C(0x06000000));
+    uint32_t found = audit();
+    write_pat(low, high);
+    CHECK_VALUE(found == 1, found);
+    CHECK(audit() == 0);
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
         TEST(A4_audit_sees_writable_code),   TEST(A4_audit_sees_writable_constants),
         TEST(A4_audit_sees_executable_data), TEST(A4_audit_sees_an_executable_linear_map),
-        TEST(A4_audit_sees_a_user_bit),
+        TEST(A4_audit_sees_a_user_bit),      TEST(A5_audit_sees_another_cache_policy),
     };
     return tests_run("planted", tests, COUNT_OF(tests));
 }

@@ -15,15 +15,24 @@
 
 #include "core/range.h"
 
+struct io_memory;
+
 /* Maps contiguous UNTYPED frames, the first of which is `first`, over the whole range. The caller holds a
  * reference on each. E_EXISTS, E_NO_MEMORY, E_LIMIT (references): nothing is mapped. */
 keel_status_t mapping_map(struct range *range, struct frame *first, unsigned prot);
+
+/* Maps pages of I/O memory, the first of which is `first`, over the whole range, by leaves of level 0; each
+ * holds a reference on `io`, the caller one besides. The pages lie wholly inside io's range (A5), prot has no
+ * HAL_PROT_EXEC. Errors as above. */
+keel_status_t mapping_map_io(struct range *range, struct io_memory *io, hal_paddr_t first, unsigned prot);
 
 /* Unmaps what is there; `page_count` gets the pages that were. E_NO_MEMORY (splitting a large page): nothing
  * is unmapped. */
 keel_status_t mapping_unmap(struct range *range, uint64_t *page_count);
 
-/* New rights for what is there; E_NO_MEMORY as above. */
+/* New rights for what is there; E_NO_MEMORY as above; E_DENIED: HAL_PROT_EXEC for I/O memory, nothing
+ * changed.
+ */
 keel_status_t mapping_protect(struct range *range, unsigned prot, uint64_t *page_count);
 
 /* Takes accessed and dirty bits (HAL_PTE_*) off the leaves that lie in the range; `page_count` gets the pages

@@ -23,6 +23,7 @@ enum object_kind {
     OBJECT_UNIQUE, /* a frame with one owner; its slots are those of OBJECT_FRAME */
     OBJECT_LIST,
     OBJECT_MEMORY,
+    OBJECT_IO_MEMORY,
     OBJECT_KIND_COUNT
 };
 

@@ -10,6 +10,9 @@
 
 #include "core/frame.h"
 #include "core/object.h"
+#include "hal/mmu.h"
+
+struct io_memory;
 
 struct space {
     struct object object; /* first */
@@ -23,6 +26,7 @@ struct space_mapping {
     unsigned level; /* of the leaf: it maps hal_pt_span(level) bytes */
     unsigned prot;  /* HAL_PROT_* */
     bool accessed, dirty;
+    enum hal_cache cache; /* not WRITE_BACK: it is I/O memory */
 };
 
 /* E_NO_MEMORY, E_LIMIT. */
@@ -34,6 +38,8 @@ void space_put(struct space *space);
  * a cursor keeps tables of the range. Those that count pages count none unless KEEL_OK. */
 keel_status_t space_map(struct space *space, uint64_t va, struct frame *first, uint64_t page_count,
                         unsigned prot);
+keel_status_t space_map_io(struct space *space, uint64_t va, struct io_memory *io, hal_paddr_t first,
+                           uint64_t page_count, unsigned prot);
 keel_status_t space_unmap(struct space *space, uint64_t va, uint64_t page_count, uint64_t *unmapped);
 keel_status_t space_protect(struct space *space, uint64_t va, uint64_t page_count, unsigned prot,
                             uint64_t *changed);

@@ -8,6 +8,7 @@
  *   [range] -> kernel window -> frame allocator -> (allocator policy) -> console
  *   [range] -> wait queue, sleepers -> scheduler -> (scheduler policy) -> console
  *   list (nothing is taken under it)
+ *   [range] -> ranges of I/O memory (core/io_memory.c; nothing is taken under it)
  *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's
  *
  * Nobody waits for another CPU's flush (core/tlb.h) or switches context while holding any of them. Range

@@ -34,9 +34,19 @@ struct hal_region {
     enum hal_region_kind kind;
 };
 
+/* Physical address space that clients may map as I/O memory: [base, base + size), whole pages. */
+struct hal_io_range {
+    uint64_t base, size;
+};
+
 struct hal_boot {
     const struct hal_region *regions;
     size_t region_count;
+    /* Device memory that is harmless in a client's hands: no RAM, and nothing that a CPU, the interrupt
+     * controllers or the IOMMU are steered by (D5). Everything else is out of reach: a backend names what it
+     * knows to be safe, never all but what it knows to be dangerous. */
+    const struct hal_io_range *io_ranges;
+    size_t io_range_count;
     const char *command_line; /* bytes, not terminated; may be NULL when the size is 0 */
     size_t command_line_size;
     hal_paddr_t initrd; /* first byte; inside an INITRD region */

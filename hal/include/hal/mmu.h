@@ -4,8 +4,8 @@
  *
  * Core decides what stands in a table; `hal/pte.h` (supplied by the backend's architecture on its include
  * path) says how one entry is written: HAL_PT_LEVELS, HAL_PT_ENTRIES, and the pure functions hal_pte_leaf,
- * _leaf_at, _with_prot, _part, _withheld, _table, _present, _is_leaf, _target, _prot. The top HAL_PT_LEVELS-1
- * is the root's level, level 0 maps pages.
+ * _leaf_at, _io_bits, _is_io, _cache, _with_prot, _part, _withheld, _table, _present, _is_leaf, _target,
+ * _prot. The top HAL_PT_LEVELS-1 is the root's level, level 0 maps pages.
  *
  * The upper half of every root is the kernel's and equal in all of them (A4). It is made of: the linear map
  * and the kernel image (the backend's alone), and the kernel window, HAL_WINDOW_BASE..+HAL_WINDOW_SIZE, whose
@@ -54,6 +54,12 @@ void hal_root_load(hal_paddr_t root);
  * addresses `root` is hal_kernel_root() and the entry is dropped whatever root is loaded. */
 void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count);
 void hal_tlb_flush_all(void);
+
+/* A client's range of I/O memory, whole pages, ends: no table leads there, every CPU has flushed, and the
+ * next one may be mapped with another cache policy. Where caches may hold something of it
+ * (HAL_CACHE_WRITE_THROUGH) the machine drops that, on every CPU. A backend that checks reports a table or a
+ * TLB that still leads there (A2, A5). No lock held. */
+void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache);
 
 /* Called after core changed kernel-window entries and flushed them everywhere, before the range is used. A
  * machine whose CPU walks the tables does nothing; the hosted machine mirrors the entries to the host's page

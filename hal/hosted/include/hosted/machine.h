@@ -12,6 +12,10 @@
 
 #define HOSTED_CPU_MAX 8u
 
+/* The one device: memory of its own, far above RAM, that clients may map. It keeps what is written. */
+#define HOSTED_IO_BASE (UINT64_C(1) << 40)
+#define HOSTED_IO_SIZE (UINT64_C(4) << 20)
+
 /* Who chooses which CPU runs next. */
 enum hosted_strategy {
     HOSTED_SEQUENTIAL, /* switch only where a CPU waits, relaxes or stops */

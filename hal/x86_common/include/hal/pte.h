@@ -24,12 +24,23 @@ enum {
     HAL_PROT_USER = 1u << 3,
 };
 
+/* How a CPU caches what a leaf leads to. The value is the index into the page attribute table that PCD and
+ * PWT choose; the backend sets the table accordingly. */
+enum hal_cache {
+    HAL_CACHE_WRITE_BACK = 0, /* RAM, always; I/O memory, never */
+    HAL_CACHE_WRITE_COMBINING = 1,
+    HAL_CACHE_WRITE_THROUGH = 2,
+    HAL_CACHE_UNCACHED = 3,
+};
+
 #define HAL_PTE_PRESENT  (UINT64_C(1) << 0)
 #define HAL_PTE_WRITE    (UINT64_C(1) << 1)
 #define HAL_PTE_USER     (UINT64_C(1) << 2)
+#define HAL_PTE_CACHE    (UINT64_C(3) << 3) /* enum hal_cache: PWT and PCD */
 #define HAL_PTE_ACCESSED (UINT64_C(1) << 5)
 #define HAL_PTE_DIRTY    (UINT64_C(1) << 6)
 #define HAL_PTE_HUGE     (UINT64_C(1) << 7)
+#define HAL_PTE_IO       (UINT64_C(1) << 9) /* ignored by the CPU: the leaf leads to I/O memory, to no frame */
 #define HAL_PTE_NX       (UINT64_C(1) << 63)
 #define HAL_PTE_ADDRESS  UINT64_C(0x000ffffffffff000)
 
@@ -60,7 +71,24 @@ static inline uint64_t hal_pte_leaf_at(hal_paddr_t frame, unsigned level, unsign
     return hal_pte_leaf(frame, prot) | (level > 0 ? HAL_PTE_HUGE : 0);
 }
 
-/* The same leaf with other rights. */
+/* What makes a leaf of level 0, not executable, one of I/O memory. */
+static inline uint64_t hal_pte_io_bits(enum hal_cache cache)
+{
+    return HAL_PTE_IO | ((uint64_t)cache << 3 & HAL_PTE_CACHE);
+}
+
+/* Of a leaf. */
+static inline bool hal_pte_is_io(uint64_t entry)
+{
+    return (entry & HAL_PTE_IO) != 0;
+}
+
+static inline enum hal_cache hal_pte_cache(uint64_t entry)
+{
+    return (enum hal_cache)((entry & HAL_PTE_CACHE) >> 3);
+}
+
+/* The same leaf with other rights; what it leads to and how that is cached stay. */
 static inline uint64_t hal_pte_with_prot(uint64_t entry, unsigned prot)
 {
     const uint64_t rights = HAL_PTE_WRITE | HAL_PTE_USER | HAL_PTE_NX;
