@@ -60,7 +60,7 @@ struct model_segment {
 
 struct model_list {
     uint64_t handle, refs, length;
-    uint64_t order[MODEL_FRAMES]; /* frame numbers */
+    uint16_t order[MODEL_FRAMES]; /* frame numbers */
 };
 
 struct model_page {
@@ -87,7 +87,7 @@ struct model_cursor {
 struct model_block {
     uint64_t name, refs; /* a handle, or an address: then refs is 1 */
     uint64_t size;
-    unsigned char bytes[MODEL_BLOCK];
+    unsigned char *bytes; /* MODEL_BLOCK of them; while it is in use */
 };
 
 /* Kinds of names. */

@@ -22,10 +22,14 @@ static struct model_block *block_of(struct model_block *blocks, uint64_t name)
     return NULL;
 }
 
-static struct model_block *unused(struct model_block *blocks)
+/* What is in the blocks: beside the model, so that clearing it is quick. */
+static unsigned char memory_bytes[MODEL_BLOCKS][MODEL_BLOCK], pointer_bytes[MODEL_BLOCKS][MODEL_BLOCK];
+
+static struct model_block *unused(struct model_block *blocks, unsigned char (*bytes)[MODEL_BLOCK])
 {
     for (unsigned i = 0; i < MODEL_BLOCKS; i++) {
         if (blocks[i].refs == 0) {
+            blocks[i].bytes = bytes[i];
             return &blocks[i];
         }
     }
@@ -89,7 +93,7 @@ static void compare_memory(const struct model_block *block)
 void model_memory_alloc(const struct model_op *op)
 {
     uint64_t size = size_of(op->numbers[0]);
-    struct model_block *block = unused(model.memories);
+    struct model_block *block = unused(model.memories, memory_bytes);
     keel_memory_t made;
     if (block == NULL) {
         return;
@@ -187,7 +191,7 @@ void model_heap_alloc(const struct model_op *op)
 {
     uint64_t size = size_of(op->numbers[0]);
     uint64_t alignment = op->numbers[1] < 0xf0 ? UINT64_C(1) << op->numbers[1] % 14 : op->numbers[1] % 4u;
-    struct model_block *block = unused(model.pointers);
+    struct model_block *block = unused(model.pointers, pointer_bytes);
     void *made;
     if (block == NULL) {
         return;

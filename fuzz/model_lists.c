@@ -30,7 +30,7 @@ static keel_status_t known(const struct model_list *list)
 static uint64_t place_of(const struct model_list *list, uint64_t address)
 {
     for (uint64_t i = 0; i < list->length; i++) {
-        if (list->order[i] * KEEL_PAGE_SIZE == address) {
+        if (list->order[i] * (uint64_t)KEEL_PAGE_SIZE == address) {
             return i;
         }
     }
@@ -39,13 +39,13 @@ static uint64_t place_of(const struct model_list *list, uint64_t address)
 
 static uint64_t address_at(const struct model_list *list, uint64_t place)
 {
-    return place < list->length ? list->order[place] * KEEL_PAGE_SIZE : KEEL_LIST_END;
+    return place < list->length ? list->order[place] * (uint64_t)KEEL_PAGE_SIZE : KEEL_LIST_END;
 }
 
 static void put_in(struct model_list *list, uint64_t place, struct model_frame *frame)
 {
     memmove(&list->order[place + 1], &list->order[place], (list->length - place) * sizeof(list->order[0]));
-    list->order[place] = model_number(frame);
+    list->order[place] = (uint16_t)model_number(frame);
     list->length++;
     frame->form = MODEL_LISTED;
 }
@@ -74,7 +74,7 @@ static uint64_t address_of(const struct model_list *list, uint8_t byte)
         return extremes[byte % 4];
     }
     if (byte < 0x80 && list != NULL && list->length > 0) {
-        return list->order[byte % list->length] * KEEL_PAGE_SIZE;
+        return list->order[byte % list->length] * (uint64_t)KEEL_PAGE_SIZE;
     }
     return byte % 128 * (uint64_t)KEEL_PAGE_SIZE;
 }
