@@ -24,11 +24,26 @@ SUBJECTS = (
     (("memory", "heap"), ("memory_alloc", "heap_alloc", "heap_touch")),
     (("",), ("segment_alloc", "space_map", "user_write", "unique_alloc")),
 )
-SEQUENCES, LENGTH = 36, 240
+SEQUENCES, LENGTH = 48, 200
 
 
-def draw_byte(source, small):
-    return source.choice((source.randrange(4), source.randrange(small), source.randrange(small), source.randrange(256)))
+def draw_name(source):
+    return source.randrange(4) if source.random() < 0.9 else source.randrange(256)
+
+
+def draw_number(source):
+    return source.choice((source.randrange(4), source.randrange(16), source.randrange(16), source.randrange(256)))
+
+
+def draw_operation(source, name, operations, much):
+    numbers = [draw_number(source), source.choice((3, 3, source.randrange(8), source.randrange(256))), draw_number(source)]
+    size = source.choice((200, 255, source.randrange(16), source.randrange(16), source.randrange(256)))
+    if much and source.random() < 0.5:  # a large page, or a part of one
+        numbers[0] = source.choice((0xd2, 0xd0, 0xe0, 0x50, 0x58, 0x60, 0x68))
+        numbers[1] = source.choice((3, 3, source.randrange(8), 0xd0, 0xd2, 0xd2))
+        size = source.choice((0xd2, source.randrange(256)))
+    slot = source.randrange(4) if source.random() < 0.9 else source.randrange(16)
+    return bytes([operations.index(name), draw_name(source), draw_name(source), *numbers, size, slot])
 
 
 def draw_sequence(number, operations):
@@ -36,17 +51,12 @@ def draw_sequence(number, operations):
     subject = SUBJECTS[number % len(SUBJECTS)]
     names = [name for name in operations for prefix in subject[0] if name.startswith(prefix)]
     names += [name for name in names for prefix in subject[1] if name.startswith(prefix)] * 3
-    much = number % 3 == 2 and subject[0][0] in ("space", "")
+    much = number % 12 >= 8 and subject[0][0] in ("space", "")
     flags = source.randrange(4) | (0xf0 if much else 0)
-    result = bytes([flags, source.randrange(2, 6)])
-    for _ in range(LENGTH):
-        numbers = [draw_byte(source, 16), source.choice((1, 3, 3, source.randrange(256))), draw_byte(source, 16)]
-        if much and source.random() < 0.5:
-            numbers[0] = source.choice((0xd2, 0xd0, 0xe0, 0x50, 0x58, 0x60, 0x68))
-            numbers[1] = source.choice((1, 3, 0xd0, 0xd1, 0xd2))
-        result += bytes([operations.index(source.choice(names)), draw_byte(source, 16), draw_byte(source, 16), *numbers,
-                         source.choice((0xd0, 0xd2, 200, 255, source.randrange(16), source.randrange(256))), source.randrange(16)])
-    return result
+    first = [name for name in names if name.endswith(("alloc", "create"))] + ["space_activate"] * 2
+    drawn = [*(first if "space_map" in names else first[:-2]), *(source.choice(names) for _ in range(LENGTH))]
+    operation = (draw_operation(source, name, operations, much) for name in drawn)
+    return bytes([flags, source.randrange(2, 6)]) + b"".join(operation)
 
 
 def main():
