@@ -36,7 +36,7 @@ def draw_number(source):
 
 
 def draw_operation(source, name, operations, much):
-    numbers = [draw_number(source), source.choice((3, 3, source.randrange(8), source.randrange(256))), draw_number(source)]
+    numbers = [draw_number(source), source.choice((1, 2, 3, 3, 5, source.randrange(256))), draw_number(source)]
     size = source.choice((200, 255, source.randrange(16), source.randrange(16), source.randrange(256)))
     if much and source.random() < 0.5:  # a large page, or a part of one
         numbers[0] = source.choice((0xd2, 0xd0, 0xe0, 0x50, 0x58, 0x60, 0x68))
