@@ -33,8 +33,9 @@ def operation(words, numbers, where):
     return bytes([numbers[words[0]], *fields["h"][:2], *fields["n"][:3], fields["b"][0], fields["s"][0]])
 
 
-def compile_seed(path, numbers):
-    header, operations = bytearray(len(HEADER)), b""
+def compile_lines(path, numbers, names):
+    """One seed; `names` are those of the header's bytes."""
+    header, operations = bytearray(len(names)), b""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         words = line.split("#")[0].split()
         where = f"{path}:{number}"
@@ -43,7 +44,7 @@ def compile_seed(path, numbers):
         if words[0] == "header":
             for word in words[1:]:
                 key, _, value = word.partition("=")
-                header[HEADER.index(key)] = int(value, 0)
+                header[names.index(key)] = int(value, 0)
             continue
         times = 1
         if words[0] == "repeat":
@@ -57,7 +58,7 @@ def main():
     output = Path(sys.argv[1])
     output.mkdir(parents=True, exist_ok=True)
     for path in sorted((ROOT / "fuzz" / "seeds" / "calls").glob("*.txt")):
-        (output / path.stem).write_bytes(compile_seed(path, numbers))
+        (output / path.stem).write_bytes(compile_lines(path, numbers, HEADER))
 
 
 if __name__ == "__main__":
