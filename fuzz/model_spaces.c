@@ -294,7 +294,7 @@ void model_compare_mapping(struct model_space *space, uint64_t va, const struct 
     model_equal(mapping->rights, page->rights, "a mapping's rights");
     model_equal(mapping->accessed, page->accessed, "a mapping's accessed mark");
     model_equal(mapping->dirty, page->dirty, "a mapping's dirty mark");
-    model_equal(mapping->reserved, 0, "a mapping's reserved field");
+    model_equal(mapping->cache, KEEL_CACHE_WRITE_BACK, "a mapping's cache policy");
 }
 
 void model_space_query(const struct model_op *op)

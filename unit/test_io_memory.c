@@ -500,6 +500,23 @@ static void A1_audit_sees_uncached_ram(void)
     CHECK_OK(keel_frame_release(frame));
 }
 
+/* A mapping without a reference: the machine sees that the range ends under it. */
+static void A5_machine_sees_a_range_end_while_mapped(void)
+{
+    keel_space_t space = unit_space();
+    keel_frame_t frame = unit_frame();
+    keel_io_memory_t io = acquire(BASE, PAGE);
+    CHECK_OK(keel_space_map(space, VA, frame, KEEL_READ));
+    CHECK_OK(keel_space_activate(space));
+    uint64_t before = plant(space, hal_pte_leaf(hal_paddr(BASE), HAL_PROT_USER | HAL_PROT_READ) |
+                                       hal_pte_io_bits(HAL_CACHE_UNCACHED));
+    CHECK_OK(keel_io_memory_release(io));
+    plant(space, before);
+    CHECK_OK(keel_space_activate((keel_space_t){0}));
+    CHECK_OK(keel_space_release(space));
+    CHECK_OK(keel_frame_release(frame));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -527,6 +544,7 @@ int main(int argc, char **argv)
         UNIT(A4_audit_sees_code, .violation = "A5"),
         UNIT(A5_machine_sees_ram_marked_as_io, .violation = "A5"),
         UNIT(A1_audit_sees_uncached_ram, .violation = "A1"),
+        UNIT(A5_machine_sees_a_range_end_while_mapped, .violation = "M1"),
     };
     return unit_main(tests, argc, argv);
 }
