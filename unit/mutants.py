@@ -316,6 +316,10 @@ MUTANTS = (
     Mutant("slot-prepared-without-a-hold", "M7", "core/slab.c",
            "    slot_prepare(*slot, size_class, size);\n    let_go_kept(frame, 1, false);\n",
            "    let_go_kept(frame, 1, false);\n    slot_prepare(*slot, size_class, size);\n", ("test_explore_heap",)),
+    Mutant("allocator-told-without-a-hold", "M7", "core/slab.c",
+           "        tell_allocator(hal_frame_number(address), size_class, index);\n    }\n    let_go(frame, word, 2, true);\n",
+           "        let_go(frame, word, 2, true);\n        tell_allocator(hal_frame_number(address), size_class, index);\n"
+           "        return KEEL_OK;\n    }\n    let_go(frame, word, 2, true);\n", ("test_slab",)),
     Mutant("pointer-frees-what-a-handle-names", "M7", "core/slab.c", "slab_classes[size_class].use != use || ",
            "slab_classes[size_class].use + use > SLAB_USES || ", ("test_heap",)),
     Mutant("slot-not-zeroed", "M9", "core/slab.c", "    hal_object_clear(slot, size);\n", "", ("test_heap",)),
