@@ -57,7 +57,7 @@ static uint64_t script_free(void *context, uint32_t cpu, uint32_t size_class, ui
 {
     (void)context;
     /* The slab lives until the allocator has heard of its slot. */
-    uint64_t word = atomic_u64_load_acquire(&frame_at(token >> SLAB_SLOT_BITS)->ref.word);
+    uint64_t word = atomic_u64_peek(&frame_at(token >> SLAB_SLOT_BITS)->ref.word);
     CHECK(ref_word_state(word) == REF_HEAP || ref_word_state(word) == REF_HEAP_LENT);
     CHECK(ref_word_count(word) > 0);
     if (!script.silent) {
