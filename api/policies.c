@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Injected policies: core asks here, the policy's function is called in policy context, and its answer is
- * checked before core sees it (P1). What core then cannot claim comes back as wrong, too.
+ * checked before core sees it (P1). What core then cannot claim comes back as wrong, too. The slab allocator
+ * (slab_policy.c) is different: its tokens are core's to prove.
  */
 #include "calls.h"
 #include "core/cpu.h"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Checks what a reader expects of every file: the licence line, clang-format, and sizes (a file past 600 lines or a
-C function past 70 is asking to be split)."""
+"""Checks what a reader expects of every file: the licence line, clang-format, sizes (a file past 600 lines or a
+C function past 70 is asking to be split), and a name that no tool takes for an option."""
 
 import os
 import re
@@ -21,6 +21,16 @@ def source_files(root):
         for name in sorted(names):
             if name.endswith(CODE) or name in ("CMakeLists.txt", "keel"):
                 yield os.path.relpath(os.path.join(folder, name), root)
+
+
+def names_like_options(root):
+    """One sentence for each file or folder, of any kind, whose name begins like an option: somebody gave a tool an
+    option where it expects a path."""
+    for folder, folders, names in os.walk(root):
+        for name in sorted(folders + names):
+            if name.startswith("-"):
+                yield f"{os.path.relpath(os.path.join(folder, name), root)}:1: the name begins like an option"
+        folders[:] = sorted(name for name in folders if name not in SKIPPED)
 
 
 def long_functions(lines):
@@ -61,7 +71,7 @@ def check_format(root, names):
 
 def main():
     names = list(source_files(ROOT))
-    sentences = []
+    sentences = list(names_like_options(ROOT))
     for name in names:
         with open(os.path.join(ROOT, name), encoding="utf-8") as file:
             sentences += check_file(name, file.read())

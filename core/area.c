@@ -94,18 +94,42 @@ static void take_run(uint32_t first, uint32_t count)
 
 /* --- Tables --- */
 
-/* Every span of the granules [from, end) gets its table. The lock is held. What was made before a failure,
- * give_back finds. */
-static keel_status_t make_tables(uint32_t from, uint32_t end)
+static uint64_t span_va(uint32_t span)
+{
+    return HAL_WINDOW_BASE + span * SPAN_BYTES;
+}
+
+/* Tables that the granules [from, end), which are taken, lack; from now on no more than these, since their
+ * spans have users. The lock is held. */
+static uint64_t count_missing(uint32_t from, uint32_t end)
 {
     struct hal_pte_slot slot;
+    uint64_t spans = 0, above = 0;
     for (uint32_t span = from / SPAN_GRANULES; span <= (end - 1) / SPAN_GRANULES; span++) {
-        uint64_t va = HAL_WINDOW_BASE + span * SPAN_BYTES;
-        keel_status_t status = pagetable_prepare(hal_kernel_root(), va, 0, &slot);
-        if (status != KEEL_OK) {
-            return status;
+        if (!pagetable_find(hal_kernel_root(), span_va(span), &slot)) {
+            spans++;
+            above = slot.level - LINK_LEVEL; /* the same ones for every span */
         }
     }
+    return spans + above;
+}
+
+/* Every span of the granules [from, end) gets its table: allocated without the lock, linked under it. Another
+ * area may have linked some of them meanwhile. */
+static keel_status_t make_tables(uint32_t from, uint32_t end, uint64_t missing)
+{
+    struct frame *spare;
+    keel_status_t status = pagetable_reserve(missing, &spare);
+    if (status != KEEL_OK) {
+        return status;
+    }
+    bool interrupts = spinlock_acquire(&lock);
+    for (uint32_t span = from / SPAN_GRANULES; span <= (end - 1) / SPAN_GRANULES; span++) {
+        struct hal_pte_slot slot;
+        pagetable_link(hal_kernel_root(), span_va(span), 0, &spare, &slot);
+    }
+    spinlock_release(&lock, interrupts);
+    pagetable_free_spare(&spare);
     return KEEL_OK;
 }
 
@@ -113,8 +137,7 @@ static keel_status_t make_tables(uint32_t from, uint32_t end)
 static struct frame *unlink_table(uint32_t span)
 {
     hal_paddr_t root = hal_kernel_root();
-    struct hal_pte_slot slot = {
-        .root = root, .table = root, .va = HAL_WINDOW_BASE + span * SPAN_BYTES, .level = HAL_PT_LEVELS - 1};
+    struct hal_pte_slot slot = {.root = root, .table = root, .va = span_va(span), .level = HAL_PT_LEVELS - 1};
     while (slot.level > LINK_LEVEL) {
         uint64_t entry = hal_pte_load(&slot);
         if (!hal_pte_present(entry)) {
@@ -140,7 +163,7 @@ static void end_span(uint32_t span)
     spinlock_release(&lock, interrupts);
     if (table != NULL) {
         /* One page will do: it is the entry above that may be cached. */
-        tlb_shootdown(cpu_online_mask(), hal_kernel_root(), HAL_WINDOW_BASE + span * SPAN_BYTES, 1);
+        tlb_shootdown(cpu_online_mask(), hal_kernel_root(), span_va(span), 1);
         frame_free_private(table, 1);
     }
     interrupts = spinlock_acquire(&lock);
@@ -207,8 +230,9 @@ keel_status_t area_create(uint64_t page_count, uint64_t guard_count, uint32_t ow
         return KEEL_E_LIMIT;
     }
     take_run(first, count);
-    keel_status_t status = make_tables(first, first + count);
+    uint64_t missing = count_missing(first, first + count);
     spinlock_release(&lock, interrupts);
+    keel_status_t status = missing > 0 ? make_tables(first, first + count, missing) : KEEL_OK;
     if (status != KEEL_OK) {
         give_back_all(first, first + count);
         return status;

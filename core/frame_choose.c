@@ -8,6 +8,9 @@
 #include "core/policy.h"
 #include "core/spinlock.h"
 
+/* So many frames are claimed or released at a time, interrupts being off. */
+#define PIECE UINT64_C(512)
+
 static struct spinlock lock;
 static uint64_t scan_from; /* where the fallback looks first; under the lock */
 
@@ -17,18 +20,29 @@ void frame_choose_init(void)
     scan_from = 0;
 }
 
-/* All of [first, first + count) or nothing. Answers how many could be claimed before one was in the way. */
-static uint64_t claim_run(uint64_t first, uint64_t count)
+/* After each piece interrupts come in, if `open`. */
+static void end_piece(uint64_t done, bool open)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        if (!ref_claim(&frame_at(first + i)->ref)) {
-            for (uint64_t j = 0; j < i; j++) {
-                ref_unclaim(&frame_at(first + j)->ref);
-            }
-            return i;
-        }
+    if (open && done % PIECE == 0) {
+        hal_irq_restore(true);
+        hal_irq_disable();
     }
-    return count;
+}
+
+/* All of [first, first + count) or nothing. Answers how many could be claimed before one was in the way.
+ * Interrupts are off; `open`: they were on, and the caller holds no lock. */
+static uint64_t claim_run(uint64_t first, uint64_t count, bool open)
+{
+    uint64_t claimed = 0;
+    while (claimed < count && ref_claim(&frame_at(first + claimed)->ref)) {
+        claimed++;
+        end_piece(claimed, open);
+    }
+    for (uint64_t i = 0; claimed < count && i < claimed; i++) {
+        ref_unclaim(&frame_at(first + i)->ref);
+        end_piece(i + 1, open);
+    }
+    return claimed;
 }
 
 /* Claims the first fitting run in [from, end). */
@@ -36,7 +50,7 @@ static bool scan_range(uint64_t from, uint64_t end, uint64_t count, uint64_t ali
 {
     uint64_t at = (from + alignment - 1) & ~(alignment - 1);
     while (at < end && end - at >= count) {
-        uint64_t claimed = claim_run(at, count);
+        uint64_t claimed = claim_run(at, count, false);
         if (claimed == count) {
             *first = at;
             return true;
@@ -75,11 +89,11 @@ static bool lock_without_policy(void)
     return false;
 }
 
-/* What the policy chose, if it could be claimed. */
-static enum policy_answer ask_policy(uint64_t count, uint64_t alignment, uint64_t *first)
+/* What the policy chose, if it could be claimed. Interrupts are off; `open`: they were on. */
+static enum policy_answer ask_policy(uint64_t count, uint64_t alignment, bool open, uint64_t *first)
 {
     enum policy_answer answer = policy_frame_choose(hal_cpu_id(), count, alignment, first);
-    if (answer == POLICY_CHOSE && claim_run(*first, count) != count) {
+    if (answer == POLICY_CHOSE && claim_run(*first, count, open) != count) {
         policy_frame_wrong();
         return POLICY_WRONG;
     }
@@ -87,9 +101,9 @@ static enum policy_answer ask_policy(uint64_t count, uint64_t alignment, uint64_
 }
 
 /* The policy's choice, or after a wrong one whatever the scan finds. */
-static bool claim_with_policy(uint64_t count, uint64_t alignment, uint64_t *first)
+static bool claim_with_policy(uint64_t count, uint64_t alignment, bool open, uint64_t *first)
 {
-    enum policy_answer answer = ask_policy(count, alignment, first);
+    enum policy_answer answer = ask_policy(count, alignment, open, first);
     if (answer != POLICY_WRONG) {
         return answer == POLICY_CHOSE;
     }
@@ -110,7 +124,7 @@ keel_status_t frame_choose_claim(uint64_t count, uint64_t alignment, uint64_t *f
         claimed = scan(count, alignment, first);
         spinlock_release_irq_off(&lock);
     } else {
-        claimed = claim_with_policy(count, alignment, first);
+        claimed = claim_with_policy(count, alignment, interrupts, first);
     }
     if (claimed) {
         frame_count_taken(count);
@@ -140,7 +154,7 @@ static void finish_run(uint64_t first, uint64_t count, bool tell)
     tell_policy(run, tell ? end - run : 0);
 }
 
-void frame_choose_release(uint64_t first, uint64_t count)
+static void release_piece(uint64_t first, uint64_t count)
 {
     bool interrupts = hal_irq_disable();
     frame_count_returned(count);
@@ -151,6 +165,13 @@ void frame_choose_release(uint64_t first, uint64_t count)
         finish_run(first, count, true);
     }
     hal_irq_restore(interrupts);
+}
+
+void frame_choose_release(uint64_t first, uint64_t count)
+{
+    for (uint64_t done = 0; done < count; done += PIECE) {
+        release_piece(first + done, count - done < PIECE ? count - done : PIECE);
+    }
 }
 
 void frame_choose_add(uint64_t first, uint64_t count)

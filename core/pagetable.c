@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/io_memory.h"
+#include "table_entries.h"
 
 #define TOP_LEVEL (HAL_PT_LEVELS - 1)
 /* Root entries below this index belong to the user half. */
@@ -38,29 +39,38 @@ uint64_t pagetable_set(const struct hal_pte_slot *slot, uint64_t entry)
     return old;
 }
 
-keel_status_t pagetable_prepare(hal_paddr_t root, uint64_t va, unsigned prot, struct hal_pte_slot *slot)
+keel_status_t pagetable_reserve(uint64_t count, struct frame **spare)
 {
-    if (pagetable_find(root, va, slot)) {
-        return KEEL_OK;
-    }
-    struct frame *tables[TOP_LEVEL];
-    unsigned missing = slot->level;
-    for (unsigned i = 0; i < missing; i++) {
-        keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &tables[i]);
+    *spare = NULL;
+    for (uint64_t i = 0; i < count; i++) {
+        struct frame *table;
+        keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &table);
         if (status != KEEL_OK) {
-            while (i > 0) {
-                frame_free_private(tables[--i], 1);
-            }
+            tables_free(spare);
             return status;
         }
-    }
-    for (unsigned i = 0; i < missing; i++) {
-        uint64_t old = pagetable_set(slot, hal_pte_table(frame_address(tables[i]), prot));
-        CORE_ASSERT(old == 0);
-        slot->table = frame_address(tables[i]);
-        slot->level--;
+        tables_add(spare, table);
     }
     return KEEL_OK;
+}
+
+void pagetable_link(hal_paddr_t root, uint64_t va, unsigned prot, struct frame **spare,
+                    struct hal_pte_slot *slot)
+{
+    (void)pagetable_find(root, va, slot);
+    while (slot->level > 0) {
+        CORE_ASSERT(*spare != NULL);
+        hal_paddr_t table = frame_address(tables_take(spare));
+        uint64_t old = pagetable_set(slot, hal_pte_table(table, prot));
+        CORE_ASSERT(old == 0);
+        slot->table = table;
+        slot->level--;
+    }
+}
+
+void pagetable_free_spare(struct frame **spare)
+{
+    tables_free(spare);
 }
 
 void pagetable_put_leaf(uint64_t entry)

@@ -134,17 +134,15 @@ static void let_go_kept(struct frame *frame, uint32_t holds, bool has_room)
     }
 }
 
-/* Drops holds of a block in whatever state. `held` is the word as last seen. True: it was lent at that
- * moment. */
-static bool let_go(struct frame *frame, uint64_t held, uint32_t holds, bool has_room)
+/* Drops holds of a block in whatever state. `held` is the word as last seen. */
+static void let_go(struct frame *frame, uint64_t held, uint32_t holds, bool has_room)
 {
     while (ref_word_state(held) == REF_HEAP_LENT) {
         if (atomic_u64_cas(&frame->ref.word, &held, held - holds)) {
-            return true;
+            return;
         }
     }
     let_go_kept(frame, holds, has_room);
-    return false;
 }
 
 /* --- Between Keel and the slab allocator --- */
@@ -382,9 +380,11 @@ static keel_status_t free_in(struct frame *frame, uint64_t word, hal_paddr_t add
         let_go(frame, word, 1, false);
         return KEEL_E_BAD_HANDLE;
     }
-    if (let_go(frame, word, 2, true)) {
+    /* The slab is held until the allocator has heard of the slot: this frame cannot become another slab. */
+    if (ref_word_state(atomic_u64_load_acquire(&frame->ref.word)) == REF_HEAP_LENT) {
         tell_allocator(hal_frame_number(address), size_class, index);
     }
+    let_go(frame, word, 2, true);
     return KEEL_OK;
 }
 
@@ -448,7 +448,7 @@ void slab_audit_frame(struct frame *frame, slab_report_t *report)
         return;
     }
     unsigned used = slots_used(slab);
-    if (count < used || count > used + 2 * hal_cpu_count()) {
+    if (count < used || count > used + 3 * hal_cpu_count()) {
         report("M7", "a slab's count is not that of its slots in use, frame", number);
     }
     for (uint64_t i = 1; i < slab->frame_count; i++) {

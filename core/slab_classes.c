@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The size classes of slabs: 16 bytes apart at first, then a quarter or a fifth. Each makes good use of a
- * page; a slot's natural alignment is the largest power of two in its size, since slots begin with the page.
+ * The size classes of slabs: 16 bytes apart at first, then a fifth to a third; half a page is the last, since
+ * between a third and a half no more than two fit either. Each makes good use of a page; a slot's natural
+ * alignment is the largest power of two in its size, since slots begin with the page.
  */
 #include "core/slab.h"
 

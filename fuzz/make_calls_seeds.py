@@ -7,6 +7,7 @@ allocator_lies, scheduler_lies, workers, slab_lies). Every other line is an oper
 that name handles), `n=A,B,C` (bytes for numbers), `b=SIZE` (buffer), `s=SLOT` (where a new handle goes). What is
 left out is 0. `repeat N` before an operation makes it N times. `#` begins a comment. fuzz/calls_input.h says what the bytes mean.
 """
+import argparse
 import sys
 from pathlib import Path
 
@@ -54,8 +55,10 @@ def compile_lines(path, numbers, names):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("folder", type=Path, help="where the inputs go")
+    output = parser.parse_args().folder
     numbers = call_numbers()
-    output = Path(sys.argv[1])
     output.mkdir(parents=True, exist_ok=True)
     for path in sorted((ROOT / "fuzz" / "seeds" / "calls").glob("*.txt")):
         (output / path.stem).write_bytes(compile_lines(path, numbers, HEADER))

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""make_parsers_seeds.py FOLDER: writes the seed inputs of fuzz_parsers.
+"""Writes the seed inputs of fuzz_parsers.
 
 The first byte of an input picks the parser; see LLVMFuzzerTestOneInput in fuzz_parsers.c.
 """
 
+import argparse
 import os
 import struct
 import sys
@@ -124,17 +125,16 @@ def cmdline_seeds():
             yield f"cmdline-{name}-{key}", bytes([CMDLINE, key]) + line
 
 
-def main(arguments):
-    if len(arguments) != 1:
-        print("usage: make_parsers_seeds.py FOLDER", file=sys.stderr)
-        return 2
-    os.makedirs(arguments[0], exist_ok=True)
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("folder", help="where the inputs go")
+    folder = parser.parse_args().folder
+    os.makedirs(folder, exist_ok=True)
     for seeds in (elf_seeds, cpio_seeds, acpi_seeds, memmap_seeds, cmdline_seeds):
         for name, data in seeds():
-            with open(os.path.join(arguments[0], name), "wb") as file:
+            with open(os.path.join(folder, name), "wb") as file:
                 file.write(data)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

@@ -5,6 +5,7 @@
 #ifndef UNIT_SLAB_SCRIPT_H
 #define UNIT_SLAB_SCRIPT_H
 
+#include "core/slab.h"
 #include "support.h"
 
 static struct {
@@ -55,6 +56,10 @@ static uint64_t script_alloc(void *context, uint32_t cpu, uint32_t size_class)
 static uint64_t script_free(void *context, uint32_t cpu, uint32_t size_class, uint64_t token)
 {
     (void)context;
+    /* The slab lives until the allocator has heard of its slot. */
+    uint64_t word = atomic_u64_peek(&frame_at(token >> SLAB_SLOT_BITS)->ref.word);
+    CHECK(ref_word_state(word) == REF_HEAP || ref_word_state(word) == REF_HEAP_LENT);
+    CHECK(ref_word_count(word) > 0);
     if (!script.silent) {
         script.freed++;
         script.token = token;

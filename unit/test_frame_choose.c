@@ -165,6 +165,35 @@ static void M8_run_with_an_obstacle_is_given_back_whole(void)
     CHECK_OK(keel_segment_release(segment));
 }
 
+/* Longer than what is claimed or released at a time. */
+static void M8_long_runs_are_claimed_whole_or_not_at_all(void)
+{
+    keel_segment_t segment;
+    struct keel_segment_info info = {0};
+    CHECK_OK(keel_segment_alloc(3000, 1, &segment));
+    CHECK_OK(keel_segment_info(segment, &info));
+    CHECK_OK(keel_segment_release(segment));
+    uint64_t first = info.address / KEEL_PAGE_SIZE;
+    inject(first + 1050);
+    keel_frame_t obstacle = unit_frame();
+    uint64_t before = frame_free_count();
+    policy.first = first;
+    CHECK_OK(keel_segment_alloc(1100, 1, &segment));
+    CHECK_EQUAL(report().allocator_wrong, 1);
+    CHECK_EQUAL(frame_free_count(), before - 1100);
+    CHECK_OK(keel_segment_release(segment));
+    policy.first = first + 1051;
+    policy.freed = 0;
+    CHECK_OK(keel_segment_alloc(1100, 1, &segment));
+    CHECK_EQUAL(report().allocator_wrong, 1);
+    CHECK_EQUAL(frame_free_count(), before - 1100);
+    CHECK_AUDIT();
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_EQUAL(policy.freed, 1100);
+    CHECK_EQUAL(frame_free_count(), before);
+    CHECK_OK(keel_frame_release(obstacle));
+}
+
 /* Over the first frame of a segment, over its last, around it, inside it. */
 static void M5_allocator_answers_runs_that_overlap_used_ones(void)
 {
@@ -292,6 +321,7 @@ int main(int argc, char **argv)
         UNIT(M5_allocator_answers_runs_that_overlap_used_ones),
         UNIT(P2_allocator_that_calls_back),
         UNIT(P1_largest_requests_reach_the_allocator),
+        UNIT(M8_long_runs_are_claimed_whole_or_not_at_all, .seeds = 5, .config.ram_size = 32 << 20),
         UNIT(M8_run_with_an_obstacle_is_given_back_whole),
         UNIT(M8_allocator_that_says_none_is_believed),
         UNIT(P1_allocator_learns_every_free_and_freed_frame),

@@ -14,13 +14,24 @@ static struct frame *new_root(void)
     return root;
 }
 
+/* The tables on the way to `va`, made and linked. */
+static void prepare(const struct frame *root, uint64_t va, struct hal_pte_slot *slot)
+{
+    struct frame *spare = NULL;
+    if (!pagetable_find(frame_address(root), va, slot)) {
+        CHECK_OK(pagetable_reserve(slot->level, &spare));
+    }
+    pagetable_link(frame_address(root), va, HAL_PROT_USER, &spare, slot);
+    CHECK(spare == NULL && slot->level == 0);
+}
+
 static void A1_find_stops_at_the_missing_level(void)
 {
     struct frame *root = new_root();
     struct hal_pte_slot slot;
     CHECK(!pagetable_find(frame_address(root), 0x1000, &slot));
     CHECK_EQUAL(slot.level, HAL_PT_LEVELS - 1);
-    CHECK_OK(pagetable_prepare(frame_address(root), 0x1000, HAL_PROT_USER, &slot));
+    prepare(root, 0x1000, &slot);
     CHECK_EQUAL(slot.level, 0);
     CHECK(pagetable_find(frame_address(root), 0x1ff000, &slot));
     CHECK(!pagetable_find(frame_address(root), 0x200000, &slot));
@@ -38,7 +49,7 @@ static void A1_set_keeps_the_count_of_entries(void)
     struct frame *root = new_root(), *leaf = NULL;
     struct hal_pte_slot slot;
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &leaf));
-    CHECK_OK(pagetable_prepare(frame_address(root), 0x1000, HAL_PROT_USER, &slot));
+    prepare(root, 0x1000, &slot);
     const struct frame *table = frame_at(hal_frame_number(slot.table));
     CHECK_EQUAL(root->table.entries, 1);
     CHECK_EQUAL(table->table.entries, 0);
@@ -56,28 +67,45 @@ static void A1_set_keeps_the_count_of_entries(void)
     frame_free_private(root, 1);
 }
 
-static void M8_prepare_is_all_or_nothing(void)
+static void M8_reserve_is_all_or_nothing(void)
 {
     static keel_frame_t taken[4096];
-    struct frame *root = new_root();
-    struct hal_pte_slot slot;
+    struct frame *spare;
     size_t count = 0;
     while (keel_frame_alloc(&taken[count]) == KEEL_OK) {
         count++;
     }
     for (unsigned left = 0; left < HAL_PT_LEVELS - 1; left++) {
         CHECK_EQUAL(frame_free_count(), left);
-        CHECK_STATUS(pagetable_prepare(frame_address(root), 0x1000, HAL_PROT_USER, &slot), KEEL_E_NO_MEMORY);
+        CHECK_STATUS(pagetable_reserve(HAL_PT_LEVELS - 1, &spare), KEEL_E_NO_MEMORY);
         CHECK_EQUAL(frame_free_count(), left);
-        CHECK_EQUAL(root->table.entries, 0);
         CHECK_OK(keel_frame_release(taken[--count]));
     }
-    CHECK_OK(pagetable_prepare(frame_address(root), 0x1000, HAL_PROT_USER, &slot));
+    CHECK_OK(pagetable_reserve(HAL_PT_LEVELS - 1, &spare));
     CHECK_EQUAL(frame_free_count(), 0);
-    CHECK_OK(pagetable_prepare(frame_address(root), 0x2000, HAL_PROT_USER, &slot)); /* needs none */
+    pagetable_free_spare(&spare);
+    CHECK(spare == NULL);
+    CHECK_EQUAL(frame_free_count(), HAL_PT_LEVELS - 1);
+    CHECK_OK(pagetable_reserve(0, &spare));
+    CHECK(spare == NULL);
     while (count > 0) {
         CHECK_OK(keel_frame_release(taken[--count]));
     }
+}
+
+/* Tables that are there already are left alone, and the spare ones too. */
+static void A1_link_takes_what_is_missing_alone(void)
+{
+    struct frame *root = new_root(), *spare = NULL;
+    struct hal_pte_slot slot;
+    prepare(root, 0x1000, &slot);
+    hal_paddr_t table = slot.table;
+    CHECK_OK(pagetable_reserve(2, &spare));
+    pagetable_link(frame_address(root), 0x2000, HAL_PROT_USER, &spare, &slot);
+    CHECK_EQUAL(slot.table.value, table.value);
+    pagetable_link(frame_address(root), 0x200000, HAL_PROT_USER, &spare, &slot);
+    CHECK(slot.table.value != table.value && spare != NULL && spare->table.next == 0);
+    pagetable_free_spare(&spare);
     pagetable_destroy(frame_address(root));
     frame_free_private(root, 1);
 }
@@ -90,7 +118,7 @@ static void M1_destroy_gives_back_every_table_and_leaf(void)
         struct hal_pte_slot slot;
         struct frame *leaf = NULL;
         CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &leaf));
-        CHECK_OK(pagetable_prepare(frame_address(root), i * UINT64_C(0x61234567000), HAL_PROT_USER, &slot));
+        prepare(root, i * UINT64_C(0x61234567000), &slot);
         pagetable_set(&slot, hal_pte_leaf(frame_address(leaf), HAL_PROT_USER));
     }
     pagetable_destroy(frame_address(root));
@@ -103,7 +131,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         UNIT(A1_find_stops_at_the_missing_level),
         UNIT(A1_set_keeps_the_count_of_entries),
-        UNIT(M8_prepare_is_all_or_nothing, .config.ram_size = 2 << 20),
+        UNIT(A1_link_takes_what_is_missing_alone),
+        UNIT(M8_reserve_is_all_or_nothing, .config.ram_size = 2 << 20),
         UNIT(M1_destroy_gives_back_every_table_and_leaf),
     };
     return unit_main(tests, argc, argv);

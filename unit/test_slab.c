@@ -345,6 +345,9 @@ static void M7_classes_fit_pages_and_sizes(void)
             }
             CHECK(slab_classes[chosen].use == SLAB_HANDLE && slab_classes[chosen].size >= size);
             CHECK(slab_classes[chosen].size % alignment == 0);
+            if (alignment <= SLAB_GRANULE && size >= 32 && size <= 1344) { /* as keel/heap.h says */
+                CHECK(slab_classes[chosen].size <= size + 15 || slab_classes[chosen].size * 3u <= size * 4);
+            }
             for (unsigned i = SLAB_SIZES; i < chosen; i++) { /* none smaller would do */
                 CHECK(slab_classes[i].size < size || slab_classes[i].size % alignment != 0);
             }
@@ -385,7 +388,7 @@ static void M7_audit_sees_a_wrong_count(void)
     uint64_t word = atomic_u64_peek(&frame->ref.word);
     atomic_u64_init(&frame->ref.word, word - 1);
     expect_seen("a slab's count is not that of its slots in use");
-    atomic_u64_init(&frame->ref.word, word + 2 * hal_cpu_count() + 1);
+    atomic_u64_init(&frame->ref.word, word + 3 * hal_cpu_count() + 1);
     CHECK_EQUAL(unit_audit(), 1);
     atomic_u64_init(&frame->ref.word, word);
     CHECK_AUDIT();

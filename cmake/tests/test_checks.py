@@ -28,6 +28,15 @@ class Style(unittest.TestCase):
         long = LICENCE + "void f(void)\n{\n" + "    f();\n" * 71 + "}\n"
         self.assertIn("71 lines", self.complaints(long)[0])
 
+    def test_names_like_options(self):
+        with tempfile.TemporaryDirectory() as root:
+            for folder in ("sub/-x", "sub/a-b", "build/-y", "--help"):
+                os.makedirs(os.path.join(root, folder))
+            with open(os.path.join(root, "sub", "-o"), "w", encoding="ascii"):
+                pass
+            wrong = sorted(sentence.split(":")[0] for sentence in check_style.names_like_options(root))
+            self.assertEqual(wrong, ["--help", "sub/-o", "sub/-x"])
+
 
 class Border(unittest.TestCase):
     def setUp(self):

@@ -7,19 +7,21 @@
 static uint16_t clock_hand;
 static struct page_contents scratch; /* under the lock */
 
-/* Has a program touched the page since it was mapped? */
+/* Has a program touched the page since it was mapped or since the last look? The look takes every owner's
+ * mark off. */
 static bool accessed(uint16_t number)
 {
+    uint64_t touched = 0;
     for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
         const struct process *process = &processes[i];
-        struct keel_mapping mapping;
+        uint64_t aged = 0;
         if (process->state == PROCESS_RUNNING && process->slots[pages[number].slot].page == number &&
-            keel_space_query(process->space, slot_address(pages[number].slot), &mapping) == KEEL_OK &&
-            mapping.accessed != 0) {
-            return true;
+            keel_space_age(process->space, slot_address(pages[number].slot), 1, KEEL_ACCESSED, &aged) ==
+                KEEL_OK) {
+            touched += aged;
         }
     }
-    return false;
+    return touched != 0;
 }
 
 /* The right to write goes first, so that no write can come after the look at the dirty bit. */
@@ -64,18 +66,16 @@ static bool evict(uint16_t number)
     return true;
 }
 
-/* The clock algorithm: a page that was touched is withdrawn, which lets its next touch be seen, and gets
- * another turn of the hand; one that was not is evicted. */
+/* The clock algorithm: a page that was touched since the hand came by gets another turn; one that was not is
+ * evicted. In the last turn any page is: other CPUs may touch pages as fast as the hand comes by. */
 static bool evict_one(void)
 {
     for (uint32_t looks = 0; looks < 3 * PAGES_MAX; looks++) {
         clock_hand = (uint16_t)((clock_hand + 1u) % PAGES_MAX);
-        if (pages[clock_hand].state != PAGE_RESIDENT) {
+        if (pages[clock_hand].state != PAGE_RESIDENT || (looks < 2 * PAGES_MAX && accessed(clock_hand))) {
             continue;
         }
-        if (accessed(clock_hand)) {
-            withdraw(clock_hand);
-        } else if (evict(clock_hand)) {
+        if (evict(clock_hand)) {
             return true;
         }
     }

@@ -61,7 +61,8 @@ static struct process *find_child(const struct process *parent, uint64_t pid)
 {
     for (uint32_t i = 0; i < PROCESSES_MAX; i++) {
         struct process *child = &processes[i];
-        if (child->parent == parent->pid && process_waits(child) &&
+        /* Another process may be claiming this one, and writes to it until it waits. */
+        if (process_waits(child) && child->parent == parent->pid &&
             (pid == UINT64_MAX || pid == child->pid)) {
             return child;
         }

@@ -7,8 +7,10 @@
 
 #include "keel/handle.h"
 
-/* The client's entry: Keel calls it once, in the first task, with the machine up and both policies built in.
- * When it returns, the machine powers off with the value it returned; other tasks just stop. */
+/* The client's entry: Keel calls it once, in the first task, with the machine up. Until the client injects a
+ * frame allocator, a scheduler (keel/policy.h) or a slab allocator (keel/slab_policy.h), Keel decides itself
+ * in its place; until it injects a handler of page faults (keel/fault.h), these are errors of the call. When
+ * it returns, the machine powers off with the value it returned; other tasks just stop. */
 int32_t keel_main(void);
 
 struct keel_boot_info {

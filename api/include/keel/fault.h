@@ -15,6 +15,8 @@
  * - The same byte is tried again KEEL_FAULT_TRIES_MAX times, then the call fails with E_FAULT.
  * - A fault inside the handler calls it again, up to KEEL_FAULT_DEPTH_MAX calls deep; deeper ones are E_FAULT
  *   at once.
+ * - A handler may jump out (longjmp) past the call that it was called from; Keel does not see that it ended,
+ *   so each call jumped out of uses up one of the KEEL_FAULT_DEPTH_MAX of that task.
  *
  * It is called for no other fault, and with no address outside KEEL_USER_START..KEEL_USER_END.
  */

@@ -13,9 +13,10 @@
  * to keel_heap_free is an error like any other. On the hosted machine AddressSanitizer reports accesses to
  * memory that was given back.
  *
- * New memory reads as zeroes (M9). Sizes are in bytes. Up to half a page comes in slots of size classes (at
- * most a third larger than asked, from 32 bytes on), more in whole contiguous frames. Leans on M7: a slot is
- * handed out once, whatever the injected slab allocator answers (keel/slab_policy.h).
+ * New memory reads as zeroes (M9). Sizes are in bytes. Up to half a page comes in slots of size classes,
+ * from 32 bytes on: a slot is at most 15 bytes or a third larger than asked, but above 1,344 bytes half a
+ * page; an alignment above 16 may take a larger class. More comes in whole contiguous frames. Leans on M7: a
+ * slot is handed out once, whatever the injected slab allocator answers (keel/slab_policy.h).
  *
  * Context of all calls below: task. Exhaustion is E_NO_MEMORY (no frame) or E_LIMIT (no free handle slot),
  * with nothing changed.

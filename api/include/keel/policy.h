@@ -10,11 +10,12 @@
  * since locks are held around it. They may keep handles and frame numbers: these are names, checked again
  * each time.
  *
- * A scheduler's functions are called one at a time. A frame allocator's `alloc` and `free`, and all of a slab
- * allocator's functions (keel/slab_policy.h), are called on several CPUs at once, never nested on one CPU: a
- * lock of its own, taken inside its functions only, is free again soon, and it waits with keel_cpu_relax.
- * What code outside of the functions shares with them (statistics) must do without that lock, since a task
- * can be preempted while it holds it: use atomics.
+ * A scheduler's functions are called one at a time. A frame allocator's functions and a slab allocator's
+ * (keel/slab_policy.h) are called on several CPUs at once, never nested on one CPU (at injection, a frame
+ * allocator's `add` alone and by one CPU; at keel_boot_reclaim, `add` beside `alloc` and `free`): a lock of
+ * its own, taken inside its functions only, is free again soon, and it waits with keel_cpu_relax. What code
+ * outside of the functions shares with them (statistics) must do without that lock, since a task can be
+ * preempted while it holds it: use atomics.
  */
 #ifndef KEEL_POLICY_H
 #define KEEL_POLICY_H

@@ -31,8 +31,10 @@ struct keel_slab_allocator {
     uint64_t (*alloc)(void *context, uint32_t cpu, uint32_t size_class);
     /* A slot is free again. May answer any token of a slab that the allocator gives up, usually because all
      * its slots are free: Keel takes its frame back as soon as none is in use, and the allocator must know
-     * none of its slots any more. KEEL_SLAB_NONE: it keeps all. Where a client freed
-     * memory that was not its own, the token may be of a slab that the allocator does not know. */
+     * none of its slots any more. KEEL_SLAB_NONE: it keeps all. The token may be of a slab that the allocator
+     * does not know, and then it forgets the token: a client freed memory that was not its own, or another
+     * CPU gave the slab up while this slot was being freed. It is never of a slab that was made of the same
+     * frame since. */
     uint64_t (*free)(void *context, uint32_t cpu, uint32_t size_class, uint64_t token);
 };
 

@@ -108,7 +108,7 @@ keel_status_t frame_create_unique(uint64_t *handle);
 void frame_free_busy(struct frame *frame);
 /* Gives back PRIVATE frames. Nothing may reach them any more (M1). */
 void frame_free_private(struct frame *first, uint64_t count);
-/* Drops one reference of an UNTYPED frame; frees it after the last. No lock held but a space's. */
+/* Drops one reference of an UNTYPED frame; frees it after the last. No spinlock held; range locks may be. */
 void frame_put(struct frame *frame);
 
 #endif

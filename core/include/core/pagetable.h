@@ -13,8 +13,14 @@
  * level stopped, so the next address worth a look is the next multiple of hal_pt_span(slot->level). */
 bool pagetable_find(hal_paddr_t root, uint64_t va, struct hal_pte_slot *slot);
 
-/* The same, with missing tables made. All or nothing: E_NO_MEMORY leaves the tables as they were (M8). */
-keel_status_t pagetable_prepare(hal_paddr_t root, uint64_t va, unsigned prot, struct hal_pte_slot *slot);
+/* `count` tables for pagetable_link, in a list. E_NO_MEMORY: none (M8). No spinlock held, nor needed: the
+ * frame allocator is asked and every page is zeroed. */
+keel_status_t pagetable_reserve(uint64_t count, struct frame **spare);
+/* As pagetable_find, with the missing tables linked. `spare` has as many as are missing. */
+void pagetable_link(hal_paddr_t root, uint64_t va, unsigned prot, struct frame **spare,
+                    struct hal_pte_slot *slot);
+/* Gives back the tables that were not linked. No spinlock held. */
+void pagetable_free_spare(struct frame **spare);
 
 /* Replaces an entry and keeps the table's count of entries. Answers the old one. */
 uint64_t pagetable_set(const struct hal_pte_slot *slot, uint64_t entry);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What core asks of the injected policies. api defines these; each answer
- * has passed api's checks (range, alignment, handle), and core then tries to claim what was answered. Called
- * with interrupts off.
+ * What core asks of the injected policies. api defines these; frames and tasks that are answered have passed
+ * api's checks (range, alignment, handle), and core then tries to claim them. Slab tokens are passed on as
+ * they are: they are core's to prove. Called with interrupts off.
  */
 #ifndef CORE_POLICY_H
 #define CORE_POLICY_H

@@ -9,7 +9,7 @@
  *   HEAP       Keel itself decides about the free slots; if it has any, it is in its class's list
  *   HEAP_LENT  the injected slab allocator decides about them; Keel asks it for a slot by name
  *
- * The count is the number of slots in use, and two more at most for each CPU that is in the middle of
+ * The count is the number of slots in use, and three more at most for each CPU that is in the middle of
  * something. Every look into the slab's part of `struct frame` holds one of the count (`pin`), so the page
  * cannot end meanwhile, and a page ends only by the step HEAP(0) -> PRIVATE (M7: it outlives its slots). Bits
  * are set and cleared by atomic operations only, so a slot is handed out once, whatever an allocator answers;

@@ -5,9 +5,9 @@
  *
  * Lock order, outermost first; no lock is taken while a later one is held:
  *
- *   [range] -> kernel window -> frame allocator -> (allocator policy) -> console
+ *   [range] -> frame allocator -> (allocator policy) -> console
  *   [range] -> wait queue, sleepers -> scheduler -> (scheduler policy) -> console
- *   list (nothing is taken under it)
+ *   list; kernel window (nothing is taken under them)
  *   [range] -> ranges of I/O memory (core/io_memory.c; nothing is taken under it)
  *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's
  *
