@@ -45,7 +45,7 @@ MUTANTS = (
     Mutant("promotion-of-strangers", "A1", "core/promote.c", "if (((entry ^ expected) & ~ENTRY_STICKY) != 0) {",
            "if (((entry ^ expected) & HAL_PTE_WRITE) != 0) {", ("test_mapping",)),
     Mutant("large-page-of-misplaced-frames", "A1", "core/mapping.c",
-           " &&\n                          target_of(plan, va).value % hal_pt_span(level) == 0);", ");", ("test_mapping",)),
+           " && target_of(plan, va).value % hal_pt_span(level) == 0);", ");", ("test_mapping",)),
     Mutant("large-page-not-split", "A2", "core/unmap.c", "return border % hal_pt_span(level) != 0;",
            "return border % hal_pt_span(level) == 1;", ("test_mapping",)),
     Mutant("mapped-over-something", "M8", "core/mapping.c", "last + 1) > last ? KEEL_OK : KEEL_E_EXISTS;",
