@@ -128,7 +128,7 @@ MUTANTS = (
            ("test_ref", "test_frame")),
     Mutant("frame-not-zeroed", "M9", "core/frame.c",
            "    hal_phys_zero(hal_frame_address(number), count << HAL_PAGE_SHIFT);\n", "", ("test_frame",)),
-    Mutant("tables-leak-when-memory-runs-out", "M8", "core/pagetable.c", "frame_free_private(tables[--i], 1);", "i--;",
+    Mutant("tables-leak-when-memory-runs-out", "M8", "core/pagetable.c", "            tables_free(spare);\n", "            *spare = NULL;\n",
            ("test_pagetable", "test_exhaustion")),
     Mutant("allocator-alignment-not-checked", "P1", "api/policies.c", " || answer % alignment != 0", "",
            ("test_frame_choose",)),
