@@ -97,6 +97,9 @@ bool model_answer_memory(keel_status_t status, keel_status_t expected, uint64_t 
     if (frame_free_count() >= need) {
         model_fail("finds no memory, but %llu frames are free", (unsigned long long)frame_free_count());
     }
+    if (model.print) {
+        fprintf(stderr, "      -> %s\n", keel_status_text(status));
+    }
     compare();
     return false;
 }

@@ -54,7 +54,8 @@ def draw_sequence(number, operations):
     much = number % 12 >= 8 and subject[0][0] in ("space", "")
     flags = source.randrange(4) | (0xf0 if much else 0)
     first = [name for name in names if name.endswith(("alloc", "create"))] + ["space_activate"] * 2
-    drawn = [*(first if "space_map" in names else first[:-2]), *(source.choice(names) for _ in range(LENGTH))]
+    few = ["frame_alloc"] * (80 + number % 32 if number % 4 == 1 and not much else 0)  # frames that are left
+    drawn = [*few, *(first if "space_map" in names else first[:-2]), *(source.choice(names) for _ in range(LENGTH))]
     operation = (draw_operation(source, name, operations, much) for name in drawn)
     return bytes([flags, source.randrange(2, 6)]) + b"".join(operation)
 
