@@ -6,7 +6,7 @@ A mutant is one textual replacement in a scratch copy of the tree. The copy is b
 incrementally and the named CTest tests are run. A mutant that no test catches, a text that is not found exactly once, or a
 mutant that does not compile fails the whole run.
 
-  mutants.py SCRATCH [-D CMAKE_OPTION]... [ID]...
+  mutants.py SCRATCH [-D CMAKE_OPTION]... [--share K/N] [ID]...
 """
 import argparse
 import subprocess
@@ -428,9 +428,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("scratch", type=Path)
     parser.add_argument("-D", dest="options", action="append", default=[])
+    parser.add_argument("--share", default="1/1", help="K/N: only every Nth mutant, from the Kth on")
     parser.add_argument("ids", nargs="*")
     arguments = parser.parse_intermixed_args()
-    chosen = [mutant for mutant in MUTANTS if not arguments.ids or mutant.id in arguments.ids]
+    share, shares = (int(part) for part in arguments.share.split("/"))
+    chosen = [mutant for mutant in MUTANTS if not arguments.ids or mutant.id in arguments.ids][share - 1 :: shares]
     tree = arguments.scratch.resolve() / "tree"
     tree.mkdir(parents=True, exist_ok=True)
     copy_tree(tree)

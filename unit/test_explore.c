@@ -66,6 +66,37 @@ static void look_up(uint64_t argument)
     atomic_u32_store_release(&done, 1);
 }
 
+/* The same by the step that the quick look-up falls back to. */
+static void look_up_slowly(uint64_t argument)
+{
+    struct frame *frame = frame_at(handle_slot(handle));
+    char seen = 0;
+    (void)argument;
+    wait_for_go();
+    theirs = ref_get_by_handle(&frame->ref, handle_generation(handle));
+    CHECK(theirs == KEEL_OK || theirs == KEEL_E_BAD_HANDLE);
+    if (theirs == KEEL_OK) {
+        hal_phys_read(&seen, frame_address(frame), 1);
+        CHECK(seen == 'k');
+        frame_put(frame);
+    }
+    atomic_u32_store_release(&done, 1);
+}
+
+static void M2_explore_slow_lookup_against_release(void)
+{
+    new_frame();
+    struct frame *frame = NULL, *next = NULL;
+    keel_task_t other = start(look_up_slowly);
+    CHECK_OK(resolve_frame(handle, &frame));
+    CHECK_OK(ref_handle_drop(&frame->ref));
+    CHECK(!ref_put(&frame->ref));
+    let_go_frame(frame);
+    CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &next));
+    finish(other);
+    frame_put(next);
+}
+
 static void M2_explore_lookup_against_release_and_reuse(void)
 {
     new_frame();
@@ -238,6 +269,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         EXPLORE(M2_explore_lookup_against_release_and_reuse, 3),
+        EXPLORE(M2_explore_slow_lookup_against_release, 2),
         EXPLORE(M6_explore_two_releases_of_one_reference, 2),
         EXPLORE(M2_explore_reference_against_last_release, 2),
         EXPLORE(M5_explore_two_allocations, 2),

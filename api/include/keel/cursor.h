@@ -4,9 +4,9 @@
  * cursor keeps its range to itself from open to close, and has a position in it.
  *
  * What is kept is whole page tables. Another task's edits of the range answer E_BUSY meanwhile, and so may
- * edits outside it, in the same 2 MiB (for a range that crosses a border of 2 MiB: in the same 1 GiB; and so
- * on). Ranges apart from each other by that are edited in parallel. User programs and copies go on using
- * what is mapped.
+ * edits outside it, in the same 2 MiB (for a range that crosses a border of 2 MiB, or lies inside a page of 2
+ * MiB: in the same 1 GiB; and so on). Ranges apart from each other by that are edited in parallel. User
+ * programs and copies go on using what is mapped.
  *
  * A cursor belongs to the task that opened it: from others every call answers E_DENIED. It has one handle and
  * holds a reference on its space. Cursors that a task has open when it exits are closed.

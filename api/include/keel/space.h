@@ -68,9 +68,9 @@ keel_status_t keel_space_map_segment(keel_space_t space, uint64_t va, keel_segme
  * E_NO_MEMORY (to split), E_BUSY. */
 keel_status_t keel_space_unmap(keel_space_t space, uint64_t va, uint64_t page_count, uint64_t *unmapped);
 
-/* Gives every page mapped in the range new rights; holes are fine. `changed` gets the pages mapped there.
- * Errors: E_BAD_HANDLE, E_INVALID, E_DENIED (WRITE and EXEC; EXEC where I/O memory is mapped), E_NO_MEMORY
- * (to split), E_BUSY. */
+/* Gives every page mapped in the range new rights; holes are fine. `changed` gets all pages that are mapped
+ * there, also those that had these rights. Errors: E_BAD_HANDLE, E_INVALID, E_DENIED (WRITE and EXEC; EXEC
+ * where I/O memory is mapped), E_NO_MEMORY (to split), E_BUSY. */
 keel_status_t keel_space_protect(keel_space_t space, uint64_t va, uint64_t page_count, uint32_t rights,
                                  uint64_t *changed);
 
@@ -85,7 +85,8 @@ keel_status_t keel_space_age(keel_space_t space, uint64_t va, uint64_t page_coun
  * E_BAD_HANDLE, E_INVALID, E_BUSY. */
 keel_status_t keel_space_promote(keel_space_t space, uint64_t va, uint64_t page_count, uint64_t *promoted);
 
-/* What is mapped at `va` (any address in the user range). Errors: E_BAD_HANDLE, E_INVALID, E_NOT_FOUND. */
+/* What is mapped at `va` (any address in the user range). This and the next call wait for nobody: the answer
+ * was true at some moment of the call. Errors: E_BAD_HANDLE, E_INVALID, E_NOT_FOUND. */
 keel_status_t keel_space_query(keel_space_t space, uint64_t va, struct keel_mapping *mapping);
 
 /* The first page mapped in the range. Errors: E_BAD_HANDLE, E_INVALID, E_NOT_FOUND. */

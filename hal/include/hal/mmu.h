@@ -35,10 +35,11 @@ unsigned hal_pt_leaf_level_max(void);
 uint64_t hal_pte_load(const struct hal_pte_slot *slot);
 uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry);
 
-/* First index of `from`..`end`-1 whose entry is not zero, `end` if none; `end` <= HAL_PT_ENTRIES. A quick
- * look, not ordered with anything: for teardown and audit. */
+/* First index of `from`..`end`-1 whose entry is not zero, `end` if none; `end` <= HAL_PT_ENTRIES. The caller
+ * holds the table's lock, or nobody else has the table; only accessed and dirty bits may change meanwhile. No
+ * scheduling point. */
 unsigned hal_table_next(hal_paddr_t table, unsigned from, unsigned end);
-/* Plain look at one entry, for teardown and audit. No scheduling point. */
+/* The entry at `index`, under the same rule. */
 uint64_t hal_table_peek(hal_paddr_t table, unsigned index);
 
 /* Fills the upper half of a fresh zeroed root from the kernel root. */
