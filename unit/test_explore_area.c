@@ -64,6 +64,7 @@ enum { MAKES, ENDS };
 static void other_cpu(uint64_t argument)
 {
     unit_await(&filled);
+    (void)atomic_u32_load_acquire(&filled); /* what unit_await saw, as ThreadSanitizer sees it */
     if (argument == ENDS) {
         make(&theirs);
     }
