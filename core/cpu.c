@@ -22,6 +22,7 @@ void cpu_init(void)
         cpu->next_tick = 0;
         cpu->idle_ticks = 0;
         atomic_u64_init(&cpu->walks_under, 0);
+        cpu->walk_count = 0;
         atomic_u32_init(&cpu->resched, 0);
         atomic_u32_init(&cpu->online, 0);
     }

@@ -28,8 +28,10 @@ unsigned range_level(uint64_t start, uint64_t end)
 static bool walk_begin(const struct space *space)
 {
     bool interrupts = hal_irq_disable();
+    struct cpu *cpu = cpu_this();
+    uint64_t number = cpu->walk_count++ & (HAL_PAGE_SIZE - 1);
     /* The mark before every load of the walk: a full barrier. */
-    atomic_u64_exchange(&cpu_this()->walks_under, frame_address(space->root).value);
+    atomic_u64_exchange(&cpu->walks_under, frame_address(space->root).value | number);
     return interrupts;
 }
 
@@ -43,7 +45,11 @@ void range_wait_for_walks(const struct space *space)
 {
     uint64_t root = frame_address(space->root).value;
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
-        while (atomic_u64_load_acquire(&cpu_at(id)->walks_under) == root) {
+        uint64_t walk = atomic_u64_load_acquire(&cpu_at(id)->walks_under);
+        if ((walk & ~(HAL_PAGE_SIZE - 1)) != root) {
+            continue;
+        }
+        while (atomic_u64_load_acquire(&cpu_at(id)->walks_under) == walk) {
             hal_cpu_relax();
         }
     }

@@ -50,7 +50,7 @@ MUTANTS = (
            "return border % hal_pt_span(level) == 1;", ("test_mapping",)),
     Mutant("mapped-over-something", "M8", "core/mapping.c", "last + 1) > last ? KEEL_OK : KEEL_E_EXISTS;",
            "last + 1) <= HAL_PT_ENTRIES ? KEEL_OK : KEEL_E_EXISTS;", ("test_mapping", "test_space")),
-    Mutant("table-freed-under-a-walk", "M1", "core/range.c", "walks_under) == root) {", "walks_under) == root + 1) {",
+    Mutant("table-freed-under-a-walk", "M1", "core/range.c", "(HAL_PAGE_SIZE - 1)) != root) {", "(HAL_PAGE_SIZE - 1)) != root + 1) {",
            ("test_explore_mapping",)),
     Mutant("tables-below-not-locked", "A3", "core/range.c",
            "status = lock_below(range, range->cover, range->level, base_of(range), &stop);",

@@ -16,9 +16,12 @@ struct cpu {
     struct task *vector_owner; /* whose vector registers this CPU holds; NULL: nobody's */
     struct hal_context idle;
     uint64_t next_tick;
-    uint32_t idle_ticks;      /* ticks in a row that the policy left it idle while tasks were runnable */
-    atomic_u64_t walks_under; /* the root under which it walks without a lock; 0: none (core/range.h) */
-    atomic_u32_t resched;     /* 1: switch at the next chance */
+    uint32_t idle_ticks; /* ticks in a row that the policy left it idle while tasks were runnable */
+    /* The root under which it walks without a lock, with a number of the walk in the bits of the page offset;
+     * 0: none (core/range.h). */
+    atomic_u64_t walks_under;
+    uint64_t walk_count;
+    atomic_u32_t resched; /* 1: switch at the next chance */
     atomic_u32_t online;
 };
 

@@ -60,7 +60,8 @@ void range_adopt_table(const struct range *range, struct frame *table);
  * the call. */
 uint64_t range_look(struct space *space, uint64_t va, struct hal_pte_slot *slot);
 
-/* Returns when no CPU walks under the space's root that began before the call. */
+/* Returns when every walk under the space's root that was going on has ended; those that begin meanwhile are
+ * not waited for. */
 void range_wait_for_walks(const struct space *space);
 
 #endif
