@@ -5,27 +5,8 @@
  */
 #include "calls.h"
 #include "core/cursor.h"
-#include "core/mapping.h"
 #include "keel/cursor.h"
 #include "mappings.h"
-
-/* The part of the range that a call is about. E_DENIED: another task's cursor. */
-static keel_status_t part_of(const struct cursor *cursor, uint64_t page_count, struct range *part)
-{
-    if (!cursor_is_own(cursor)) {
-        return KEEL_E_DENIED;
-    }
-    return cursor_part(cursor, page_count, part) ? KEEL_OK : KEEL_E_INVALID;
-}
-
-/* A call that did its work moves the cursor past it. */
-static keel_status_t advance(struct cursor *cursor, const struct range *part, keel_status_t status)
-{
-    if (status == KEEL_OK) {
-        cursor->at = part->end;
-    }
-    return status;
-}
 
 keel_status_t call_cursor_open(struct space *space, uint64_t va, uint64_t page_count, uint64_t *cursor)
 {
@@ -46,28 +27,17 @@ keel_status_t call_cursor_close(struct cursor *cursor)
 
 keel_status_t call_cursor_jump(struct cursor *cursor, uint64_t va)
 {
-    if (!cursor_is_own(cursor)) {
-        return KEEL_E_DENIED;
-    }
-    if (va % KEEL_PAGE_SIZE != 0 || va < cursor->range.start || va > cursor->range.end) {
-        return KEEL_E_INVALID;
-    }
-    cursor->at = va;
-    return KEEL_OK;
+    return cursor_is_own(cursor) ? cursor_jump(cursor, va) : KEEL_E_DENIED;
 }
 
 static keel_status_t map(struct cursor *cursor, struct frame *first, uint64_t page_count, uint32_t rights)
 {
-    struct range part;
     unsigned prot;
-    keel_status_t status = part_of(cursor, page_count, &part);
+    keel_status_t status = cursor_check(cursor, page_count);
     if (status == KEEL_OK) {
         status = rights_to_prot(rights, &prot);
     }
-    if (status == KEEL_OK) {
-        status = mapping_map(&part, first, prot);
-    }
-    return advance(cursor, &part, status);
+    return status == KEEL_OK ? cursor_map(cursor, first, page_count, prot) : status;
 }
 
 keel_status_t call_cursor_map(struct cursor *cursor, struct frame *frame, uint32_t rights)
@@ -86,51 +56,35 @@ keel_status_t call_cursor_map_segment(struct cursor *cursor, struct segment *seg
 
 keel_status_t call_cursor_unmap(struct cursor *cursor, uint64_t page_count, uint64_t *unmapped)
 {
-    struct range part;
-    keel_status_t status = part_of(cursor, page_count, &part);
-    if (status == KEEL_OK) {
-        status = cursor_unmap(cursor, &part, unmapped);
-    }
-    return advance(cursor, &part, status);
+    keel_status_t status = cursor_check(cursor, page_count);
+    return status == KEEL_OK ? cursor_unmap(cursor, page_count, unmapped) : status;
 }
 
 keel_status_t call_cursor_protect(struct cursor *cursor, uint64_t page_count, uint32_t rights,
                                   uint64_t *changed)
 {
-    struct range part;
     unsigned prot;
-    keel_status_t status = part_of(cursor, page_count, &part);
+    keel_status_t status = cursor_check(cursor, page_count);
     if (status == KEEL_OK) {
         status = rights_to_prot(rights, &prot);
     }
-    if (status == KEEL_OK) {
-        status = mapping_protect(&part, prot, changed);
-    }
-    return advance(cursor, &part, status);
+    return status == KEEL_OK ? cursor_protect(cursor, page_count, prot, changed) : status;
 }
 
-/* The first mapping in the next pages; the cursor moves there. */
-static keel_status_t find(struct cursor *cursor, uint64_t page_count, struct keel_mapping *mapping)
+keel_status_t call_cursor_find_next(struct cursor *cursor, uint64_t page_count, struct keel_mapping *mapping)
 {
-    struct range part;
     struct space_mapping found;
-    keel_status_t status = part_of(cursor, page_count, &part);
+    keel_status_t status = cursor_check(cursor, page_count);
     if (status == KEEL_OK) {
-        status = space_find(part.space, part.start, part.end, &found);
+        status = cursor_find(cursor, page_count, &found);
     }
     if (status == KEEL_OK) {
         mapping_describe(&found, mapping);
-        cursor->at = found.va;
     }
     return status;
 }
 
 keel_status_t call_cursor_query(struct cursor *cursor, struct keel_mapping *mapping)
 {
-    return find(cursor, 1, mapping);
-}
-
-keel_status_t call_cursor_find_next(struct cursor *cursor, uint64_t page_count, struct keel_mapping *mapping)
-{
-    return find(cursor, page_count, mapping);
+    return call_cursor_find_next(cursor, 1, mapping);
 }

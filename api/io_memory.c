@@ -5,8 +5,6 @@
 #include "core/io_memory.h"
 
 #include "calls.h"
-#include "core/cursor.h"
-#include "core/mapping.h"
 #include "core/space.h"
 #include "keel/io_memory.h"
 #include "mappings.h"
@@ -79,19 +77,9 @@ keel_status_t call_cursor_map_io(struct cursor *cursor, struct io_memory *io, ui
 {
     hal_paddr_t first;
     unsigned prot;
-    struct range part;
-    if (!cursor_is_own(cursor)) {
-        return KEEL_E_DENIED;
-    }
-    if (!cursor_part(cursor, page_count, &part)) {
-        return KEEL_E_INVALID;
-    }
-    keel_status_t status = check_pages(io, index, page_count, rights, &first, &prot);
+    keel_status_t status = cursor_check(cursor, page_count);
     if (status == KEEL_OK) {
-        status = mapping_map_io(&part, io, first, prot);
+        status = check_pages(io, index, page_count, rights, &first, &prot);
     }
-    if (status == KEEL_OK) {
-        cursor->at = part.end;
-    }
-    return status;
+    return status == KEEL_OK ? cursor_map_io(cursor, io, first, page_count, prot) : status;
 }

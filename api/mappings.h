@@ -5,6 +5,7 @@
 #ifndef API_MAPPINGS_H
 #define API_MAPPINGS_H
 
+#include "core/cursor.h"
 #include "core/segment.h"
 #include "core/space.h"
 #include "keel/space.h"
@@ -14,6 +15,15 @@ static inline bool pages_valid(uint64_t va, uint64_t page_count)
 {
     return va % KEEL_PAGE_SIZE == 0 && va >= KEEL_USER_START && va < KEEL_USER_END && page_count > 0 &&
            page_count <= (KEEL_USER_END - va) / KEEL_PAGE_SIZE;
+}
+
+/* E_DENIED: another task's cursor, or a closed one; E_INVALID: the next pages are not all in its range. */
+static inline keel_status_t cursor_check(const struct cursor *cursor, uint64_t page_count)
+{
+    if (!cursor_is_own(cursor)) {
+        return KEEL_E_DENIED;
+    }
+    return cursor_fits(cursor, page_count) ? KEEL_OK : KEEL_E_INVALID;
 }
 
 /* At least one frame, from `index` on. */

@@ -119,7 +119,7 @@ static uint64_t count_missing(uint32_t from, uint32_t end)
 static keel_status_t make_tables(uint32_t from, uint32_t end, uint64_t missing)
 {
     struct frame *spare;
-    keel_status_t status = pagetable_reserve(missing, &spare);
+    keel_status_t status = tables_reserve(missing, TABLE_FREE, &spare);
     if (status != KEEL_OK) {
         return status;
     }
@@ -129,7 +129,7 @@ static keel_status_t make_tables(uint32_t from, uint32_t end, uint64_t missing)
         pagetable_link(hal_kernel_root(), span_va(span), 0, &spare, &slot);
     }
     spinlock_release(&lock, interrupts);
-    pagetable_free_spare(&spare);
+    tables_free(&spare);
     return KEEL_OK;
 }
 

@@ -92,23 +92,74 @@ void cursor_close_all(struct task *task)
     }
 }
 
-bool cursor_part(const struct cursor *cursor, uint64_t page_count, struct range *part)
+bool cursor_fits(const struct cursor *cursor, uint64_t page_count)
 {
-    if (page_count == 0 || page_count > (cursor->range.end - cursor->at) >> HAL_PAGE_SHIFT) {
-        return false;
-    }
-    *part = cursor->range;
-    part->start = cursor->at;
-    part->end = cursor->at + (page_count << HAL_PAGE_SHIFT);
-    return true;
+    return page_count > 0 && page_count <= (cursor->range.end - cursor->at) >> HAL_PAGE_SHIFT;
 }
 
-keel_status_t cursor_unmap(struct cursor *cursor, struct range *part, uint64_t *page_count)
+/* The next pages, as the mapping operations take them. */
+static struct range part_of(const struct cursor *cursor, uint64_t page_count)
 {
-    keel_status_t status = mapping_unmap(part, page_count);
+    CORE_ASSERT(cursor_fits(cursor, page_count));
+    struct range part = cursor->range;
+    part.start = cursor->at;
+    part.end = cursor->at + (page_count << HAL_PAGE_SHIFT);
+    return part;
+}
+
+static keel_status_t advance(struct cursor *cursor, const struct range *part, keel_status_t status)
+{
     if (status == KEEL_OK) {
-        mapping_prune(&cursor->range, part->start);
-        mapping_prune(&cursor->range, part->end - 1);
+        cursor->at = part->end;
     }
     return status;
+}
+
+keel_status_t cursor_map(struct cursor *cursor, struct frame *first, uint64_t page_count, unsigned prot)
+{
+    struct range part = part_of(cursor, page_count);
+    return advance(cursor, &part, mapping_map(&part, first, prot));
+}
+
+keel_status_t cursor_map_io(struct cursor *cursor, struct io_memory *io, hal_paddr_t first,
+                            uint64_t page_count, unsigned prot)
+{
+    struct range part = part_of(cursor, page_count);
+    return advance(cursor, &part, mapping_map_io(&part, io, first, prot));
+}
+
+keel_status_t cursor_unmap(struct cursor *cursor, uint64_t page_count, uint64_t *unmapped)
+{
+    struct range part = part_of(cursor, page_count);
+    keel_status_t status = mapping_unmap(&part, unmapped);
+    if (status == KEEL_OK) {
+        mapping_prune(&cursor->range, part.start);
+        mapping_prune(&cursor->range, part.end - 1);
+    }
+    return advance(cursor, &part, status);
+}
+
+keel_status_t cursor_protect(struct cursor *cursor, uint64_t page_count, unsigned prot, uint64_t *changed)
+{
+    struct range part = part_of(cursor, page_count);
+    return advance(cursor, &part, mapping_protect(&part, prot, changed));
+}
+
+keel_status_t cursor_find(struct cursor *cursor, uint64_t page_count, struct space_mapping *found)
+{
+    struct range part = part_of(cursor, page_count);
+    keel_status_t status = space_find(part.space, part.start, part.end, found);
+    if (status == KEEL_OK) {
+        cursor->at = found->va;
+    }
+    return status;
+}
+
+keel_status_t cursor_jump(struct cursor *cursor, uint64_t va)
+{
+    if (va % HAL_PAGE_SIZE != 0 || va < cursor->range.start || va > cursor->range.end) {
+        return KEEL_E_INVALID;
+    }
+    cursor->at = va;
+    return KEEL_OK;
 }

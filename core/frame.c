@@ -8,7 +8,6 @@
 #include "core/assert.h"
 #include "core/frame_choose.h"
 #include "core/frame_count.h"
-#include "core/log.h"
 
 _Static_assert(sizeof(struct frame) == 64, "one frame costs one cache line");
 _Static_assert(REF_HANDLES_MAX < REF_COUNT_MAX, "room for mappings beside a full set of handles");

@@ -6,7 +6,6 @@
 
 #include "core/assert.h"
 #include "core/io_memory.h"
-#include "core/pagetable.h"
 #include "table_entries.h"
 
 /* What is to be mapped. */
@@ -138,7 +137,7 @@ static keel_status_t look(struct plan *plan)
 static keel_status_t carry_out(struct plan *plan)
 {
     const struct range *range = plan->range;
-    keel_status_t status = tables_reserve(range, plan->needed, &plan->spare);
+    keel_status_t status = tables_reserve(plan->needed, range->lock, &plan->spare);
     if (status == KEEL_OK) {
         fill(plan, frame_at(hal_frame_number(range->cover)), range->level, range->start, range->end);
         CORE_ASSERT(plan->spare == NULL);

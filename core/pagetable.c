@@ -6,15 +6,13 @@
 
 #include "core/assert.h"
 #include "core/io_memory.h"
-#include "table_entries.h"
 
-#define TOP_LEVEL (HAL_PT_LEVELS - 1)
 /* Root entries below this index belong to the user half. */
 #define USER_ENTRIES (HAL_PT_ENTRIES / 2)
 
 bool pagetable_find(hal_paddr_t root, uint64_t va, struct hal_pte_slot *slot)
 {
-    *slot = (struct hal_pte_slot){.root = root, .table = root, .va = va, .level = TOP_LEVEL};
+    *slot = (struct hal_pte_slot){.root = root, .table = root, .va = va, .level = HAL_PT_TOP_LEVEL};
     while (slot->level > 0) {
         uint64_t entry = hal_pte_load(slot);
         if (!hal_pte_present(entry)) {
@@ -39,19 +37,27 @@ uint64_t pagetable_set(const struct hal_pte_slot *slot, uint64_t entry)
     return old;
 }
 
-keel_status_t pagetable_reserve(uint64_t count, struct frame **spare)
+keel_status_t tables_reserve(uint64_t count, enum table_lock lock, struct frame **list)
 {
-    *spare = NULL;
+    *list = NULL;
     for (uint64_t i = 0; i < count; i++) {
         struct frame *table;
         keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &table);
         if (status != KEEL_OK) {
-            tables_free(spare);
+            tables_free(list);
             return status;
         }
-        tables_add(spare, table);
+        atomic_u32_init(&table->table.lock, lock);
+        tables_add(list, table);
     }
     return KEEL_OK;
+}
+
+void tables_free(struct frame **list)
+{
+    while (*list != NULL) {
+        frame_free_private(tables_take(list), 1);
+    }
 }
 
 void pagetable_link(hal_paddr_t root, uint64_t va, unsigned prot, struct frame **spare,
@@ -66,11 +72,6 @@ void pagetable_link(hal_paddr_t root, uint64_t va, unsigned prot, struct frame *
         slot->table = table;
         slot->level--;
     }
-}
-
-void pagetable_free_spare(struct frame **spare)
-{
-    tables_free(spare);
 }
 
 void pagetable_put_leaf(uint64_t entry)
@@ -112,6 +113,6 @@ void pagetable_destroy(hal_paddr_t root)
 {
     for (unsigned i = hal_table_next(root, 0, USER_ENTRIES); i < USER_ENTRIES;
          i = hal_table_next(root, i + 1, USER_ENTRIES)) {
-        pagetable_release(hal_table_peek(root, i), TOP_LEVEL);
+        pagetable_release(hal_table_peek(root, i), HAL_PT_TOP_LEVEL);
     }
 }

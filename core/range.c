@@ -4,12 +4,10 @@
  */
 #include "core/range.h"
 
-#include "core/assert.h"
 #include "core/cpu.h"
 #include "core/pagetable.h"
 #include "core/task.h"
 
-#define TOP_LEVEL (HAL_PT_LEVELS - 1)
 /* Turns of spinning before a waiter lets other tasks run: the holder may be one of this CPU's. */
 #define SPIN_TURNS 64u
 
@@ -17,7 +15,7 @@ unsigned range_level(uint64_t start, uint64_t end)
 {
     uint64_t differs = start ^ (end - 1);
     unsigned level = 0;
-    while (level < TOP_LEVEL && differs >= hal_pt_span(level + 1)) {
+    while (level < HAL_PT_TOP_LEVEL && differs >= hal_pt_span(level + 1)) {
         level++;
     }
     return level;
@@ -60,7 +58,7 @@ void range_wait_for_walks(const struct space *space)
 static uint64_t descend(const struct space *space, uint64_t va, unsigned level, struct hal_pte_slot *slot)
 {
     hal_paddr_t root = frame_address(space->root);
-    *slot = (struct hal_pte_slot){.root = root, .table = root, .va = va, .level = TOP_LEVEL};
+    *slot = (struct hal_pte_slot){.root = root, .table = root, .va = va, .level = HAL_PT_TOP_LEVEL};
     while (slot->level > level) {
         uint64_t entry = hal_pte_load(slot);
         if (!hal_pte_present(entry) || hal_pte_is_leaf(entry, slot->level)) {
@@ -267,12 +265,7 @@ void range_keep(struct range *range)
 
 bool range_is_bare(const struct range *range)
 {
-    return range->level < TOP_LEVEL && table_frame(range->cover)->table.entries == 0;
-}
-
-void range_adopt_table(const struct range *range, struct frame *table)
-{
-    atomic_u32_init(&table->table.lock, range->lock);
+    return range->level < HAL_PT_TOP_LEVEL && table_frame(range->cover)->table.entries == 0;
 }
 
 keel_status_t range_narrow(struct range *range)
@@ -282,23 +275,18 @@ keel_status_t range_narrow(struct range *range)
                                 .table = range->cover,
                                 .va = range->start,
                                 .level = range->level};
-    struct frame *tables[TOP_LEVEL];
     /* Not past a leaf: a range inside a large page is covered by the table that the leaf stands in. */
     unsigned missing = range->level > level && hal_pte_load(&slot) == 0 ? range->level - level : 0;
-    for (unsigned i = 0; i < missing; i++) {
-        keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &tables[i]);
-        if (status != KEEL_OK) {
-            while (i > 0) {
-                frame_free_private(tables[--i], 1);
-            }
-            return status;
-        }
+    struct frame *spare;
+    keel_status_t status = tables_reserve(missing, range->lock, &spare);
+    if (status != KEEL_OK) {
+        return status;
     }
-    for (unsigned i = 0; i < missing; i++) {
+    while (spare != NULL) {
+        struct frame *table = tables_take(&spare);
         hal_paddr_t above = slot.table;
-        range_adopt_table(range, tables[i]);
-        pagetable_set(&slot, hal_pte_table(frame_address(tables[i]), HAL_PROT_USER));
-        slot.table = frame_address(tables[i]);
+        pagetable_set(&slot, hal_pte_table(frame_address(table), HAL_PROT_USER));
+        slot.table = frame_address(table);
         slot.level--;
         range->cover = slot.table;
         range->level = slot.level;

@@ -10,8 +10,6 @@
 #include "core/pagetable.h"
 #include "core/tlb.h"
 
-#define TOP_LEVEL (HAL_PT_LEVELS - 1)
-
 keel_status_t space_create(uint64_t *handle)
 {
     struct object *object = object_claim(OBJECT_SPACE);
@@ -61,7 +59,7 @@ static uint64_t end_of(uint64_t va, uint64_t page_count)
 void space_prune(struct space *space, uint64_t va, unsigned level)
 {
     bool bare = true;
-    for (; bare && level < TOP_LEVEL; level++) {
+    for (; bare && level < HAL_PT_TOP_LEVEL; level++) {
         struct range range;
         uint64_t span = hal_pt_span(level + 1), start = va & ~(span - 1);
         if (range_lock(&range, space, start, start + span, level + 1) != KEEL_OK) {

@@ -25,26 +25,3 @@ struct entries entries_below(const struct entries *entries, uint64_t entry)
     return entries_of(entries->range, hal_pte_target(entry), entries->slot.level - 1,
                       entry_base(entries->slot.va, entries->slot.level));
 }
-
-keel_status_t tables_reserve(const struct range *range, uint64_t count, struct frame **list)
-{
-    *list = NULL;
-    for (uint64_t i = 0; i < count; i++) {
-        struct frame *table;
-        keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &table);
-        if (status != KEEL_OK) {
-            tables_free(list);
-            return status;
-        }
-        range_adopt_table(range, table);
-        tables_add(list, table);
-    }
-    return KEEL_OK;
-}
-
-void tables_free(struct frame **list)
-{
-    while (*list != NULL) {
-        frame_free_private(tables_take(list), 1);
-    }
-}

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the mapping operations share: arithmetic on entries of locked tables, and lists of tables.
+ * What the mapping operations share: arithmetic on entries of locked tables, and walking through them.
  */
 #ifndef TABLE_ENTRIES_H
 #define TABLE_ENTRIES_H
 
+#include "core/pagetable.h"
 #include "core/range.h"
 
 /* First address that the entry for `va` in a table of `level` translates. */
@@ -96,26 +97,5 @@ static inline uint64_t entries_next_lowest(struct entries *entries)
     }
     return entry;
 }
-
-/* --- Lists of tables, linked by their metadata --- */
-
-static inline void tables_add(struct frame **list, struct frame *table)
-{
-    table->table.next = *list != NULL ? frame_number(*list) + 1 : 0;
-    *list = table;
-}
-
-/* The list is not empty. */
-static inline struct frame *tables_take(struct frame **list)
-{
-    struct frame *table = *list;
-    *list = table->table.next != 0 ? frame_at(table->table.next - 1) : NULL;
-    return table;
-}
-
-/* `count` new tables, locked as the range's. E_NO_MEMORY: none. */
-keel_status_t tables_reserve(const struct range *range, uint64_t count, struct frame **list);
-/* Tables that are linked nowhere, and that nobody may still come to. */
-void tables_free(struct frame **list);
 
 #endif

@@ -82,7 +82,7 @@ static keel_status_t split_borders(const struct range *range)
     if (range->level == 0) {
         return KEEL_OK; /* no leaf in a lowest table can be split */
     }
-    keel_status_t status = tables_reserve(range, count_splits(range), &spare);
+    keel_status_t status = tables_reserve(count_splits(range), range->lock, &spare);
     if (status == KEEL_OK) {
         split_at(range, range->start, range->start, &spare);
         split_at(range, range->end - 1, range->end, &spare);

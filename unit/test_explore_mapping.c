@@ -160,11 +160,10 @@ static void open_and_map(uint64_t va)
     wait_for_go();
     theirs = cursor_open(space, va, NEXT, &number);
     if (theirs == KEEL_OK) {
-        struct range part;
         cursor = (struct cursor *)object_slot_of(OBJECT_CURSOR, number);
-        CHECK(cursor_part(cursor, 1, &part));
-        CHECK_OK(mapping_map(&part, frame, HAL_PROT_USER));
-        CHECK_OK(mapping_unmap(&part, &number));
+        CHECK_OK(cursor_map(cursor, frame, 1, HAL_PROT_USER));
+        CHECK_OK(cursor_jump(cursor, va));
+        CHECK_OK(cursor_unmap(cursor, 1, &number));
         CHECK_EQUAL(number, 1); /* nobody came between */
         cursor_close(cursor);
     }

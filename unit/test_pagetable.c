@@ -19,7 +19,7 @@ static void prepare(const struct frame *root, uint64_t va, struct hal_pte_slot *
 {
     struct frame *spare = NULL;
     if (!pagetable_find(frame_address(root), va, slot)) {
-        CHECK_OK(pagetable_reserve(slot->level, &spare));
+        CHECK_OK(tables_reserve(slot->level, TABLE_FREE, &spare));
     }
     pagetable_link(frame_address(root), va, HAL_PROT_USER, &spare, slot);
     CHECK(spare == NULL && slot->level == 0);
@@ -77,16 +77,16 @@ static void M8_reserve_is_all_or_nothing(void)
     }
     for (unsigned left = 0; left < HAL_PT_LEVELS - 1; left++) {
         CHECK_EQUAL(frame_free_count(), left);
-        CHECK_STATUS(pagetable_reserve(HAL_PT_LEVELS - 1, &spare), KEEL_E_NO_MEMORY);
+        CHECK_STATUS(tables_reserve(HAL_PT_LEVELS - 1, TABLE_FREE, &spare), KEEL_E_NO_MEMORY);
         CHECK_EQUAL(frame_free_count(), left);
         CHECK_OK(keel_frame_release(taken[--count]));
     }
-    CHECK_OK(pagetable_reserve(HAL_PT_LEVELS - 1, &spare));
+    CHECK_OK(tables_reserve(HAL_PT_LEVELS - 1, TABLE_FREE, &spare));
     CHECK_EQUAL(frame_free_count(), 0);
-    pagetable_free_spare(&spare);
+    tables_free(&spare);
     CHECK(spare == NULL);
     CHECK_EQUAL(frame_free_count(), HAL_PT_LEVELS - 1);
-    CHECK_OK(pagetable_reserve(0, &spare));
+    CHECK_OK(tables_reserve(0, TABLE_FREE, &spare));
     CHECK(spare == NULL);
     while (count > 0) {
         CHECK_OK(keel_frame_release(taken[--count]));
@@ -100,12 +100,12 @@ static void A1_link_takes_what_is_missing_alone(void)
     struct hal_pte_slot slot;
     prepare(root, 0x1000, &slot);
     hal_paddr_t table = slot.table;
-    CHECK_OK(pagetable_reserve(2, &spare));
+    CHECK_OK(tables_reserve(2, TABLE_FREE, &spare));
     pagetable_link(frame_address(root), 0x2000, HAL_PROT_USER, &spare, &slot);
     CHECK_EQUAL(slot.table.value, table.value);
     pagetable_link(frame_address(root), 0x200000, HAL_PROT_USER, &spare, &slot);
     CHECK(slot.table.value != table.value && spare != NULL && spare->table.next == 0);
-    pagetable_free_spare(&spare);
+    tables_free(&spare);
     pagetable_destroy(frame_address(root));
     frame_free_private(root, 1);
 }

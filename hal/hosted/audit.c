@@ -15,7 +15,6 @@
 #include "state.h"
 #include "window.h"
 
-#define TOP_LEVEL   (HAL_PT_LEVELS - 1)
 #define UPPER_FIRST (HAL_PT_ENTRIES / 2)
 #define LINE_SIZE   160
 
@@ -120,7 +119,7 @@ static void check_root(const struct cpu *cpu)
         return;
     }
     check_upper_half(root);
-    check_tree(root, TOP_LEVEL, 0, UPPER_FIRST, 0, true);
+    check_tree(root, HAL_PT_TOP_LEVEL, 0, UPPER_FIRST, 0, true);
 }
 
 static void check_stale(const struct cpu *cpu)
@@ -151,7 +150,8 @@ void hal_audit(void (*report)(const char *line))
     }
     report_line = report;
     clean = true;
-    check_tree(RAM_WINDOW_TABLE >> HAL_PAGE_SHIFT, TOP_LEVEL - 1, 0, HAL_PT_ENTRIES, HAL_WINDOW_BASE, false);
+    check_tree(RAM_WINDOW_TABLE >> HAL_PAGE_SHIFT, HAL_PT_TOP_LEVEL - 1, 0, HAL_PT_ENTRIES, HAL_WINDOW_BASE,
+               false);
     for (unsigned i = 0; i < machine.config.cpu_count; i++) {
         const struct cpu *cpu = &machine.cpus[i];
         if (!cpu->online) {

@@ -9,8 +9,6 @@
 #include "raw.h"
 #include "report.h"
 
-#define TOP_LEVEL (HAL_PT_LEVELS - 1)
-
 /* All rights, as a table entry of the user half grants them; levels above narrow it down. */
 #define ENTRY_ALL (HAL_PTE_PRESENT | HAL_PTE_WRITE | HAL_PTE_USER)
 
@@ -102,7 +100,7 @@ static void set_accessed_dirty(const struct walk *walk, bool write)
 static void note_in_tables(const struct cpu *cpu, uint64_t va, unsigned need,
                            const struct translation *translation)
 {
-    struct walk walk = walk_from(hal_frame_number(cpu->root), TOP_LEVEL, va, ENTRY_ALL);
+    struct walk walk = walk_from(hal_frame_number(cpu->root), HAL_PT_TOP_LEVEL, va, ENTRY_ALL);
     if (walk.present && to_translation(walk.entry, walk.level, va).address == translation->address) {
         set_accessed_dirty(&walk, (need & HAL_PROT_WRITE) != 0);
     }
@@ -147,7 +145,7 @@ struct translation mmu_resolve(struct cpu *cpu, uint64_t va, unsigned need)
 {
     struct translation translation;
     if (!translate_stale(cpu, va, need, &translation)) {
-        struct walk walk = walk_from(hal_frame_number(cpu->root), TOP_LEVEL, va, ENTRY_ALL);
+        struct walk walk = walk_from(hal_frame_number(cpu->root), HAL_PT_TOP_LEVEL, va, ENTRY_ALL);
         if (!walk.present) {
             return (struct translation){.present = false};
         }
@@ -167,7 +165,7 @@ struct translation mmu_resolve(struct cpu *cpu, uint64_t va, unsigned need)
 bool mmu_find_table(uint64_t root, uint64_t va, unsigned level, uint64_t *frame)
 {
     *frame = root;
-    for (unsigned at = TOP_LEVEL; at > level; at--) {
+    for (unsigned at = HAL_PT_TOP_LEVEL; at > level; at--) {
         if (!is_table_frame(*frame)) {
             return false;
         }

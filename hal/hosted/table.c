@@ -13,7 +13,6 @@
 #include "report.h"
 #include "sanitizer.h"
 
-#define TOP_LEVEL   (HAL_PT_LEVELS - 1)
 #define UPPER_FIRST (HAL_PT_ENTRIES / 2) /* first index of the upper half in a root */
 
 /* Bits that core may set: the defined ones and those that the CPU ignores (Intel SDM vol. 3A, table 4-20). */
@@ -254,7 +253,7 @@ uint64_t hal_pte_load(const struct hal_pte_slot *slot)
 uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
 {
     hosted_point(HAL_POINT_UPDATE);
-    if (!slot_in_order(slot) || !CONTRACT(slot->level < TOP_LEVEL || !mmu_in_window(slot->va),
+    if (!slot_in_order(slot) || !CONTRACT(slot->level < HAL_PT_TOP_LEVEL || !mmu_in_window(slot->va),
                                           "upper-half entries of a root never change")) {
         return 0;
     }
@@ -308,7 +307,7 @@ static void copy_upper_half(uint64_t to, uint64_t from)
         uint64_t entry = raw_load(mmu_entry(from, i));
         raw_store(mmu_entry(to, i), entry);
         set_filled(to, i, entry != 0);
-        count_refs(entry, TOP_LEVEL, 1);
+        count_refs(entry, HAL_PT_TOP_LEVEL, 1);
     }
 }
 
@@ -321,7 +320,7 @@ void hal_root_init(hal_paddr_t root)
     uint64_t frame = hal_frame_number(root);
     CONTRACT(mmu_next_filled(frame, 0) == HAL_PT_ENTRIES, "root is not zeroed");
     ram.root[frame] = 1;
-    ram.level[frame] = TOP_LEVEL;
+    ram.level[frame] = HAL_PT_TOP_LEVEL;
     machine.edits++;
     copy_upper_half(frame, RAM_KERNEL_ROOT >> HAL_PAGE_SHIFT);
 }
@@ -337,15 +336,15 @@ static void put(uint64_t table, unsigned index, uint64_t entry)
 
 void mmu_prepare(void)
 {
-    const unsigned linear = hal_pt_index(HAL_LINEAR_BASE, TOP_LEVEL);
-    const unsigned window = hal_pt_index(HAL_WINDOW_BASE, TOP_LEVEL);
+    const unsigned linear = hal_pt_index(HAL_LINEAR_BASE, HAL_PT_TOP_LEVEL);
+    const unsigned window = hal_pt_index(HAL_WINDOW_BASE, HAL_PT_TOP_LEVEL);
     put(RAM_KERNEL_ROOT, linear, hal_pte_table(hal_paddr(RAM_LINEAR_TABLE), 0));
     put(RAM_KERNEL_ROOT, window, hal_pte_table(hal_paddr(RAM_WINDOW_TABLE), 0));
     ram.root[RAM_KERNEL_ROOT >> HAL_PAGE_SHIFT] = 1;
     ram_soil(RAM_WINDOW_TABLE >> HAL_PAGE_SHIFT);
     uint64_t size = ram.frame_count << HAL_PAGE_SHIFT;
-    for (uint64_t base = 0; base < size; base += hal_pt_span(TOP_LEVEL - 1)) {
-        put(RAM_LINEAR_TABLE, hal_pt_index(HAL_LINEAR_BASE + base, TOP_LEVEL - 1),
+    for (uint64_t base = 0; base < size; base += hal_pt_span(HAL_PT_TOP_LEVEL - 1)) {
+        put(RAM_LINEAR_TABLE, hal_pt_index(HAL_LINEAR_BASE + base, HAL_PT_TOP_LEVEL - 1),
             hal_pte_leaf(hal_paddr(base), HAL_PROT_WRITE) | HAL_PTE_HUGE);
     }
 }

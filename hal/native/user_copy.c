@@ -8,9 +8,8 @@
 #include "copy.h"
 #include "state.h"
 
-#define TOP_LEVEL (HAL_PT_LEVELS - 1)
-#define READ      (HAL_PTE_PRESENT | HAL_PTE_USER)
-#define WRITE     (HAL_PTE_PRESENT | HAL_PTE_USER | HAL_PTE_WRITE)
+#define READ  (HAL_PTE_PRESENT | HAL_PTE_USER)
+#define WRITE (HAL_PTE_PRESENT | HAL_PTE_USER | HAL_PTE_WRITE)
 
 /* Sets accessed and dirty bits as a CPU does. False: the entry changed meanwhile. */
 static bool mark(atomic_u64_t *slot, uint64_t entry, uint64_t bits)
@@ -23,7 +22,7 @@ static bool mark(atomic_u64_t *slot, uint64_t entry, uint64_t bits)
 static char *user_pointer(uint64_t va, uint64_t need)
 {
     hal_paddr_t table = native_cpu.root;
-    unsigned level = TOP_LEVEL;
+    unsigned level = HAL_PT_TOP_LEVEL;
     for (;;) {
         atomic_u64_t *slot = native_entry(table, hal_pt_index(va, level));
         uint64_t entry = atomic_u64_load_acquire(slot);

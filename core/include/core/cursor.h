@@ -8,6 +8,7 @@
 
 #include "core/range.h"
 
+struct io_memory;
 struct task;
 
 struct cursor {
@@ -28,10 +29,21 @@ bool cursor_is_own(const struct cursor *cursor);
 /* The calling task exits. */
 void cursor_close_all(struct task *task);
 
-/* The next `page_count` pages, as the mapping operations take them. False: they leave the range. */
-bool cursor_part(const struct cursor *cursor, uint64_t page_count, struct range *part);
+/* Do the next `page_count` pages, at least one, lie in the range? */
+bool cursor_fits(const struct cursor *cursor, uint64_t page_count);
 
-/* Unmaps a part and frees the tables that it empties. E_NO_MEMORY. */
-keel_status_t cursor_unmap(struct cursor *cursor, struct range *part, uint64_t *page_count);
+/* The calls below are for the owner, and for pages that fit. Those that map, unmap and protect act from the
+ * position on as core/mapping.h says, with its errors, and leave the position behind the pages if they
+ * succeed. */
+keel_status_t cursor_map(struct cursor *cursor, struct frame *first, uint64_t page_count, unsigned prot);
+keel_status_t cursor_map_io(struct cursor *cursor, struct io_memory *io, hal_paddr_t first,
+                            uint64_t page_count, unsigned prot);
+/* Also frees the tables that it empties. */
+keel_status_t cursor_unmap(struct cursor *cursor, uint64_t page_count, uint64_t *unmapped);
+keel_status_t cursor_protect(struct cursor *cursor, uint64_t page_count, unsigned prot, uint64_t *changed);
+/* The first mapping among the pages; the position goes there. E_NOT_FOUND: it stays. */
+keel_status_t cursor_find(struct cursor *cursor, uint64_t page_count, struct space_mapping *found);
+/* To a page of the range, or its end. E_INVALID. */
+keel_status_t cursor_jump(struct cursor *cursor, uint64_t va);
 
 #endif

@@ -31,9 +31,16 @@ enum frame_type {
     FRAME_HEAP,
 };
 
+/* Who may edit a page table; core/range.h says how. */
+enum table_lock {
+    TABLE_FREE = 0, /* what a new table's metadata holds */
+    TABLE_HELD = 1,
+    TABLE_KEPT = 2,
+};
+
 /* What a page table's frame knows of the table. */
 struct frame_table {
-    atomic_u32_t lock; /* of users' tables: enum table_lock (core/range.h) */
+    atomic_u32_t lock; /* of users' tables: enum table_lock */
     uint16_t entries;  /* entries that are not zero, under the table's lock */
     uint64_t next;     /* the next one of a list that an operation keeps, and what for */
     uint64_t va;

@@ -13,15 +13,33 @@
  * level stopped, so the next address worth a look is the next multiple of hal_pt_span(slot->level). */
 bool pagetable_find(hal_paddr_t root, uint64_t va, struct hal_pte_slot *slot);
 
-/* `count` tables for pagetable_link, in a list. E_NO_MEMORY: none (M8). No spinlock held, nor needed: the
- * frame allocator is asked and every page is zeroed. */
-keel_status_t pagetable_reserve(uint64_t count, struct frame **spare);
-/* As pagetable_find, with the missing tables linked. `spare` has as many as are missing. */
+/* --- Lists of tables, linked by their metadata --- */
+
+static inline void tables_add(struct frame **list, struct frame *table)
+{
+    table->table.next = *list != NULL ? frame_number(*list) + 1 : 0;
+    *list = table;
+}
+
+/* The list is not empty. */
+static inline struct frame *tables_take(struct frame **list)
+{
+    struct frame *table = *list;
+    *list = table->table.next != 0 ? frame_at(table->table.next - 1) : NULL;
+    return table;
+}
+
+/* `count` new tables, each with that lock. E_NO_MEMORY: none (M8). No spinlock held: the frame allocator is
+ * asked and every page is zeroed. */
+keel_status_t tables_reserve(uint64_t count, enum table_lock lock, struct frame **list);
+/* Gives back tables that are linked nowhere, and that nobody may still come to. No spinlock held. */
+void tables_free(struct frame **list);
+
+/* --- Entries --- */
+
+/* As pagetable_find, with the missing tables linked. `spare` has as many at least. */
 void pagetable_link(hal_paddr_t root, uint64_t va, unsigned prot, struct frame **spare,
                     struct hal_pte_slot *slot);
-/* Gives back the tables that were not linked. No spinlock held. */
-void pagetable_free_spare(struct frame **spare);
-
 /* Replaces an entry and keeps the table's count of entries. Answers the old one. */
 uint64_t pagetable_set(const struct hal_pte_slot *slot, uint64_t entry);
 

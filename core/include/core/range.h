@@ -23,18 +23,12 @@
 #include "core/space.h"
 #include "hal/mmu.h"
 
-enum table_lock {
-    TABLE_FREE = 0, /* what a new table's metadata holds */
-    TABLE_HELD = 1,
-    TABLE_KEPT = 2,
-};
-
 struct range {
     struct space *space;
     uint64_t start, end; /* whole pages of the user half */
     hal_paddr_t cover;   /* the lowest table that covers them, of `level` */
     unsigned level;
-    uint32_t lock; /* how its tables are locked: HELD or KEPT */
+    enum table_lock lock; /* how its tables are locked: HELD or KEPT */
 };
 
 /* The lowest level whose tables can cover the range. */
@@ -53,8 +47,6 @@ void range_keep(struct range *range);
 
 /* Is the covering table empty, and not the root? */
 bool range_is_bare(const struct range *range);
-/* A table that was made for the range, before it is linked: it is locked as the others are. */
-void range_adopt_table(const struct range *range, struct frame *table);
 
 /* The entry that translates `va` or says that nothing does, without any lock: it was there at some moment of
  * the call. */

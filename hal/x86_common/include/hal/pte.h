@@ -8,8 +8,9 @@
 
 #include "hal/types.h"
 
-#define HAL_PT_LEVELS  4u
-#define HAL_PT_ENTRIES 512u
+#define HAL_PT_LEVELS    4u
+#define HAL_PT_TOP_LEVEL (HAL_PT_LEVELS - 1)
+#define HAL_PT_ENTRIES   512u
 
 /* The upper half of the address space, see hal/mmu.h. */
 #define HAL_LINEAR_BASE UINT64_C(0xffff800000000000)
