@@ -1,44 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Races between two CPUs, every schedule within the stated number of preemptions. In each, one task waits on
- * CPU 1 until the first task has it go; between the marks both CPUs are explored.
+ * Races between two CPUs (race.h), every schedule within the stated number of preemptions.
  */
 #include "core/frame.h"
 #include "core/space.h"
+#include "race.h"
 #include "resolve.h"
 #include "support.h"
 
-static atomic_u32_t ready, go, done;
 static uint64_t handle;
 static keel_space_t space;
 static keel_status_t theirs;
 static char byte = 'k';
-
-/* Brings `entry` to the point where it waits for `go`. */
-static keel_task_t start(void (*entry)(uint64_t))
-{
-    atomic_u32_init(&ready, 0);
-    atomic_u32_init(&go, 0);
-    atomic_u32_init(&done, 0);
-    keel_task_t other = unit_spawn(entry, 0);
-    unit_await(&ready);
-    hosted_explore_begin();
-    atomic_u32_store_release(&go, 1);
-    return other;
-}
-
-static void finish(keel_task_t other)
-{
-    unit_await(&done);
-    hosted_explore_end();
-    CHECK(unit_join(other) == 0);
-}
-
-static void wait_for_go(void)
-{
-    atomic_u32_store_release(&ready, 1);
-    unit_await(&go);
-}
 
 static void new_frame(void)
 {
@@ -51,7 +24,7 @@ static void new_frame(void)
 static void look_up(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     for (unsigned i = 0; i < 2; i++) {
         struct frame *frame = NULL;
         char seen = 0;
@@ -63,7 +36,7 @@ static void look_up(uint64_t argument)
             let_go_frame(frame);
         }
     }
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* The same by the step that the quick look-up falls back to. */
@@ -72,7 +45,7 @@ static void look_up_slowly(uint64_t argument)
     struct frame *frame = frame_at(handle_slot(handle));
     char seen = 0;
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = ref_get_by_handle(&frame->ref, handle_generation(handle));
     CHECK(theirs == KEEL_OK || theirs == KEEL_E_BAD_HANDLE);
     if (theirs == KEEL_OK) {
@@ -80,20 +53,20 @@ static void look_up_slowly(uint64_t argument)
         CHECK(seen == 'k');
         frame_put(frame);
     }
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_slow_lookup_against_release(void)
 {
     new_frame();
     struct frame *frame = NULL, *next = NULL;
-    keel_task_t other = start(look_up_slowly);
+    keel_task_t other = race_start(look_up_slowly, 0);
     CHECK_OK(resolve_frame(handle, &frame));
     CHECK_OK(ref_handle_drop(&frame->ref));
     CHECK(!ref_put(&frame->ref));
     let_go_frame(frame);
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &next));
-    finish(other);
+    race_finish(other);
     frame_put(next);
 }
 
@@ -101,30 +74,30 @@ static void M2_explore_lookup_against_release_and_reuse(void)
 {
     new_frame();
     struct frame *frame = NULL, *next = NULL;
-    keel_task_t other = start(look_up);
+    keel_task_t other = race_start(look_up, 0);
     CHECK_OK(resolve_frame(handle, &frame));
     CHECK_OK(ref_handle_drop(&frame->ref));
     CHECK(!ref_put(&frame->ref));
     let_go_frame(frame);
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &next));
-    finish(other);
+    race_finish(other);
     frame_put(next);
 }
 
 static void release_too(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_frame_release((keel_frame_t){handle});
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M6_explore_two_releases_of_one_reference(void)
 {
     new_frame();
-    keel_task_t other = start(release_too);
+    keel_task_t other = race_start(release_too, 0);
     keel_status_t ours = keel_frame_release((keel_frame_t){handle});
-    finish(other);
+    race_finish(other);
     CHECK((ours == KEEL_OK) != (theirs == KEEL_OK));
     CHECK(ours == KEEL_OK || ours == KEEL_E_BAD_HANDLE);
     CHECK(theirs == KEEL_OK || theirs == KEEL_E_BAD_HANDLE);
@@ -133,9 +106,9 @@ static void M6_explore_two_releases_of_one_reference(void)
 static void M2_explore_reference_against_last_release(void)
 {
     new_frame();
-    keel_task_t other = start(release_too);
+    keel_task_t other = race_start(release_too, 0);
     keel_status_t ours = keel_frame_ref((keel_frame_t){handle});
-    finish(other);
+    race_finish(other);
     CHECK_OK(theirs);
     CHECK_STATUS(keel_frame_release((keel_frame_t){handle}), ours);
     CHECK_STATUS(keel_frame_release((keel_frame_t){handle}), KEEL_E_BAD_HANDLE);
@@ -145,23 +118,23 @@ static void allocate_and_free(uint64_t argument)
 {
     (void)argument;
     struct frame *frame = NULL;
-    wait_for_go();
+    race_wait();
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &frame));
     handle = frame_number(frame);
     frame_put(frame);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M5_explore_two_allocations(void)
 {
     struct frame *frame = NULL;
     uint64_t total = frame_total();
-    keel_task_t other = start(allocate_and_free);
+    keel_task_t other = race_start(allocate_and_free, 0);
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &frame));
     CHECK(ref_word_state(atomic_u64_peek(&frame->ref.word)) == REF_LIVE);
     CHECK_EQUAL(ref_word_count(atomic_u64_peek(&frame->ref.word)), 1);
     CHECK(frame_free_count() <= total);
-    finish(other);
+    race_finish(other);
     frame_put(frame);
 }
 
@@ -171,9 +144,9 @@ static void M1_explore_last_release_against_map(void)
     struct frame *frame;
     new_frame();
     space = unit_space();
-    keel_task_t other = start(release_too);
+    keel_task_t other = race_start(release_too, 0);
     keel_status_t ours = keel_space_map(space, 0x1000, (keel_frame_t){handle}, KEEL_READ);
-    finish(other);
+    race_finish(other);
     CHECK(ours == KEEL_OK || ours == KEEL_E_BAD_HANDLE);
     CHECK_STATUS(resolve_frame(handle, &frame), KEEL_E_BAD_HANDLE);
     CHECK_AUDIT();
@@ -185,14 +158,14 @@ static void M1_explore_last_release_against_map(void)
 static void exit_now(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     CHECK_OK(keel_task_exit(9));
 }
 
 static void T9_explore_join_against_exit(void)
 {
     int32_t status = 0;
-    keel_task_t other = start(exit_now);
+    keel_task_t other = race_start(exit_now, 0);
     CHECK_OK(keel_task_join(other, &status));
     CHECK_OK(keel_task_release(other));
     hosted_explore_end();
@@ -212,9 +185,9 @@ static void unmap_theirs(uint64_t argument)
     struct space *object = NULL;
     CHECK_OK(keel_space_activate(space));
     CHECK_OK(resolve_space(space.value, &object));
-    wait_for_go();
+    race_wait();
     theirs = space_unmap(object, 0x200000, 1, &unmapped);
-    atomic_u32_store_release(&done, 1);
+    race_done();
     CHECK_EQUAL(unmapped, 1);
     let_go_space(object);
 }
@@ -227,11 +200,11 @@ static void A2_explore_two_cpus_shooting_at_each_other(void)
     map_new(0x200000);
     CHECK_OK(keel_space_activate(space));
     CHECK_OK(resolve_space(space.value, &object));
-    keel_task_t other = start(unmap_theirs);
+    keel_task_t other = race_start(unmap_theirs, 0);
     uint64_t unmapped = 0;
     CHECK_OK(space_unmap(object, 0x1000, 1, &unmapped)); /* frees the frame: the machine checks both CPUs */
     CHECK_EQUAL(unmapped, 1);
-    finish(other);
+    race_finish(other);
     let_go_space(object);
     CHECK_OK(keel_space_release(space));
 }
@@ -240,11 +213,11 @@ static void activate_and_touch(uint64_t argument)
 {
     char seen = 0;
     (void)argument;
-    wait_for_go();
+    race_wait();
     CHECK_OK(keel_space_activate(space));
     theirs = keel_user_read(0x1000, &seen, 1);
     CHECK(theirs == KEEL_OK || theirs == KEEL_E_FAULT);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void A2_explore_activation_against_unmap(void)
@@ -253,11 +226,11 @@ static void A2_explore_activation_against_unmap(void)
     space = unit_space();
     map_new(0x1000);
     CHECK_OK(resolve_space(space.value, &object));
-    keel_task_t other = start(activate_and_touch);
+    keel_task_t other = race_start(activate_and_touch, 0);
     uint64_t unmapped = 0;
     CHECK_OK(space_unmap(object, 0x1000, 1, &unmapped));
     CHECK_EQUAL(unmapped, 1);
-    finish(other);
+    race_finish(other);
     let_go_space(object);
     CHECK_OK(keel_space_release(space));
 }

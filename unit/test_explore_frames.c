@@ -1,49 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Races between two CPUs over the forms of a frame and over lists, every schedule within the stated number of
- * preemptions. In each, one task waits on CPU 1 until the first task has it go; between the marks both CPUs
- * are explored.
+ * preemptions.
  */
 #include "core/frame.h"
 #include "core/list.h"
 #include "core/unique.h"
+#include "race.h"
 #include "resolve.h"
 #include "support.h"
 
-static atomic_u32_t ready, go, done;
 static keel_frame_t frame;
 static keel_unique_t unique, taken; /* `taken`: what the other task got */
 static keel_list_t list, list_two;
 static keel_status_t theirs;
 static const char byte = 'k';
-
-/* Brings `entry` to the point where it waits for `go`. */
-static keel_task_t start(void (*entry)(uint64_t))
-{
-    atomic_u32_init(&ready, 0);
-    atomic_u32_init(&go, 0);
-    atomic_u32_init(&done, 0);
-    taken = (keel_unique_t){0};
-    keel_task_t other = unit_spawn(entry, 0);
-    unit_await(&ready);
-    hosted_explore_begin();
-    atomic_u32_store_release(&go, 1);
-    return other;
-}
-
-static void finish(keel_task_t other)
-{
-    unit_await(&done);
-    hosted_explore_end();
-    CHECK(unit_join(other) == 0);
-    CHECK_AUDIT();
-}
-
-static void wait_for_go(void)
-{
-    atomic_u32_store_release(&ready, 1);
-    unit_await(&go);
-}
 
 static void new_frame(void)
 {
@@ -80,17 +51,17 @@ static bool is_one_of(keel_status_t status, keel_status_t first, keel_status_t s
 static void ref_too(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_frame_ref(frame);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_conversion_against_reference(void)
 {
     new_frame();
-    keel_task_t other = start(ref_too);
+    keel_task_t other = race_start(ref_too, 0);
     keel_status_t ours = keel_unique_from_frame(frame, &unique);
-    finish(other);
+    race_finish(other);
     if (ours == KEEL_OK) {
         CHECK_STATUS(theirs, KEEL_E_BAD_HANDLE);
         CHECK_OK(keel_unique_release(unique));
@@ -105,17 +76,17 @@ static void M2_explore_conversion_against_reference(void)
 static void release_too(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_frame_release(frame);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_conversion_against_release(void)
 {
     new_frame();
-    keel_task_t other = start(release_too);
+    keel_task_t other = race_start(release_too, 0);
     keel_status_t ours = keel_unique_from_frame(frame, &unique);
-    finish(other);
+    race_finish(other);
     CHECK_STATUS(theirs, ours == KEEL_OK ? KEEL_E_BAD_HANDLE : KEEL_OK);
     CHECK(ours == KEEL_OK || is_one_of(ours, KEEL_E_BUSY, KEEL_E_BAD_HANDLE));
     if (ours == KEEL_OK) {
@@ -130,7 +101,7 @@ static void map_and_release(uint64_t argument)
 {
     struct frame *held = NULL;
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = resolve_frame(frame.value, &held);
     if (theirs == KEEL_OK) {
         theirs = ref_get(&held->ref); /* as a mapping does */
@@ -138,16 +109,16 @@ static void map_and_release(uint64_t argument)
         CHECK(!ref_put(&held->ref));
         let_go_frame(held);
     }
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M1_explore_conversion_against_mapping_and_release(void)
 {
     new_frame();
     struct frame *object = frame_at(handle_slot(frame.value));
-    keel_task_t other = start(map_and_release);
+    keel_task_t other = race_start(map_and_release, 0);
     keel_status_t ours = keel_unique_from_frame(frame, &unique);
-    finish(other);
+    race_finish(other);
     if (ours == KEEL_OK) {
         CHECK_STATUS(theirs, KEEL_E_BAD_HANDLE);
         CHECK_OK(keel_unique_release(unique));
@@ -232,17 +203,17 @@ static void M2_two_conversions_and_a_release_at_random(void)
 static void convert_too(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_unique_from_frame(frame, &taken);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_two_conversions(void)
 {
     new_frame();
-    keel_task_t other = start(convert_too);
+    keel_task_t other = race_start(convert_too, 0);
     keel_status_t ours = keel_unique_from_frame(frame, &unique);
-    finish(other);
+    race_finish(other);
     CHECK(ours != KEEL_OK || theirs != KEEL_OK);
     if (ours == KEEL_OK) {
         CHECK_OK(keel_unique_release(unique));
@@ -258,10 +229,10 @@ static void M2_explore_two_conversions(void)
 static void load_word(uint64_t argument)
 {
     uint64_t value = argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_frame_word_load(frame, 0, 0, &value);
     CHECK_EQUAL(value, 0);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* The tag is plain memory: under ThreadSanitizer this shows that taking the frame comes after whatever others
@@ -269,12 +240,12 @@ static void load_word(uint64_t argument)
 static void M2_explore_conversion_against_words(void)
 {
     new_frame();
-    keel_task_t other = start(load_word);
+    keel_task_t other = race_start(load_word, 0);
     keel_status_t ours = keel_unique_from_frame(frame, &unique);
     if (ours == KEEL_OK) {
         CHECK_OK(keel_unique_set(unique, 5, 6, 7));
     }
-    finish(other);
+    race_finish(other);
     CHECK(is_one_of(ours, KEEL_OK, KEEL_E_BUSY));
     CHECK(theirs == KEEL_OK || (ours == KEEL_OK && theirs == KEEL_E_BAD_HANDLE));
     CHECK_OK(ours == KEEL_OK ? keel_unique_release(unique) : keel_frame_release(frame));
@@ -284,7 +255,7 @@ static void M2_explore_conversion_against_words(void)
 static void look_up(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     for (unsigned i = 0; i < 2; i++) {
         struct frame *held = NULL;
         theirs = resolve_frame(frame.value, &held);
@@ -297,21 +268,21 @@ static void look_up(uint64_t argument)
             let_go_frame(held);
         }
     }
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_lookup_against_both_conversions(void)
 {
     new_frame();
     keel_frame_t again = frame;
-    keel_task_t other = start(look_up);
+    keel_task_t other = race_start(look_up, 0);
     keel_status_t ours = keel_unique_from_frame(frame, &unique);
     if (ours == KEEL_OK) {
         char changed = 'x';
         CHECK_OK(keel_unique_write(unique, 0, &changed, 1));
         CHECK_OK(keel_unique_to_frame(unique, &again));
     }
-    finish(other);
+    race_finish(other);
     CHECK(is_one_of(ours, KEEL_OK, KEEL_E_BUSY));
     CHECK((again.value == frame.value) == (ours != KEEL_OK));
     CHECK_OK(keel_frame_release(again));
@@ -322,10 +293,10 @@ static void M2_explore_lookup_against_both_conversions(void)
 static void M2_explore_lookup_against_reuse_as_unique(void)
 {
     new_frame();
-    keel_task_t other = start(look_up);
+    keel_task_t other = race_start(look_up, 0);
     CHECK_OK(keel_frame_release(frame));
     keel_status_t ours = keel_unique_alloc(&unique);
-    finish(other);
+    race_finish(other);
     CHECK_OK(ours);
     CHECK_OK(keel_unique_release(unique));
 }
@@ -335,19 +306,19 @@ static void M2_explore_lookup_against_reuse_as_unique(void)
 static void read_unique(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     char seen = 0;
     theirs = keel_unique_read(unique, 0, &seen, 1);
     CHECK(theirs == KEEL_OK ? seen == 'k' : is_one_of(theirs, KEEL_E_BUSY, KEEL_E_BAD_HANDLE));
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_use_against_end_of_a_unique_frame(void)
 {
     new_unique();
-    keel_task_t other = start(read_unique);
+    keel_task_t other = race_start(read_unique, 0);
     keel_status_t ours = keel_unique_release(unique);
-    finish(other);
+    race_finish(other);
     CHECK(is_one_of(ours, KEEL_OK, KEEL_E_BUSY));
     if (ours == KEEL_E_BUSY) {
         CHECK_OK(theirs);
@@ -358,17 +329,17 @@ static void M2_explore_use_against_end_of_a_unique_frame(void)
 static void end_too(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_unique_release(unique);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_sharing_against_end_of_a_unique_frame(void)
 {
     new_unique();
-    keel_task_t other = start(end_too);
+    keel_task_t other = race_start(end_too, 0);
     keel_status_t ours = keel_unique_to_frame(unique, &frame);
-    finish(other);
+    race_finish(other);
     CHECK((ours == KEEL_OK) != (theirs == KEEL_OK));
     CHECK(ours == KEEL_OK || is_one_of(ours, KEEL_E_BUSY, KEEL_E_BAD_HANDLE));
     CHECK(theirs == KEEL_OK || is_one_of(theirs, KEEL_E_BUSY, KEEL_E_BAD_HANDLE));
@@ -382,18 +353,18 @@ static void M2_explore_sharing_against_end_of_a_unique_frame(void)
 static void pop_too(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_list_pop_front(list, &taken);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_push_against_pop(void)
 {
     list = unit_list();
     new_unique();
-    keel_task_t other = start(pop_too);
+    keel_task_t other = race_start(pop_too, 0);
     CHECK_OK(keel_list_push_back(list, unique));
-    finish(other);
+    race_finish(other);
     CHECK(is_one_of(theirs, KEEL_OK, KEEL_E_NOT_FOUND));
     if (theirs == KEEL_OK) {
         char seen = 0;
@@ -408,9 +379,9 @@ static void M2_explore_two_pops_of_one_frame(void)
 {
     list = unit_list();
     (void)push_new();
-    keel_task_t other = start(pop_too);
+    keel_task_t other = race_start(pop_too, 0);
     keel_status_t ours = keel_list_pop_back(list, &unique);
-    finish(other);
+    race_finish(other);
     CHECK((ours == KEEL_OK) != (theirs == KEEL_OK));
     CHECK_OK(keel_unique_release(ours == KEEL_OK ? unique : taken));
     CHECK_OK(keel_list_release(list));
@@ -421,9 +392,9 @@ static void M2_explore_remove_against_pop(void)
     list = unit_list();
     uint64_t address = push_new();
     uint64_t second = push_new(), next = 0;
-    keel_task_t other = start(pop_too);
+    keel_task_t other = race_start(pop_too, 0);
     keel_status_t ours = keel_list_remove(list, address, &unique);
-    finish(other);
+    race_finish(other);
     CHECK_OK(theirs); /* one of the two */
     CHECK(is_one_of(ours, KEEL_OK, KEEL_E_NOT_FOUND));
     CHECK_EQUAL(address_of(taken.value), ours == KEEL_OK ? second : address);
@@ -439,9 +410,9 @@ static void M2_explore_remove_against_pop(void)
 static void push_to_two(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_list_push_front(list_two, unique);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_pushes_to_two_lists(void)
@@ -450,9 +421,9 @@ static void M2_explore_pushes_to_two_lists(void)
     list = unit_list();
     list_two = unit_list();
     new_unique();
-    keel_task_t other = start(push_to_two);
+    keel_task_t other = race_start(push_to_two, 0);
     keel_status_t ours = keel_list_push_back(list, unique);
-    finish(other);
+    race_finish(other);
     CHECK((ours == KEEL_OK) != (theirs == KEEL_OK));
     CHECK_OK(keel_list_contains(list, address_of(unique.value), &in_one));
     CHECK_OK(keel_list_contains(list_two, address_of(unique.value), &in_two));
@@ -464,9 +435,9 @@ static void M2_explore_pushes_to_two_lists(void)
 static void close_list(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_list_release(list);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* Whoever lets go last frees what was pushed: the frames are counted at the end of the test. */
@@ -475,9 +446,9 @@ static void H2_explore_close_of_a_list_against_push(void)
     list = unit_list();
     (void)push_new();
     new_unique();
-    keel_task_t other = start(close_list);
+    keel_task_t other = race_start(close_list, 0);
     keel_status_t ours = keel_list_push_back(list, unique);
-    finish(other);
+    race_finish(other);
     CHECK_OK(theirs);
     CHECK(is_one_of(ours, KEEL_OK, KEEL_E_BAD_HANDLE));
     CHECK_STATUS(keel_unique_release(unique), ours == KEEL_OK ? KEEL_E_BAD_HANDLE : KEEL_OK);
@@ -487,9 +458,9 @@ static void H2_explore_close_of_a_list_against_pop(void)
 {
     list = unit_list();
     (void)push_new();
-    keel_task_t other = start(close_list);
+    keel_task_t other = race_start(close_list, 0);
     keel_status_t ours = keel_list_pop_front(list, &unique);
-    finish(other);
+    race_finish(other);
     CHECK_OK(theirs);
     CHECK(is_one_of(ours, KEEL_OK, KEEL_E_BAD_HANDLE));
     if (ours == KEEL_OK) {
@@ -504,18 +475,18 @@ static keel_segment_t segment;
 static void release_segment(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_segment_release(segment);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M2_explore_split_against_release(void)
 {
     keel_segment_t low = {0}, high = {0};
     CHECK_OK(keel_segment_alloc(2, 1, &segment));
-    keel_task_t other = start(release_segment);
+    keel_task_t other = race_start(release_segment, 0);
     keel_status_t ours = keel_segment_split(segment, 1, &low, &high);
-    finish(other);
+    race_finish(other);
     CHECK((ours == KEEL_OK) != (theirs == KEEL_OK)); /* there is one reference to drop */
     if (ours == KEEL_OK) {
         CHECK_OK(keel_segment_release(low));

@@ -1,41 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Races on slabs between two CPUs, every schedule within the stated number of preemptions, as in
- * test_explore.c. They call core directly, so that the schedules are about slabs and not about entry points.
+ * Races on slabs between two CPUs, every schedule within the stated number of preemptions. They call core
+ * directly, so that the schedules are about slabs and not about entry points.
  */
 #include "core/heap.h"
 
+#include "race.h"
 #include "slab_script.h"
 
-static atomic_u32_t ready, go, done;
 static void *ours, *theirs;
 static keel_status_t their_status;
-
-static keel_task_t start(void (*entry)(uint64_t), uint64_t argument)
-{
-    atomic_u32_init(&ready, 0);
-    atomic_u32_init(&go, 0);
-    atomic_u32_init(&done, 0);
-    keel_task_t other = unit_spawn(entry, argument);
-    unit_await(&ready);
-    hosted_explore_begin();
-    atomic_u32_store_release(&go, 1);
-    return other;
-}
-
-static void finish(keel_task_t other)
-{
-    unit_await(&done);
-    hosted_explore_end();
-    CHECK(unit_join(other) == 0);
-    CHECK_AUDIT();
-}
-
-static void wait_for_go(void)
-{
-    atomic_u32_store_release(&ready, 1);
-    unit_await(&go);
-}
 
 static void *alloc(uint64_t size)
 {
@@ -47,26 +21,26 @@ static void *alloc(uint64_t size)
 static void alloc_theirs(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = alloc(2048);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void free_theirs(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     their_status = heap_free(theirs);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* Both want the last free slot of one of Keel's own slabs. */
 static void M7_explore_two_allocations_of_one_slab(void)
 {
     void *first = alloc(2048);
-    keel_task_t other = start(alloc_theirs, 0);
+    keel_task_t other = race_start(alloc_theirs, 0);
     ours = alloc(2048);
-    finish(other);
+    race_finish(other);
     CHECK(ours != theirs && ours != first && theirs != first);
     CHECK_OK(heap_free(first));
     CHECK_OK(heap_free(ours));
@@ -77,9 +51,9 @@ static void M7_explore_two_allocations_of_one_slab(void)
 static void M7_explore_last_free_against_allocation(void)
 {
     ours = alloc(2048);
-    keel_task_t other = start(alloc_theirs, 0);
+    keel_task_t other = race_start(alloc_theirs, 0);
     CHECK_OK(heap_free(ours));
-    finish(other);
+    race_finish(other);
     ((char *)theirs)[2047] = 1;
     CHECK_EQUAL(slab_counts().slab_frames, 1);
     CHECK_OK(heap_free(theirs));
@@ -88,9 +62,9 @@ static void M7_explore_last_free_against_allocation(void)
 static void M7_explore_two_frees_of_one_slot(void)
 {
     ours = theirs = alloc(2048);
-    keel_task_t other = start(free_theirs, 0);
+    keel_task_t other = race_start(free_theirs, 0);
     keel_status_t status = heap_free(ours);
-    finish(other);
+    race_finish(other);
     CHECK((status == KEEL_OK) != (their_status == KEEL_OK));
     CHECK(status == KEEL_OK || status == KEEL_E_BAD_HANDLE);
     CHECK(their_status == KEEL_OK || their_status == KEEL_E_BAD_HANDLE);
@@ -99,9 +73,9 @@ static void M7_explore_two_frees_of_one_slot(void)
 static void M7_explore_two_frees_of_one_large_block(void)
 {
     ours = theirs = alloc(8192);
-    keel_task_t other = start(free_theirs, 0);
+    keel_task_t other = race_start(free_theirs, 0);
     keel_status_t status = heap_free(ours);
-    finish(other);
+    race_finish(other);
     CHECK((status == KEEL_OK) != (their_status == KEEL_OK));
     CHECK_EQUAL(slab_counts().large_frames, 0);
 }
@@ -111,9 +85,9 @@ static void M7_explore_two_last_frees(void)
 {
     ours = alloc(2048);
     theirs = alloc(2048);
-    keel_task_t other = start(free_theirs, 0);
+    keel_task_t other = race_start(free_theirs, 0);
     CHECK_OK(heap_free(ours));
-    finish(other);
+    race_finish(other);
     CHECK_OK(their_status);
     CHECK_EQUAL(slab_counts().slab_frames, 0);
 }
@@ -124,10 +98,10 @@ static void M7_explore_forged_free_against_the_pages_end(void)
     struct frame *frame = NULL;
     ours = alloc(2048);
     theirs = (char *)ours + 2048; /* a slot, but nobody's */
-    keel_task_t other = start(free_theirs, 0);
+    keel_task_t other = race_start(free_theirs, 0);
     CHECK_OK(heap_free(ours));
     CHECK_OK(frame_alloc(FRAME_TABLE, 1, 1, &frame));
-    finish(other);
+    race_finish(other);
     CHECK_STATUS(their_status, KEEL_E_BAD_HANDLE);
     frame_free_private(frame, 1);
     CHECK_EQUAL(slab_counts().slab_frames, 0);
@@ -135,10 +109,10 @@ static void M7_explore_forged_free_against_the_pages_end(void)
 
 static void free_both(uint64_t keeper)
 {
-    wait_for_go();
+    race_wait();
     their_status = heap_free(theirs);
     CHECK_OK(heap_free((void *)keeper));
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* The other one guesses where the new memory will be, and frees it with the rest of its page while it is
@@ -147,9 +121,9 @@ static void M7_explore_allocation_against_a_guess(void)
 {
     void *keeper = alloc(2048);
     theirs = (char *)keeper + 2048;
-    keel_task_t other = start(free_both, (uint64_t)keeper);
+    keel_task_t other = race_start(free_both, (uint64_t)keeper);
     ours = alloc(2048);
-    finish(other);
+    race_finish(other);
     keel_status_t status = heap_free(ours);
     CHECK(status == (ours == theirs && their_status == KEEL_OK ? KEEL_E_BAD_HANDLE : KEEL_OK));
     CHECK_EQUAL(slab_counts().slab_frames, 0);
@@ -160,9 +134,9 @@ static void M7_explore_new_slab_against_a_guess(void)
 {
     theirs = alloc(2048);
     CHECK_OK(heap_free(theirs));
-    keel_task_t other = start(free_theirs, 0);
+    keel_task_t other = race_start(free_theirs, 0);
     ours = alloc(2048);
-    finish(other);
+    race_finish(other);
     keel_status_t status = heap_free(ours);
     CHECK(status == KEEL_OK || (ours == theirs && their_status == KEEL_OK));
     CHECK_EQUAL(slab_counts().slab_frames, 0);
@@ -177,9 +151,9 @@ static void M7_explore_one_slot_named_twice(void)
     void *first = alloc(2048);
     script.alloc_answer = script.first + 1;
     script.silent = true;
-    keel_task_t other = start(alloc_theirs, 0);
+    keel_task_t other = race_start(alloc_theirs, 0);
     ours = alloc(2048);
-    finish(other);
+    race_finish(other);
     CHECK(ours != theirs);
     script.free_answer = script.first;
     CHECK_OK(heap_free(first));
@@ -198,9 +172,9 @@ static void M7_explore_slab_given_up_against_its_use(void)
     script.free_answer = script.first;
     script.add_answer = 0;
     script.silent = true;
-    keel_task_t other = start(alloc_theirs, 0);
+    keel_task_t other = race_start(alloc_theirs, 0);
     CHECK_OK(heap_free(ours));
-    finish(other);
+    race_finish(other);
     CHECK_EQUAL(slab_counts().slab_frames, 1);
     script.free_answer = KEEL_SLAB_NONE;
     CHECK_OK(heap_free(theirs));
@@ -216,9 +190,9 @@ static void M7_explore_slab_given_up_twice(void)
     theirs = alloc(2048);
     script.free_answer = script.first;
     script.silent = true;
-    keel_task_t other = start(free_theirs, 0);
+    keel_task_t other = race_start(free_theirs, 0);
     CHECK_OK(heap_free(ours));
-    finish(other);
+    race_finish(other);
     CHECK_OK(their_status);
     CHECK_EQUAL(slab_counts().slab_frames, 0);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Races for a range of I/O memory, every schedule within the stated number of preemptions; as test_explore.c,
- * which says how. The machine reports a range that ends while some CPU may still reach it.
+ * Races for a range of I/O memory, every schedule within the stated number of preemptions. The machine reports
+ * a range that ends while some CPU may still reach it.
  */
+#include "race.h"
 #include "support.h"
 
 #define PAGE ((uint64_t)KEEL_PAGE_SIZE)
@@ -10,7 +11,6 @@
 #define VA   UINT64_C(0x40000000)
 #define RW   (KEEL_READ | KEEL_WRITE)
 
-static atomic_u32_t ready, go, done;
 static keel_space_t space;
 static keel_io_memory_t io;
 static keel_status_t theirs;
@@ -20,47 +20,21 @@ static keel_status_t acquire(uint64_t address, uint64_t size, keel_io_memory_t *
     return keel_io_memory_acquire(address, size, KEEL_CACHE_UNCACHED, acquired);
 }
 
-static keel_task_t start(void (*entry)(uint64_t))
-{
-    atomic_u32_init(&ready, 0);
-    atomic_u32_init(&go, 0);
-    atomic_u32_init(&done, 0);
-    keel_task_t other = unit_spawn(entry, 0);
-    unit_await(&ready);
-    hosted_explore_begin();
-    atomic_u32_store_release(&go, 1);
-    return other;
-}
-
-static void finish(keel_task_t other)
-{
-    unit_await(&done);
-    hosted_explore_end();
-    CHECK(unit_join(other) == 0);
-    CHECK_AUDIT();
-}
-
-static void wait_for_go(void)
-{
-    atomic_u32_store_release(&ready, 1);
-    unit_await(&go);
-}
-
 static void acquire_upper(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = acquire(BASE + PAGE - 1, PAGE, &io);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* Two ranges that share one byte: one of them is refused. */
 static void D5_explore_two_acquisitions(void)
 {
     keel_io_memory_t lower = {0};
-    keel_task_t other = start(acquire_upper);
+    keel_task_t other = race_start(acquire_upper, 0);
     keel_status_t mine = acquire(BASE, PAGE, &lower);
-    finish(other);
+    race_finish(other);
     CHECK(mine == KEEL_OK ? theirs == KEEL_E_BUSY : mine == KEEL_E_BUSY);
     CHECK(mine == KEEL_OK || theirs == KEEL_OK);
     CHECK_OK(keel_io_memory_release(mine == KEEL_OK ? lower : io));
@@ -71,10 +45,10 @@ static void D5_explore_acquisition_of_a_held_range(void)
 {
     keel_io_memory_t lower = {0};
     CHECK_OK(acquire(BASE, PAGE, &lower));
-    keel_task_t other = start(acquire_upper);
+    keel_task_t other = race_start(acquire_upper, 0);
     CHECK_OK(keel_io_memory_ref(lower));
     CHECK_OK(keel_io_memory_release(lower));
-    finish(other);
+    race_finish(other);
     CHECK_STATUS(theirs, KEEL_E_BUSY);
     CHECK_OK(keel_io_memory_release(lower));
 }
@@ -82,9 +56,9 @@ static void D5_explore_acquisition_of_a_held_range(void)
 static void map_theirs(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     theirs = keel_space_map_io(space, VA, io, 0, 1, RW);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* Either the mapping comes first and keeps the range, or the range is gone and nothing is mapped. */
@@ -94,10 +68,10 @@ static void A5_explore_last_release_against_map(void)
     struct keel_mapping mapping;
     space = unit_space();
     CHECK_OK(acquire(BASE, PAGE, &io));
-    keel_task_t other = start(map_theirs);
+    keel_task_t other = race_start(map_theirs, 0);
     CHECK_OK(keel_io_memory_release(io));
     keel_status_t mine = acquire(BASE, PAGE, &again);
-    finish(other);
+    race_finish(other);
     CHECK(theirs == KEEL_OK || theirs == KEEL_E_BAD_HANDLE);
     CHECK_STATUS(keel_space_query(space, VA, &mapping), theirs == KEEL_OK ? KEEL_OK : KEEL_E_NOT_FOUND);
     CHECK(mine == KEEL_OK ? theirs == KEEL_E_BAD_HANDLE : mine == KEEL_E_BUSY);
@@ -111,9 +85,9 @@ static void store_theirs(uint64_t argument)
 {
     (void)argument;
     CHECK_OK(keel_space_activate(space));
-    wait_for_go();
+    race_wait();
     theirs = keel_user_store(VA, 8, 1);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* The range comes back with its last mapping, when no CPU can write through it any more. */
@@ -125,10 +99,10 @@ static void A2_explore_store_against_unmap_and_reuse(void)
     CHECK_OK(acquire(BASE, PAGE, &io));
     CHECK_OK(keel_space_map_io(space, VA, io, 0, 1, RW));
     CHECK_OK(keel_io_memory_release(io));
-    keel_task_t other = start(store_theirs);
+    keel_task_t other = race_start(store_theirs, 0);
     CHECK_OK(keel_space_unmap(space, VA, 1, &unmapped));
     CHECK_OK(acquire(BASE, PAGE, &again));
-    finish(other);
+    race_finish(other);
     CHECK_EQUAL(unmapped, 1);
     CHECK(theirs == KEEL_OK || theirs == KEEL_E_FAULT);
     CHECK_OK(keel_io_memory_release(again));

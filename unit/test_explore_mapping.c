@@ -6,6 +6,7 @@
 #include "core/mapping.h"
 
 #include "core/cursor.h"
+#include "race.h"
 #include "resolve.h"
 #include "support.h"
 
@@ -13,7 +14,6 @@
 #define BASE (UINT64_C(1) << 30)
 #define NEXT (BASE + KEEL_PAGE_SIZE)
 
-static atomic_u32_t ready, go, done;
 static keel_space_t handle;
 static struct space *space;
 static struct frame *frame;
@@ -34,32 +34,6 @@ static void map(uint64_t va)
     CHECK_OK(space_map(space, va, frame, 1, HAL_PROT_USER | HAL_PROT_WRITE));
 }
 
-static keel_task_t start(void (*entry)(uint64_t), uint64_t argument)
-{
-    atomic_u32_init(&ready, 0);
-    atomic_u32_init(&go, 0);
-    atomic_u32_init(&done, 0);
-    keel_task_t other = unit_spawn(entry, argument);
-    unit_await(&ready);
-    hosted_explore_begin();
-    atomic_u32_store_release(&go, 1);
-    return other;
-}
-
-static void wait_for_go(void)
-{
-    atomic_u32_store_release(&ready, 1);
-    unit_await(&go);
-}
-
-static void finish(keel_task_t other)
-{
-    unit_await(&done);
-    hosted_explore_end();
-    CHECK(unit_join(other) == 0);
-    CHECK_AUDIT();
-}
-
 static void end(void)
 {
     let_go_space(space);
@@ -69,24 +43,24 @@ static void end(void)
 
 static void unmap_theirs(uint64_t va)
 {
-    wait_for_go();
+    race_wait();
     theirs = space_unmap(space, va, 1, &their_count);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void map_theirs(uint64_t va)
 {
-    wait_for_go();
+    race_wait();
     theirs = space_map(space, va, frame, 1, HAL_PROT_USER);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void query_theirs(uint64_t va)
 {
     struct space_mapping mapping;
-    wait_for_go();
+    race_wait();
     theirs = space_query(space, va, &mapping);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* One CPU frees tables that the other one descends through: it comes to a stray table and begins again. */
@@ -95,9 +69,9 @@ static void A3_explore_map_against_the_table_going(void)
     uint64_t count = 0;
     begin();
     map(BASE);
-    keel_task_t other = start(map_theirs, NEXT);
+    keel_task_t other = race_start(map_theirs, NEXT);
     CHECK_OK(space_unmap(space, BASE, 1, &count));
-    finish(other);
+    race_finish(other);
     CHECK_EQUAL(count, 1);
     CHECK_OK(theirs);
     CHECK_OK(space_unmap(space, NEXT, 1, &count));
@@ -110,9 +84,9 @@ static void M1_explore_walk_against_the_table_going(void)
     uint64_t count = 0;
     begin();
     map(BASE);
-    keel_task_t other = start(query_theirs, BASE);
+    keel_task_t other = race_start(query_theirs, BASE);
     CHECK_OK(space_unmap(space, BASE, 1, &count));
-    finish(other);
+    race_finish(other);
     CHECK(theirs == KEEL_OK || theirs == KEEL_E_NOT_FOUND);
     end();
 }
@@ -121,9 +95,9 @@ static void A3_explore_two_maps_that_need_the_same_tables(void)
 {
     uint64_t count = 0;
     begin();
-    keel_task_t other = start(map_theirs, NEXT);
+    keel_task_t other = race_start(map_theirs, NEXT);
     map(BASE);
-    finish(other);
+    race_finish(other);
     CHECK_OK(theirs);
     CHECK_OK(space_unmap(space, BASE, 2, &count));
     CHECK_EQUAL(count, 2);
@@ -133,9 +107,9 @@ static void A3_explore_two_maps_that_need_the_same_tables(void)
 static void A3_explore_two_maps_of_one_page(void)
 {
     begin();
-    keel_task_t other = start(map_theirs, BASE);
+    keel_task_t other = race_start(map_theirs, BASE);
     keel_status_t ours = space_map(space, BASE, frame, 1, HAL_PROT_USER);
-    finish(other);
+    race_finish(other);
     CHECK((ours == KEEL_OK) != (theirs == KEEL_OK));
     CHECK(ours == KEEL_OK || ours == KEEL_E_EXISTS);
     end();
@@ -146,9 +120,9 @@ static void A3_explore_two_unmaps_of_one_page(void)
     uint64_t count = 0;
     begin();
     map(BASE);
-    keel_task_t other = start(unmap_theirs, BASE);
+    keel_task_t other = race_start(unmap_theirs, BASE);
     CHECK_OK(space_unmap(space, BASE, 1, &count));
-    finish(other);
+    race_finish(other);
     CHECK_EQUAL(count + their_count, 1);
     end();
 }
@@ -157,7 +131,7 @@ static void open_and_map(uint64_t va)
 {
     uint64_t number = 0;
     struct cursor *cursor;
-    wait_for_go();
+    race_wait();
     theirs = cursor_open(space, va, NEXT, &number);
     if (theirs == KEEL_OK) {
         cursor = (struct cursor *)object_slot_of(OBJECT_CURSOR, number);
@@ -167,16 +141,16 @@ static void open_and_map(uint64_t va)
         CHECK_EQUAL(number, 1); /* nobody came between */
         cursor_close(cursor);
     }
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void A3_explore_map_against_a_cursor(void)
 {
     uint64_t count = 0;
     begin();
-    keel_task_t other = start(open_and_map, BASE);
+    keel_task_t other = race_start(open_and_map, BASE);
     keel_status_t ours = space_map(space, NEXT, frame, 1, HAL_PROT_USER);
-    finish(other);
+    race_finish(other);
     CHECK_OK(theirs);
     CHECK(ours == KEEL_OK || ours == KEEL_E_BUSY);
     CHECK_OK(space_unmap(space, BASE, 2, &count));
@@ -188,9 +162,9 @@ static void touch_theirs(uint64_t va)
 {
     char byte = 1;
     CHECK_OK(keel_space_activate(handle));
-    wait_for_go();
+    race_wait();
     theirs = keel_user_write(va, &byte, 1);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void A2_explore_touch_against_unmap_and_reuse(void)
@@ -201,9 +175,9 @@ static void A2_explore_touch_against_unmap_and_reuse(void)
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &mapped));
     CHECK_OK(space_map(space, BASE, mapped, 1, HAL_PROT_USER | HAL_PROT_WRITE));
     frame_put(mapped);
-    keel_task_t other = start(touch_theirs, BASE);
+    keel_task_t other = race_start(touch_theirs, BASE);
     CHECK_OK(space_unmap(space, BASE, 1, &count)); /* frees the frame and three tables */
-    finish(other);
+    race_finish(other);
     CHECK(theirs == KEEL_OK || theirs == KEEL_E_FAULT);
     CHECK_EQUAL(count, 1);
     end();
@@ -221,9 +195,9 @@ static void A2_explore_promotion_against_a_write(void)
         CHECK_OK(space_map(space, BASE + i * KEEL_PAGE_SIZE, run + i, 1, HAL_PROT_USER | HAL_PROT_WRITE));
         frame_put(run + i);
     }
-    keel_task_t other = start(touch_theirs, BASE);
+    keel_task_t other = race_start(touch_theirs, BASE);
     CHECK_OK(space_promote(space, BASE, 512, &count));
-    finish(other);
+    race_finish(other);
     CHECK_OK(theirs);
     CHECK_EQUAL(count, 512);
     CHECK_OK(space_query(space, BASE, &mapping));

@@ -5,6 +5,7 @@
  * scheduling point of its own, so CPUs meet inside it. It notes when Keel surprises it.
  */
 #include "core/frame.h"
+#include "race.h"
 #include "support.h"
 
 #define WORDS 4u /* 64 frames each: all that the machine has */
@@ -13,7 +14,6 @@ static atomic_u64_t known_free[WORDS];
 static atomic_u32_t surprises; /* frames announced that it knew to be free */
 static uint64_t always;        /* what a lying allocator answers; 0: it is honest */
 
-static atomic_u32_t ready, go, done;
 static uint64_t before; /* FREE frames when the race begins */
 static uint64_t theirs; /* the frame that the other CPU got */
 
@@ -58,32 +58,21 @@ static void inject(void)
     CHECK_OK(keel_frame_allocator_inject(&allocator));
 }
 
-/* Brings `entry` to the point where it waits for `go`, with an allocator injected before or not. */
+/* Starts a race with `entry`, an allocator injected before or not. */
 static keel_task_t start(void (*entry)(uint64_t), bool injected)
 {
     for (uint64_t word = 0; word < WORDS; word++) {
         atomic_u64_init(&known_free[word], 0);
     }
     atomic_u32_init(&surprises, 0);
-    atomic_u32_init(&ready, 0);
-    atomic_u32_init(&go, 0);
-    atomic_u32_init(&done, 0);
     CHECK(frame_end() <= 64 * WORDS);
-    keel_task_t other = unit_spawn(entry, 0);
-    unit_await(&ready);
+    keel_task_t other = race_prepare(entry, 0);
     if (injected) {
         inject();
     }
     before = frame_free_count();
-    hosted_explore_begin();
-    atomic_u32_store_release(&go, 1);
+    race_begin();
     return other;
-}
-
-static void wait_for_go(void)
-{
-    atomic_u32_store_release(&ready, 1);
-    unit_await(&go);
 }
 
 /* The allocator knows exactly the FREE frames. */
@@ -102,9 +91,7 @@ static void check_books(void)
 static void finish(keel_task_t other, bool honest)
 {
     struct keel_policy_report report = {0};
-    unit_await(&done);
-    hosted_explore_end();
-    CHECK(unit_join(other) == 0);
+    race_finish(other);
     unit_settle();
     if (honest) {
         CHECK_OK(keel_policy_report(&report));
@@ -118,20 +105,20 @@ static void allocate(uint64_t argument)
 {
     struct frame *frame = NULL;
     (void)argument;
-    wait_for_go();
+    race_wait();
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &frame));
     theirs = frame_number(frame);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void allocate_and_free(uint64_t argument)
 {
     struct frame *frame = NULL;
     (void)argument;
-    wait_for_go();
+    race_wait();
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &frame));
     frame_put(frame);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void two_allocations(bool honest)
@@ -180,9 +167,9 @@ static void P1_explore_injection_against_allocation_and_free(void)
 static void free_theirs(uint64_t argument)
 {
     (void)argument;
-    wait_for_go();
+    race_wait();
     frame_put(frame_at(theirs));
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void P1_explore_injection_against_free(void)
@@ -200,11 +187,11 @@ static void free_and_allocate(uint64_t argument)
 {
     struct frame *frame = NULL;
     (void)argument;
-    wait_for_go();
+    race_wait();
     frame_put(frame_at(theirs));
     CHECK_OK(frame_alloc(FRAME_UNTYPED, 1, 1, &frame));
     theirs = frame_number(frame);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* One frame comes, then one goes: there is no moment with fewer than before. */

@@ -1,42 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Races between an access to user memory and another CPU that changes what it reaches, every schedule within
- * the stated number of preemptions; as test_explore.c, which says how.
+ * the stated number of preemptions.
  */
 #include <string.h>
 
+#include "race.h"
 #include "support.h"
 
 #define PAGE KEEL_PAGE_SIZE
 #define RW   (KEEL_READ | KEEL_WRITE)
 
-static atomic_u32_t ready, go, done;
 static keel_space_t space;
-
-static keel_task_t start(void (*entry)(uint64_t))
-{
-    atomic_u32_init(&ready, 0);
-    atomic_u32_init(&go, 0);
-    atomic_u32_init(&done, 0);
-    keel_task_t other = unit_spawn(entry, 0);
-    unit_await(&ready);
-    hosted_explore_begin();
-    atomic_u32_store_release(&go, 1);
-    return other;
-}
-
-static void finish(keel_task_t other)
-{
-    unit_await(&done);
-    hosted_explore_end();
-    CHECK(unit_join(other) == 0);
-}
-
-static void wait_for_go(void)
-{
-    atomic_u32_store_release(&ready, 1);
-    unit_await(&go);
-}
 
 static void map_new(uint64_t va)
 {
@@ -57,10 +32,10 @@ static void unmap_second(uint64_t argument)
 {
     uint64_t unmapped = 0;
     (void)argument;
-    wait_for_go();
+    race_wait();
     CHECK_OK(keel_space_unmap(space, 2 * PAGE, 1, &unmapped)); /* frees the frame: the machine checks it */
     CHECK_EQUAL(unmapped, 1);
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* The copy reaches the page as long as it may and never afterwards. */
@@ -69,10 +44,10 @@ static void A6_explore_copy_against_unmap(void)
     static const char text[4] = "abcd";
     char back[4] = "";
     open_space();
-    keel_task_t other = start(unmap_second);
+    keel_task_t other = race_start(unmap_second, 0);
     keel_status_t status = keel_user_write(2 * PAGE - 2, text, 4);
     CHECK(status == KEEL_OK || status == KEEL_E_FAULT);
-    finish(other);
+    race_finish(other);
     CHECK_OK(keel_user_read(2 * PAGE - 2, back, 2));
     CHECK(memcmp(back, "ab", 2) == 0);
     CHECK_STATUS(keel_user_read(2 * PAGE, back, 1), KEEL_E_FAULT);
@@ -84,10 +59,10 @@ static void move_nul(uint64_t argument)
 {
     (void)argument;
     CHECK_OK(keel_space_activate(space));
-    wait_for_go();
+    race_wait();
     CHECK_OK(keel_user_write(2 * PAGE - 2, "cde", 4));
     CHECK_OK(keel_user_write(2 * PAGE - 2, "\0xyz", 4));
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 static void M4_explore_string_against_writer(void)
@@ -96,9 +71,9 @@ static void M4_explore_string_against_writer(void)
     uint64_t length = 0;
     open_space();
     CHECK_OK(keel_user_write(2 * PAGE - 3, "b\0xyz", 5));
-    keel_task_t other = start(move_nul);
+    keel_task_t other = race_start(move_nul, 0);
     keel_status_t status = keel_user_read_string(2 * PAGE - 3, text, 6, &length);
-    finish(other);
+    race_finish(other);
     CHECK_OK(status);
     CHECK(length < 6 && text[length] == '\0' && strlen(text) == length);
     for (uint64_t i = length + 1; i < 6; i++) {
@@ -126,10 +101,10 @@ static void P2_explore_handler_against_unmap(void)
     uint64_t found = 1;
     open_space();
     CHECK_OK(keel_fault_handler_inject(&handler));
-    keel_task_t other = start(unmap_second);
+    keel_task_t other = race_start(unmap_second, 0);
     CHECK_OK(keel_user_cas(2 * PAGE, 8, 0, 1, &found));
     CHECK_EQUAL(found, 0);
-    finish(other);
+    race_finish(other);
     CHECK_OK(keel_space_release(space));
 }
 
@@ -138,10 +113,10 @@ static void load_unmapped(uint64_t argument)
     uint64_t value = 1;
     (void)argument;
     CHECK_OK(keel_space_activate(space));
-    wait_for_go();
+    race_wait();
     keel_status_t status = keel_user_load(3 * PAGE, 8, &value);
     CHECK(status == KEEL_E_FAULT || (status == KEEL_OK && value == 0));
-    atomic_u32_store_release(&done, 1);
+    race_done();
 }
 
 /* A fault finds the whole handler or none. */
@@ -149,9 +124,9 @@ static void P2_explore_fault_against_injection(void)
 {
     const struct keel_fault_handler handler = {.context = NULL, .handle = map_again};
     open_space();
-    keel_task_t other = start(load_unmapped);
+    keel_task_t other = race_start(load_unmapped, 0);
     CHECK_OK(keel_fault_handler_inject(&handler));
-    finish(other);
+    race_finish(other);
     CHECK_OK(keel_space_activate((keel_space_t){0}));
     CHECK_OK(keel_space_release(space));
 }
