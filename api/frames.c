@@ -2,6 +2,7 @@
  *
  * Calls of keel/frame.h: ranges checked here, the rest is core's.
  */
+#include "bytes.h"
 #include "calls.h"
 #include "core/frame.h"
 #include "core/segment.h"
@@ -13,11 +14,6 @@
 
 _Static_assert(KEEL_PAGE_SIZE == HAL_PAGE_SIZE, "one page size");
 _Static_assert(KEEL_REFERENCES_MAX == REF_HANDLES_MAX, "the documented limit is the real one");
-
-static bool range_fits(uint64_t offset, size_t size, uint64_t room)
-{
-    return offset <= room && size <= room - offset;
-}
 
 keel_status_t call_frame_alloc(uint64_t *frame)
 {
@@ -36,20 +32,12 @@ keel_status_t call_frame_release(struct frame *frame)
 
 keel_status_t call_frame_read(struct frame *frame, uint64_t offset, void *buffer, size_t buffer_size)
 {
-    if (!range_fits(offset, buffer_size, HAL_PAGE_SIZE)) {
-        return KEEL_E_INVALID;
-    }
-    hal_phys_read(buffer, hal_paddr_add(frame_address(frame), offset), buffer_size);
-    return KEEL_OK;
+    return bytes_read(frame_address(frame), HAL_PAGE_SIZE, offset, buffer, buffer_size);
 }
 
 keel_status_t call_frame_write(struct frame *frame, uint64_t offset, const void *buffer, size_t buffer_size)
 {
-    if (!range_fits(offset, buffer_size, HAL_PAGE_SIZE)) {
-        return KEEL_E_INVALID;
-    }
-    hal_phys_write(hal_paddr_add(frame_address(frame), offset), buffer, buffer_size);
-    return KEEL_OK;
+    return bytes_write(frame_address(frame), HAL_PAGE_SIZE, offset, buffer, buffer_size);
 }
 
 keel_status_t call_frame_info(struct frame *frame, struct keel_frame_info *info)
@@ -83,21 +71,15 @@ keel_status_t call_segment_release(struct segment *segment)
 
 keel_status_t call_segment_read(struct segment *segment, uint64_t offset, void *buffer, size_t buffer_size)
 {
-    if (!range_fits(offset, buffer_size, segment->frame_count << HAL_PAGE_SHIFT)) {
-        return KEEL_E_INVALID;
-    }
-    hal_phys_read(buffer, hal_paddr_add(frame_address(segment->first), offset), buffer_size);
-    return KEEL_OK;
+    return bytes_read(frame_address(segment->first), segment->frame_count << HAL_PAGE_SHIFT, offset, buffer,
+                      buffer_size);
 }
 
 keel_status_t call_segment_write(struct segment *segment, uint64_t offset, const void *buffer,
                                  size_t buffer_size)
 {
-    if (!range_fits(offset, buffer_size, segment->frame_count << HAL_PAGE_SHIFT)) {
-        return KEEL_E_INVALID;
-    }
-    hal_phys_write(hal_paddr_add(frame_address(segment->first), offset), buffer, buffer_size);
-    return KEEL_OK;
+    return bytes_write(frame_address(segment->first), segment->frame_count << HAL_PAGE_SHIFT, offset, buffer,
+                       buffer_size);
 }
 
 keel_status_t call_segment_info(struct segment *segment, struct keel_segment_info *info)

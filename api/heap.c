@@ -3,6 +3,8 @@
  * Calls of keel/heap.h: ranges checked here, the rest is core's.
  */
 #include "core/heap.h"
+
+#include "bytes.h"
 #include "calls.h"
 #include "core/memory.h"
 #include "reference.h"
@@ -10,11 +12,6 @@
 
 _Static_assert(KEEL_HEAP_SIZE_MAX == HEAP_SIZE_MAX && KEEL_HEAP_ALIGNMENT_MAX == HAL_PAGE_SIZE,
                "the documented limits are the real ones");
-
-static bool range_fits(const struct memory *memory, uint64_t offset, size_t size)
-{
-    return offset <= memory->size && size <= memory->size - offset;
-}
 
 static bool size_fits(uint64_t size)
 {
@@ -38,21 +35,13 @@ keel_status_t call_memory_release(struct memory *memory)
 
 keel_status_t call_memory_read(struct memory *memory, uint64_t offset, void *buffer, size_t buffer_size)
 {
-    if (!range_fits(memory, offset, buffer_size)) {
-        return KEEL_E_INVALID;
-    }
-    hal_phys_read(buffer, hal_paddr_add(memory->address, offset), buffer_size);
-    return KEEL_OK;
+    return bytes_read(memory->address, memory->size, offset, buffer, buffer_size);
 }
 
 keel_status_t call_memory_write(struct memory *memory, uint64_t offset, const void *buffer,
                                 size_t buffer_size)
 {
-    if (!range_fits(memory, offset, buffer_size)) {
-        return KEEL_E_INVALID;
-    }
-    hal_phys_write(hal_paddr_add(memory->address, offset), buffer, buffer_size);
-    return KEEL_OK;
+    return bytes_write(memory->address, memory->size, offset, buffer, buffer_size);
 }
 
 keel_status_t call_memory_info(struct memory *memory, struct keel_memory_info *info)

@@ -2,6 +2,7 @@
  *
  * Calls of keel/boot.h and keel/machine.h.
  */
+#include "bytes.h"
 #include "calls.h"
 #include "core/audit.h"
 #include "core/boot.h"
@@ -53,7 +54,7 @@ keel_status_t call_boot_region(uint32_t index, struct keel_region *region)
 keel_status_t call_boot_command_line(uint64_t offset, void *buffer, size_t buffer_size)
 {
     const struct hal_boot *boot = boot_info();
-    if (offset > boot->command_line_size || buffer_size > boot->command_line_size - offset) {
+    if (!bytes_fit(boot->command_line_size, offset, buffer_size)) {
         return KEEL_E_INVALID;
     }
     for (size_t i = 0; i < buffer_size; i++) {
@@ -65,11 +66,7 @@ keel_status_t call_boot_command_line(uint64_t offset, void *buffer, size_t buffe
 keel_status_t call_boot_initrd(uint64_t offset, void *buffer, size_t buffer_size)
 {
     const struct hal_boot *boot = boot_info();
-    if (offset > boot->initrd_size || buffer_size > boot->initrd_size - offset) {
-        return KEEL_E_INVALID;
-    }
-    hal_phys_read(buffer, hal_paddr_add(boot->initrd, offset), buffer_size);
-    return KEEL_OK;
+    return bytes_read(boot->initrd, boot->initrd_size, offset, buffer, buffer_size);
 }
 
 keel_status_t call_boot_reclaim(uint64_t *frame_count)

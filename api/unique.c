@@ -4,14 +4,10 @@
  */
 #include "core/unique.h"
 
+#include "bytes.h"
 #include "calls.h"
 
 _Static_assert(KEEL_FRAME_WORDS == FRAME_WORDS, "one number of client words");
-
-static bool range_fits(uint64_t offset, size_t size)
-{
-    return offset <= HAL_PAGE_SIZE && size <= HAL_PAGE_SIZE - offset;
-}
 
 keel_status_t call_unique_alloc(uint64_t *unique)
 {
@@ -36,20 +32,12 @@ keel_status_t call_unique_release(struct frame *unique)
 
 keel_status_t call_unique_read(struct frame *unique, uint64_t offset, void *buffer, size_t buffer_size)
 {
-    if (!range_fits(offset, buffer_size)) {
-        return KEEL_E_INVALID;
-    }
-    hal_phys_read(buffer, hal_paddr_add(frame_address(unique), offset), buffer_size);
-    return KEEL_OK;
+    return bytes_read(frame_address(unique), HAL_PAGE_SIZE, offset, buffer, buffer_size);
 }
 
 keel_status_t call_unique_write(struct frame *unique, uint64_t offset, const void *buffer, size_t buffer_size)
 {
-    if (!range_fits(offset, buffer_size)) {
-        return KEEL_E_INVALID;
-    }
-    hal_phys_write(hal_paddr_add(frame_address(unique), offset), buffer, buffer_size);
-    return KEEL_OK;
+    return bytes_write(frame_address(unique), HAL_PAGE_SIZE, offset, buffer, buffer_size);
 }
 
 keel_status_t call_unique_info(struct frame *unique, struct keel_unique_info *info)

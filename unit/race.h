@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A race of the first task with one other, which CPU 1 runs. The other prepares itself and waits; from then to
- * its last word every schedule of the two is explored.
+ * A race of the first task with one other, which CPU 1 runs. The other prepares itself and waits; from then
+ * to its last word every schedule of the two is explored.
  */
 #ifndef UNIT_RACE_H
 #define UNIT_RACE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Races for a range of I/O memory, every schedule within the stated number of preemptions. The machine reports
- * a range that ends while some CPU may still reach it.
+ * Races for a range of I/O memory, every schedule within the stated number of preemptions. The machine
+ * reports a range that ends while some CPU may still reach it.
  */
 #include "race.h"
 #include "support.h"

@@ -6,6 +6,7 @@
  * so clients get no pointer to it. New memory reads as zeroes (M9). A frame that is mapped in an address
  * space or is part of a segment has a reference for that, so it outlives the client's last handle until it is
  * unmapped.
+ * Frames with one owner, and the tag and words that a client can keep with any frame: keel/unique.h.
  *
  * Context of all calls below: task.
  */
