@@ -5,16 +5,22 @@
 #include "core/audit.h"
 
 #include "core/cpu.h"
+#include "core/cursor.h"
 #include "core/io_memory.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "core/range.h"
 #include "core/segment.h"
 #include "core/slab.h"
+#include "core/task.h"
 #include "hal/machine.h"
 
+/* What the audit notes of a table, in its frame's audit_holds. */
+#define TABLE_LINKED    1u /* a live space leads to it */
+#define TABLE_OF_CURSOR 2u /* an open cursor keeps it */
+
 static uint32_t violations;
+static bool cursors_settled; /* nobody is in the middle of a call about a cursor */
 
 static void audit_report(const char *invariant, const char *what, uint64_t where)
 {
@@ -51,6 +57,25 @@ static bool is_quiet(const struct list *list)
 {
     bool locked = atomic_u32_peek(&list->lock.next_ticket) != atomic_u32_peek(&list->lock.serving);
     return is_live(&list->object) && !locked;
+}
+
+/* Open, and between its task's calls. */
+static bool is_idle(const struct cursor *cursor)
+{
+    return is_live(&cursor->object) && ref_word_count(atomic_u64_peek(&cursor->object.ref.word)) == 1 &&
+           atomic_u64_peek(&cursor->owner) != 0;
+}
+
+static bool are_cursors_settled(void)
+{
+    for (uint32_t i = 0, slots = object_slots(OBJECT_CURSOR); i < slots; i++) {
+        const struct cursor *cursor = (const struct cursor *)object_at(OBJECT_CURSOR, i);
+        enum ref_state state = ref_word_state(atomic_u64_peek(&cursor->object.ref.word));
+        if (state != REF_FREE && state != REF_RETIRED && !is_idle(cursor)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Who holds the frame, as far as the audit has met them, fits its state. */
@@ -136,6 +161,10 @@ static void audit_frames(void)
         if (frame->type == FRAME_HEAP && ref_word_state(word) != REF_BUSY) {
             slab_audit_frame(frame, audit_report);
         }
+        if (frame->type == FRAME_TABLE && atomic_u32_peek(&frame->table.lock) == TABLE_KEPT &&
+            cursors_settled && (frame->audit_holds & TABLE_OF_CURSOR) == 0) {
+            audit_report("A3", "a table is kept for no cursor", number);
+        }
         frame->audit_holds = 0;
     }
 }
@@ -190,11 +219,18 @@ static void check_table(hal_paddr_t table, unsigned level)
         audit_report("A1", "a table entry leads to a frame that is not a table", table.value);
         return;
     }
-    bool is_root = level == HAL_PT_LEVELS - 1;
+    struct frame *frame = frame_at(number);
+    if ((frame->audit_holds & TABLE_LINKED) != 0) {
+        audit_report("A1", "two entries lead to one table", table.value);
+        return;
+    }
+    frame->audit_holds |= TABLE_LINKED;
+    bool is_root = level == HAL_PT_TOP_LEVEL;
     unsigned end = is_root ? HAL_PT_ENTRIES / 2 : HAL_PT_ENTRIES;
     unsigned entries = 0;
-    /* Who has locked a table may be in the middle of anything. */
-    bool settled = atomic_u32_peek(&frame_at(number)->table.lock) == TABLE_FREE;
+    /* Who has locked a table may be in the middle of anything, but for a cursor between calls. */
+    uint32_t lock = atomic_u32_peek(&frame->table.lock);
+    bool settled = lock == TABLE_FREE || (lock == TABLE_KEPT && cursors_settled);
     for (unsigned i = hal_table_next(table, 0, end); i < end; i = hal_table_next(table, i + 1, end)) {
         uint64_t entry = hal_table_peek(table, i);
         entries++;
@@ -208,7 +244,7 @@ static void check_table(hal_paddr_t table, unsigned level)
             check_table(hal_pte_target(entry), level - 1);
         }
     }
-    if (settled && frame_at(number)->table.entries != entries) {
+    if (settled && frame->table.entries != entries) {
         audit_report("A1", "a table's count of entries is wrong", table.value);
     }
 }
@@ -218,7 +254,68 @@ static void audit_spaces(void)
     for (uint32_t i = 0, slots = object_slots(OBJECT_SPACE); i < slots; i++) {
         const struct space *space = (const struct space *)object_at(OBJECT_SPACE, i);
         if (is_live(&space->object)) {
-            check_table(frame_address(space->root), HAL_PT_LEVELS - 1);
+            check_table(frame_address(space->root), HAL_PT_TOP_LEVEL);
+        }
+    }
+}
+
+/* A table that serves a part of an open cursor's range, and those below it. */
+static void check_kept(const struct range *range, hal_paddr_t table, unsigned level, uint64_t base)
+{
+    uint64_t number = hal_frame_number(table);
+    if (number >= frame_end() || (frame_at(number)->audit_holds & TABLE_LINKED) == 0) {
+        audit_report("A3", "a cursor keeps what is no space's table", table.value);
+        return;
+    }
+    struct frame *frame = frame_at(number);
+    if (atomic_u32_peek(&frame->table.lock) != TABLE_KEPT) {
+        audit_report("A3", "an open cursor does not keep its table", table.value);
+    }
+    if ((frame->audit_holds & TABLE_OF_CURSOR) != 0) {
+        audit_report("A3", "two cursors keep one table", table.value);
+    }
+    frame->audit_holds |= TABLE_OF_CURSOR;
+    if (level == 0) {
+        return;
+    }
+    uint64_t span = hal_pt_span(level);
+    for (unsigned i = hal_table_next(table, 0, HAL_PT_ENTRIES); i < HAL_PT_ENTRIES;
+         i = hal_table_next(table, i + 1, HAL_PT_ENTRIES)) {
+        uint64_t entry = hal_table_peek(table, i);
+        bool serves = base + i * span < range->end && base + (i + 1) * span > range->start;
+        if (serves && hal_pte_present(entry) && !hal_pte_is_leaf(entry, level)) {
+            check_kept(range, hal_pte_target(entry), level - 1, base + i * span);
+        }
+    }
+}
+
+static void check_cursor(const struct cursor *cursor, uint32_t slot)
+{
+    const struct range *range = &cursor->range;
+    if (!is_live(&range->space->object)) {
+        audit_report("A3", "an open cursor's space is gone, slot", slot);
+    }
+    if (cursor->at < range->start || cursor->at > range->end || cursor->at % HAL_PAGE_SIZE != 0) {
+        audit_report("A3", "a cursor stands outside its range, slot", slot);
+    }
+    check_kept(range, range->cover, range->level, range->start & ~(hal_pt_span(range->level + 1) - 1));
+    uint64_t owner = atomic_u64_peek(&cursor->owner);
+    struct task *task = (struct task *)object_slot_of(OBJECT_TASK, owner);
+    if (task == NULL || !is_live(&task->object) || object_handle(OBJECT_TASK, &task->object) != owner ||
+        (atomic_u32_peek(&task->state) & TASK_STATE_MASK) == TASK_DEAD) {
+        audit_report("A3", "an open cursor's task is gone, slot", slot);
+    } else {
+        task->audit_cursors++;
+    }
+}
+
+/* After audit_spaces, which finds the tables. */
+static void audit_cursors(void)
+{
+    for (uint32_t i = 0, slots = object_slots(OBJECT_CURSOR); i < slots; i++) {
+        const struct cursor *cursor = (const struct cursor *)object_at(OBJECT_CURSOR, i);
+        if (is_idle(cursor)) {
+            check_cursor(cursor, i);
         }
     }
 }
@@ -244,8 +341,12 @@ static void check_tasks_on_cpus(void)
     }
 }
 
-static void check_task(const struct task *task, uint32_t slot)
+static void check_task(struct task *task, uint32_t slot)
 {
+    if (cursors_settled && task->audit_cursors != task->cursor_count) {
+        audit_report("A3", "a task's count of open cursors is wrong, slot", slot);
+    }
+    task->audit_cursors = 0;
     if (task->stack->type != FRAME_STACK || task->vector->type != FRAME_OBJECT) {
         audit_report("T4", "a live task without its stack, slot", slot);
     }
@@ -306,7 +407,7 @@ static void audit_objects(void)
         }
     }
     for (uint32_t i = 0, slots = object_slots(OBJECT_TASK); i < slots; i++) {
-        const struct task *task = (const struct task *)object_at(OBJECT_TASK, i);
+        struct task *task = (struct task *)object_at(OBJECT_TASK, i);
         if (is_live(&task->object)) {
             check_task(task, i);
         }
@@ -326,7 +427,9 @@ uint32_t audit_run(void)
     bool interrupts = hal_irq_disable();
     hal_freeze();
     violations = 0;
+    cursors_settled = are_cursors_settled();
     audit_spaces();
+    audit_cursors();
     audit_objects();
     audit_lists();
     audit_frames();

@@ -57,6 +57,7 @@ bool cursor_is_own(const struct cursor *cursor)
 
 void cursor_close(struct cursor *cursor)
 {
+    atomic_u64_store_relaxed(&cursor->owner, 0);
     struct space *space = cursor->range.space;
     struct range range = cursor->range;
     mapping_prune(&range, range.start);
@@ -68,7 +69,6 @@ void cursor_close(struct cursor *cursor)
     }
     space_put(space);
     task_current()->cursor_count--;
-    atomic_u64_store_relaxed(&cursor->owner, 0);
     /* A cursor has one handle, and this task alone closes it. */
     keel_status_t status = ref_handle_drop(&cursor->object.ref);
     CORE_ASSERT(status == KEEL_OK);

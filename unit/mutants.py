@@ -64,6 +64,8 @@ MUTANTS = (
            "set_all(range, TABLE_FREE, hal_paddr(0));", ("test_cursor",)),
     Mutant("cursor-is-anybody's", "A3", "core/cursor.c", "return atomic_u64_load_relaxed(&cursor->owner) ==",
            "return atomic_u64_load_relaxed(&cursor->owner) != 1 +", ("test_cursor",)),
+    Mutant("closed-cursor-still-counts", "A3", "core/cursor.c", "    task_current()->cursor_count--;\n", "",
+           ("test_cursor",)),
     Mutant("cursor-outlives-its-task", "A3", "core/task.c", "    cursor_close_all(task_current());\n", "", ("test_cursor",)),
     Mutant("area-unmapped-without-flush", "A2", "core/area.c",
            "    tlb_shootdown(cpu_online_mask(), hal_kernel_root(), va, count);\n", "", ("test_area", "test_tlb")),

@@ -5,6 +5,7 @@
 #include "core/audit.h"
 
 #include "core/cpu.h"
+#include "core/cursor.h"
 #include "core/frame.h"
 #include "core/list.h"
 #include "core/pagetable.h"
@@ -185,6 +186,96 @@ static void A1_audit_sees_a_wrong_count_of_entries(void)
     CHECK_OK(keel_space_release(space));
 }
 
+static struct cursor *open_cursor(keel_space_t space, uint64_t start, uint64_t end, keel_cursor_t *handle)
+{
+    CHECK_OK(keel_cursor_open(space, start, end, handle));
+    return (struct cursor *)object_slot_of(OBJECT_CURSOR, handle->value);
+}
+
+static void A3_audit_sees_tables_and_cursors_that_do_not_fit(void)
+{
+    keel_space_t space = unit_space();
+    keel_cursor_t handle = {0};
+    struct cursor *cursor = open_cursor(space, KEEL_PAGE_SIZE, 3 * KEEL_PAGE_SIZE, &handle);
+    struct frame *table = frame_at(hal_frame_number(cursor->range.cover));
+    CHECK_AUDIT();
+    atomic_u32_init(&table->table.lock, TABLE_FREE);
+    CHECK_EQUAL(unit_audit(), 1);
+    CHECK(unit_console_contains("an open cursor does not keep its table"));
+    atomic_u32_init(&table->table.lock, TABLE_KEPT);
+
+    cursor->range.cover.value += KEEL_PAGE_SIZE << 3;
+    CHECK(unit_audit() >= 2);
+    CHECK(unit_console_contains("a cursor keeps what is no space's table"));
+    CHECK(unit_console_contains("a table is kept for no cursor"));
+    cursor->range.cover.value -= KEEL_PAGE_SIZE << 3;
+
+    table->table.entries++; /* a kept table is checked as others are */
+    CHECK_EQUAL(unit_audit(), 1);
+    table->table.entries--;
+
+    cursor->at = cursor->range.end + KEEL_PAGE_SIZE;
+    CHECK_EQUAL(unit_audit(), 1);
+    CHECK(unit_console_contains("a cursor stands outside its range"));
+    cursor->at = cursor->range.start;
+    CHECK_AUDIT();
+    CHECK_OK(keel_cursor_close(handle));
+    CHECK_OK(keel_space_release(space));
+}
+
+static void A3_audit_sees_two_cursors_on_one_table(void)
+{
+    keel_space_t space = unit_space();
+    keel_cursor_t one = {0}, other = {0};
+    struct cursor *first = open_cursor(space, KEEL_PAGE_SIZE, 3 * KEEL_PAGE_SIZE, &one);
+    struct cursor *second =
+        open_cursor(space, UINT64_C(1) << 30, (UINT64_C(1) << 30) + KEEL_PAGE_SIZE, &other);
+    CHECK_AUDIT();
+    struct range range = second->range;
+    second->range = first->range;
+    second->at = first->at;
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("two cursors keep one table"));
+    second->range = range;
+    second->at = range.start;
+    CHECK_OK(keel_cursor_close(one));
+    CHECK_OK(keel_cursor_close(other));
+    CHECK_OK(keel_space_release(space));
+}
+
+static void A3_audit_sees_a_cursor_without_its_task(void)
+{
+    keel_space_t space = unit_space();
+    keel_cursor_t handle = {0};
+    struct cursor *cursor = open_cursor(space, KEEL_PAGE_SIZE, 3 * KEEL_PAGE_SIZE, &handle);
+    uint64_t owner = atomic_u64_peek(&cursor->owner);
+    atomic_u64_init(&cursor->owner, owner + 1);
+    CHECK_EQUAL(unit_audit(), 2); /* and the task has one less than it counts */
+    CHECK(unit_console_contains("an open cursor's task is gone"));
+    CHECK(unit_console_contains("a task's count of open cursors is wrong"));
+    atomic_u64_init(&cursor->owner, owner);
+    CHECK_OK(keel_cursor_close(handle));
+    CHECK_OK(keel_space_release(space));
+}
+
+static void A1_audit_sees_a_table_that_is_linked_twice(void)
+{
+    keel_space_t space = unit_space();
+    keel_cursor_t handle = {0};
+    struct cursor *cursor = open_cursor(space, KEEL_PAGE_SIZE, 3 * KEEL_PAGE_SIZE, &handle);
+    const struct hal_pte_slot slot = {.root = frame_address(cursor->range.space->root),
+                                      .table = frame_address(cursor->range.space->root),
+                                      .level = HAL_PT_TOP_LEVEL};
+    struct hal_pte_slot twin = slot;
+    twin.va = hal_pt_span(HAL_PT_TOP_LEVEL);
+    hal_pte_exchange(&twin, hal_pte_load(&slot));
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("two entries lead to one table"));
+    hal_pte_exchange(&twin, 0);
+    CHECK_OK(keel_cursor_close(handle));
+    CHECK_OK(keel_space_release(space));
+}
+
 static void T1_audit_sees_a_current_task_that_is_not_on(void)
 {
     bool interrupts = hal_irq_disable();
@@ -258,6 +349,10 @@ int main(int argc, char **argv)
         UNIT(M2_audit_sees_broken_lists),
         UNIT(M2_audit_sees_frames_in_two_hands),
         UNIT(A1_audit_sees_a_wrong_count_of_entries),
+        UNIT(A3_audit_sees_tables_and_cursors_that_do_not_fit),
+        UNIT(A3_audit_sees_two_cursors_on_one_table),
+        UNIT(A3_audit_sees_a_cursor_without_its_task),
+        UNIT(A1_audit_sees_a_table_that_is_linked_twice),
         UNIT(T1_audit_sees_a_current_task_that_is_not_on),
         UNIT(T1_audit_sees_one_task_on_two_cpus),
         UNIT(U3_audit_sees_foreign_vector_registers),

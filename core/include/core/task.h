@@ -52,10 +52,11 @@ struct task {
     struct frame *stack; /* HAL_STACK_PAGES frames */
     struct area area;    /* where they are mapped, above a guard as large: a frame as large as the stack still
                           * ends in it; larger ones touch every page on their way (-fstack-clash-protection) */
-    struct frame *vector;  /* one frame: the vector image while it is not on a CPU */
-    struct space *space;   /* active space, changed by the task itself only; holds a reference */
-    uint32_t cursor_count; /* cursors that it has open; its own affair */
-    uint32_t fault_depth;  /* page-fault handlers that it is inside of, changed by the task itself only */
+    struct frame *vector;   /* one frame: the vector image while it is not on a CPU */
+    struct space *space;    /* active space, changed by the task itself only; holds a reference */
+    uint32_t cursor_count;  /* cursors that it has open; its own affair */
+    uint32_t audit_cursors; /* scratch of the audit: how many it has found; 0 between audits */
+    uint32_t fault_depth;   /* page-fault handlers that it is inside of, changed by the task itself only */
     void (*entry)(uint64_t argument);
     uint64_t argument;
     char name[TASK_NAME_SIZE]; /* NUL-terminated */
