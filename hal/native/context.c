@@ -4,6 +4,7 @@
  */
 #include "hal/atomic.h"
 #include "hal/context.h"
+#include "hal/x86_switch.h"
 
 #include "state.h"
 
@@ -59,23 +60,10 @@ static void fiber_destroy(struct hal_context *context)
 }
 #endif
 
-extern void native_switch(void **save_stack, void *load_stack);
-extern void native_context_start(void);
-
-/* What native_switch pops, from the stack pointer upwards. */
-struct saved {
-    uint64_t r15, r14, r13, r12, rbx, rbp, return_address;
-    uint64_t unused[2]; /* so that the start code finds RSP at a multiple of 16 */
-};
-
 void hal_context_init(struct hal_context *context, uint64_t stack_va, void (*entry)(void *), void *argument)
 {
-    char *top = native_ram.window + (stack_va - HAL_WINDOW_BASE) + HAL_STACK_PAGES * HAL_PAGE_SIZE;
-    struct saved *saved = (struct saved *)(void *)top - 1;
-    *saved = (struct saved){.r12 = (uint64_t)(uintptr_t)entry,
-                            .r13 = (uint64_t)(uintptr_t)argument,
-                            .return_address = (uint64_t)(uintptr_t)native_context_start};
-    context->stack = saved;
+    char *stack = native_ram.window + (stack_va - HAL_WINDOW_BASE);
+    context->stack = x86_switch_prepare(stack + HAL_STACK_PAGES * HAL_PAGE_SIZE, entry, argument);
     fiber_create(context);
 }
 
@@ -88,7 +76,7 @@ __attribute__((no_sanitize("thread"))) void hal_context_switch(struct hal_contex
                                                                struct hal_context *to)
 {
     fiber_switch(to);
-    native_switch(&from->stack, to->stack);
+    x86_switch(&from->stack, to->stack);
 }
 
 void hal_context_finish(struct hal_context *context)

@@ -3,25 +3,13 @@
  * Kernel contexts. A context that does not run is its stack pointer; what x86_switch saves lies there.
  */
 #include "hal/context.h"
-#include "parts.h"
 
-/* What x86_switch pops, in its order. */
-struct switch_frame {
-    uint64_t r15, r14, r13, r12, rbx, rbp, rip;
-};
+#include "hal/x86_switch.h"
 
 void hal_context_init(struct hal_context *context, uint64_t stack_va, void (*entry)(void *), void *argument)
 {
-    /* RSP is 16-byte aligned where x86_context_start begins, as its call wants it. */
-    const uint64_t top = stack_va + HAL_STACK_PAGES * HAL_PAGE_SIZE - 16;
-    struct switch_frame *frame = (struct switch_frame *)(top - sizeof(*frame));
-
-    *frame = (struct switch_frame){
-        .r12 = (uint64_t)(uintptr_t)entry,
-        .r13 = (uint64_t)(uintptr_t)argument,
-        .rip = (uint64_t)(uintptr_t)x86_context_start,
-    };
-    context->stack = (uint64_t)(uintptr_t)frame;
+    void *top = (void *)(stack_va + HAL_STACK_PAGES * HAL_PAGE_SIZE);
+    context->stack = x86_switch_prepare(top, entry, argument);
 }
 
 void hal_context_adopt(struct hal_context *context)

@@ -125,10 +125,6 @@ const char *x86_symbol(uint64_t address, uint64_t *offset);
 /* start.c */
 _Noreturn void x86_start(uint64_t handoff);
 
-/* switch.S */
-void x86_switch(uint64_t *save_stack, uint64_t load_stack);
-void x86_context_start(void);
-
 /* fixups.S, which says what they answer */
 uint64_t x86_user_copy(void *to, const void *from, uint64_t size);
 uint64_t x86_user_string(char *to, const void *from, uint64_t size, bool *ended);

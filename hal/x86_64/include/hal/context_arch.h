@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Kernel contexts of x86-64: everything that a switch saves lies on the context's own stack (switch.S).
+ * Kernel contexts of x86-64: everything that a switch saves lies on the context's own stack
+ * (hal/x86_switch.h).
  */
 #ifndef HAL_CONTEXT_ARCH_H
 #define HAL_CONTEXT_ARCH_H

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Context switch.
+ * The context switch, see hal/x86_switch.h. The System V ABI's callee-saved registers and RSP are all that a function
+ * call must keep; the control words of x87 and SSE are the same everywhere in a kernel.
  */
 
     .text
 
-/* x86_switch(uint64_t *save_stack, uint64_t load_stack): the System V ABI's callee-saved registers and RSP
- * are all that a function call must keep. */
     .globl x86_switch
     .type x86_switch, @function
 x86_switch:
@@ -27,11 +26,16 @@ x86_switch:
     ret
     .size x86_switch, . - x86_switch
 
-/* Where a new context begins (context.c fills R12 and R13). The zero in RBP ends backtraces. */
+/* Where a new context begins. The zero in RBP ends backtraces. */
     .globl x86_context_start
     .type x86_context_start, @function
 x86_context_start:
+    .cfi_startproc
+    .cfi_undefined %rip
     mov %r13, %rdi
     call *%r12
     ud2
+    .cfi_endproc
     .size x86_context_start, . - x86_context_start
+
+    .section .note.GNU-stack, "", @progbits
