@@ -38,6 +38,10 @@ add_symbols_test(lint_symbols_unicorn ${KEEL_UNICORN})
 add_test(NAME lint_soundness COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/docs/check_soundness.py)
 set_tests_properties(lint_soundness PROPERTIES LABELS lint TIMEOUT 60)
 
+# Minutes before the mutants themselves are tried: code that moved leaves them behind.
+add_test(NAME lint_mutants COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/unit/mutants.py --check)
+set_tests_properties(lint_mutants PROPERTIES LABELS lint TIMEOUT 60)
+
 add_test(NAME lint_style COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/check_style.py)
 set_tests_properties(lint_style PROPERTIES LABELS lint TIMEOUT 120)
 

@@ -329,7 +329,7 @@ MUTANTS = (
     Mutant("pointer-frees-what-a-handle-names", "M7", "core/slab.c", "slab_classes[size_class].use != use || ",
            "slab_classes[size_class].use + use > SLAB_USES || ", ("test_heap",)),
     Mutant("slot-not-zeroed", "M9", "core/slab.c", "    hal_object_clear(slot, size);\n", "", ("test_heap",)),
-    Mutant("memory-range-not-checked", "M4", "api/heap.c", "size <= memory->size - offset", "size <= memory->size",
+    Mutant("memory-range-not-checked", "M4", "api/bytes.h", "size <= room - offset", "size <= room",
            ("test_heap",)),
     Mutant("page-mapped-past-the-end-of-its-range", "A5", "core/io_memory.c",
            "end = (io->address + io->size) & ~(HAL_PAGE_SIZE - 1);",
@@ -407,12 +407,19 @@ def test(tree, names):
     return status == 0, output
 
 
+def misplaced(mutants):
+    """A sentence for each mutant that does not name one place of the tree."""
+    for mutant in mutants:
+        path = ROOT / mutant.file
+        count = path.read_text(encoding="utf-8").count(mutant.text) if path.is_file() else 0
+        if count != 1:
+            yield f"{mutant.id}: its text occurs {count} times in {mutant.file}"
+
+
 def try_mutant(tree, mutant):
     """None if it was caught, otherwise a sentence."""
     path = tree / mutant.file
     original = path.read_text(encoding="utf-8")
-    if original.count(mutant.text) != 1:
-        return f"its text occurs {original.count(mutant.text)} times in {mutant.file}"
     path.write_text(original.replace(mutant.text, mutant.replacement), encoding="utf-8")
     try:
         status, output = build(tree, mutant.tests)
@@ -428,11 +435,20 @@ def try_mutant(tree, mutant):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("scratch", type=Path)
+    parser.add_argument("scratch", type=Path, nargs="?")
+    parser.add_argument("--check", action="store_true", help="only look whether each mutant names one place")
     parser.add_argument("-D", dest="options", action="append", default=[])
     parser.add_argument("--share", default="1/1", help="K/N: only every Nth mutant, from the Kth on")
     parser.add_argument("ids", nargs="*")
     arguments = parser.parse_intermixed_args()
+    sentences = list(misplaced(MUTANTS))
+    if sentences:
+        sys.exit("\n".join(sentences))
+    if arguments.check:
+        print(f"{len(MUTANTS)} mutants, each in one place")
+        return 0
+    if arguments.scratch is None:
+        parser.error("where to build is missing")
     share, shares = (int(part) for part in arguments.share.split("/"))
     chosen = [mutant for mutant in MUTANTS if not arguments.ids or mutant.id in arguments.ids][share - 1 :: shares]
     tree = arguments.scratch.resolve() / "tree"
