@@ -363,6 +363,11 @@ MUTANTS = (
            ("test_io_memory",)),
     Mutant("ram-offered-as-io-memory", "D5", "core/io_memory.c", "if (!is_ram(map, range)) {",
            "if (!is_ram(map, range) || range->size > 0) {", ("test_io_memory",)),
+    Mutant("late-cpu-has-its-way", "T1", "hal/x86_common/cpu_start.c", "return atomic_u32_cas(state, &from, CPU_START_WITHDRAWN);",
+           "return atomic_u32_peek(state) == from;", ("test_cpu_start",)),
+    Mutant("late-answer-counts", "T1", "hal/x86_common/cpu_start.c", "if (answer == CPU_START_TAKEN && withdraw(state, CPU_START_TAKEN)) {",
+           "if (answer == CPU_START_TAKEN) {", ("test_cpu_start",)),
+    Mutant("old-time-believed", "T9", "hal/x86_common/cpu_start.c", "next_time(state, after, &after) &&", "", ("test_cpu_start",)),
 )
 
 

@@ -80,6 +80,17 @@ foreach(kernel IN ITEMS context vector mapping usercopy)
         RUNNER ${expect} --says ${U5_PROTECTIONS_OF_QEMU64}
     )
 endforeach()
+# All CPUs at once. Where they are more than the host's, they wait for each other mostly: fewer rounds.
+foreach(run IN ITEMS "1 200" "2 200" "4 40" "8 4")
+    separate_arguments(run)
+    list(POP_FRONT run cpus rounds)
+    math(EXPR last "${cpus} - 1")
+    keel_add_kernel_test(
+        cpus-${cpus} cpus QEMU -m 256M -smp ${cpus}
+        RUNNER --command-line rounds=${rounds} --expect ${KEEL_TRANSCRIPTS}/kernels/cpus.transcript
+               --says "^keel: cpu ${last}: WP NX SMEP SMAP UMIP XSAVE$"
+    )
+endforeach()
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
 keel_add_kernel_test(
     usercopy-wild usercopy QEMU -m 128M RUNNER --command-line wild --panic --says " x86_user_copy\\+0x"

@@ -5,9 +5,11 @@
  * are moved out of the exceptions' way and masked.
  */
 #include "hal/cpu.h"
+#include "hal/cpu_start.h"
 #include "hal/machine.h"
 #include "insn.h"
 #include "parts.h"
+#include "percpu.h"
 
 #define CPUID_APIC     (UINT32_C(1) << 9)
 #define MSR_APIC_BASE  0x1bu
@@ -47,7 +49,13 @@ enum {
 /* An IPI leaves within microseconds; a loop turn takes at least as many nanoseconds. */
 #define ICR_POLLS_MAX 1000000u
 
+#define BASE_MODE       (BASE_ENABLE | BASE_X2APIC)
+#define IPI_INIT        UINT32_C(0x4500) /* asserted */
+#define IPI_STARTUP     UINT32_C(0x4600)
+#define XAPIC_BROADCAST 255u
+
 static volatile uint32_t *registers; /* NULL: x2APIC mode */
+static uint64_t boot_base;           /* the boot CPU's mode and address, which all CPUs get */
 
 static uint32_t apic_read(uint32_t offset)
 {
@@ -97,6 +105,25 @@ static void open_registers(void)
     registers = x86_map_registers(X86_FIXED_APIC, base & BASE_ADDRESS);
 }
 
+/* From x2APIC mode the way to the other leads through "disabled", and the way there through "enabled"
+ * (10.12.5). */
+static void enter_boot_mode(void)
+{
+    const uint64_t mode = boot_base & BASE_MODE, address = boot_base & BASE_ADDRESS;
+    const uint64_t own = x86_rdmsr(MSR_APIC_BASE);
+
+    if ((own & (BASE_MODE | BASE_ADDRESS)) == (mode | address)) {
+        return;
+    }
+    if ((own & BASE_X2APIC) != 0) {
+        x86_wrmsr(MSR_APIC_BASE, address);
+    }
+    x86_wrmsr(MSR_APIC_BASE, address | BASE_ENABLE);
+    if ((mode & BASE_X2APIC) != 0) {
+        x86_wrmsr(MSR_APIC_BASE, address | mode);
+    }
+}
+
 /* Everything masked but LINT1, where NMI arrives, and what is armed later. */
 static void mask_local_vectors(void)
 {
@@ -114,10 +141,9 @@ static void mask_local_vectors(void)
     }
 }
 
-void x86_apic_init(void)
+void x86_apic_enable(void)
 {
-    mask_legacy_controllers();
-    open_registers();
+    enter_boot_mode();
     apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | X86_VECTOR_SPURIOUS);
     mask_local_vectors();
     apic_write(APIC_TPR, 0);
@@ -125,6 +151,14 @@ void x86_apic_init(void)
     apic_write(APIC_TIMER_DIVIDE, DIVIDE_BY_16);
     apic_write(APIC_TIMER_INITIAL, 0);
     apic_write(APIC_LVT_TIMER, X86_VECTOR_TIMER);
+}
+
+void x86_apic_init(void)
+{
+    mask_legacy_controllers();
+    open_registers();
+    boot_base = x86_rdmsr(MSR_APIC_BASE);
+    x86_apic_enable();
 }
 
 uint32_t x86_apic_id(void)
@@ -162,16 +196,20 @@ uint32_t x86_apic_timer_left(void)
     return apic_read(APIC_TIMER_CURRENT);
 }
 
-/* Fixed delivery, physical destination, edge (figure 10-12). A write to the xAPIC's register orders earlier
- * stores by being uncacheable; WRMSR to the x2APIC's does not (10.12.3). */
-void hal_ipi_send(unsigned cpu)
+bool x86_apic_reaches(uint32_t apic_id)
 {
-    const uint32_t target = x86_cpu_apic_id(cpu);
+    return registers == NULL ? apic_id != UINT32_MAX : apic_id < XAPIC_BROADCAST;
+}
+
+/* Physical destination. A write to the xAPIC's register orders earlier stores by being uncacheable; WRMSR to
+ * the x2APIC's does not (10.12.3). */
+void x86_apic_send(uint32_t apic_id, uint32_t command)
+{
     const bool enabled = hal_irq_disable();
 
     if (registers == NULL) {
         __asm__ volatile("mfence; lfence" : : : "memory");
-        x86_wrmsr(MSR_X2APIC_ICR, (uint64_t)target << 32 | X86_VECTOR_IPI);
+        x86_wrmsr(MSR_X2APIC_ICR, (uint64_t)apic_id << 32 | command);
     } else {
         for (unsigned polls = 0; (apic_read(APIC_ICR_LOW) & ICR_PENDING) != 0; polls++) {
             if (polls == ICR_POLLS_MAX) {
@@ -179,8 +217,23 @@ void hal_ipi_send(unsigned cpu)
             }
             x86_pause();
         }
-        apic_write(APIC_ICR_HIGH, target << 24);
-        apic_write(APIC_ICR_LOW, X86_VECTOR_IPI);
+        apic_write(APIC_ICR_HIGH, apic_id << 24);
+        apic_write(APIC_ICR_LOW, command);
     }
     hal_irq_restore(enabled);
+}
+
+void hal_ipi_send(unsigned cpu)
+{
+    x86_apic_send(x86_cpu_at(cpu)->apic_id, X86_VECTOR_IPI);
+}
+
+void cpu_start_send_init(uint32_t apic_id)
+{
+    x86_apic_send(apic_id, IPI_INIT);
+}
+
+void cpu_start_send_startup(uint32_t apic_id, uint8_t page)
+{
+    x86_apic_send(apic_id, IPI_STARTUP | page);
 }

@@ -3,6 +3,7 @@
  * hal_audit: what only the machine itself can tell (A4, U5). Walks the kernel's half of the tables and
  * compares the registers that protection hangs on with what they were set to.
  */
+#include "hal/cpu.h"
 #include "hal/machine.h"
 #include "hal/mmu.h"
 #include "insn.h"
@@ -14,33 +15,77 @@
 
 typedef void report_fn(const char *line);
 
-static void audit_registers(report_fn *report)
+enum register_check {
+    CHECK_CR0,
+    CHECK_CR4,
+    CHECK_EFER,
+    CHECK_PAT,
+    CHECK_AC,
+    CHECK_XCR0,
+    CHECK_GS,
+    CHECK_DESCRIPTORS,
+    CHECK_HALF,
+    CHECK_COUNT
+};
+
+static const char *const register_lines[CHECK_COUNT] = {
+    [CHECK_CR0] = "U5: CR0 is not what it was set to",
+    [CHECK_CR4] = "U5: CR4 is not what it was set to",
+    [CHECK_EFER] = "U5: EFER is not what it was set to",
+    [CHECK_PAT] = "A5: the page attribute table is not what it was set to",
+    [CHECK_AC] = "A6: user memory is open outside of an access to it",
+    [CHECK_XCR0] = "U3: XCR0 is not what it was set to",
+    [CHECK_GS] = "U4: GS does not point at this CPU's data",
+    [CHECK_DESCRIPTORS] = "U4: the descriptor tables are not the kernel's",
+    [CHECK_HALF] = "A4: the loaded root's kernel half differs from the kernel root's",
+};
+
+static bool kernel_half_differs(void)
+{
+    const hal_paddr_t loaded = hal_pte_target(x86_read_cr3());
+
+    for (unsigned i = HAL_PT_ENTRIES / 2; i < HAL_PT_ENTRIES; i++) {
+        if (hal_table_peek(loaded, i) != hal_table_peek(x86_kernel_root, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t x86_registers_wrong(void)
 {
     const struct x86_features *f = &x86_features;
+    const bool wrong[CHECK_COUNT] = {
+        [CHECK_CR0] = x86_read_cr0() != f->cr0,
+        [CHECK_CR4] = x86_read_cr4() != f->cr4,
+        [CHECK_EFER] = x86_rdmsr(MSR_EFER) != f->efer,
+        [CHECK_PAT] = x86_rdmsr(X86_MSR_PAT) != f->pat,
+        [CHECK_AC] = f->smap && (x86_read_flags() & FLAG_AC) != 0,
+        [CHECK_XCR0] = f->xsave && x86_read_xcr0() != f->xcr0,
+        [CHECK_GS] = x86_rdmsr(X86_MSR_GS_BASE) != (uint64_t)(uintptr_t)x86_this_cpu(),
+        [CHECK_DESCRIPTORS] = !x86_descriptors_intact(),
+        [CHECK_HALF] = kernel_half_differs(),
+    };
+    uint32_t set = 0;
 
-    if (x86_read_cr0() != f->cr0) {
-        report("U5: CR0 is not what it was set to");
+    for (unsigned i = 0; i < CHECK_COUNT; i++) {
+        set |= (uint32_t)wrong[i] << i;
     }
-    if (x86_read_cr4() != f->cr4) {
-        report("U5: CR4 is not what it was set to");
+    return set;
+}
+
+/* Of every CPU: the others looked before they stood still. */
+static void audit_registers(report_fn *report)
+{
+    uint32_t wrong = x86_registers_wrong();
+
+    for (unsigned id = 0; id < hal_cpu_count(); id++) {
+        wrong |= x86_cpu_at(id)->registers_wrong;
     }
-    if (x86_rdmsr(MSR_EFER) != f->efer) {
-        report("U5: EFER is not what it was set to");
-    }
-    if (x86_rdmsr(X86_MSR_PAT) != f->pat) {
-        report("A5: the page attribute table is not what it was set to");
-    }
-    if (f->smap && (x86_read_flags() & FLAG_AC) != 0) {
-        report("A6: user memory is open outside of an access to it");
-    }
-    if (f->xsave && x86_read_xcr0() != f->xcr0) {
-        report("U3: XCR0 is not what it was set to");
-    }
-    if (x86_rdmsr(X86_MSR_GS_BASE) != (uint64_t)(uintptr_t)x86_this_cpu()) {
-        report("U4: GS does not point at this CPU's data");
-    }
-    if (!x86_descriptors_intact()) {
-        report("U4: the descriptor tables are not the kernel's");
+    for (unsigned i = 0; i < CHECK_COUNT; i++) {
+        if ((wrong >> i & 1) != 0) {
+            report(register_lines[i]);
+        }
     }
 }
 
@@ -52,6 +97,7 @@ static bool is_image(uint64_t physical, uint64_t size)
 static void audit_leaf(uint64_t va, uint64_t entry, unsigned level, report_fn *report)
 {
     const unsigned prot = hal_pte_prot(entry);
+    unsigned slot;
     const bool image_constant = va >= X86_IMAGE_BASE && va < (uint64_t)(uintptr_t)x86_data_start;
 
     if ((prot & HAL_PROT_WRITE) != 0 && (prot & HAL_PROT_EXEC) != 0) {
@@ -66,7 +112,7 @@ static void audit_leaf(uint64_t va, uint64_t entry, unsigned level, report_fn *r
     if (va < X86_IMAGE_BASE && is_image(hal_pte_target(entry).value, hal_pt_span(level))) {
         report("A4: the kernel image is mapped a second time");
     }
-    if (va >= X86_IMAGE_BASE && x86_stack_guard_name(va) != NULL) {
+    if (va >= X86_IMAGE_BASE && x86_stack_guard_name(va, &slot) != NULL) {
         report("T3: a guard page is mapped");
     }
 }
@@ -95,22 +141,9 @@ static void audit_table(hal_paddr_t table, unsigned level, uint64_t va, report_f
     }
 }
 
-static void audit_loaded_root(report_fn *report)
-{
-    const hal_paddr_t loaded = hal_pte_target(x86_read_cr3());
-
-    for (unsigned i = HAL_PT_ENTRIES / 2; i < HAL_PT_ENTRIES; i++) {
-        if (hal_table_peek(loaded, i) != hal_table_peek(x86_kernel_root, i)) {
-            report("A4: the loaded root's kernel half differs from the kernel root's");
-            return;
-        }
-    }
-}
-
 void hal_audit(report_fn *report)
 {
     audit_registers(report);
     /* The upper half's addresses have bits 63..48 set, which the root's indices leave out. */
     audit_table(x86_kernel_root, HAL_PT_LEVELS - 1, UINT64_C(0xffff000000000000), report);
-    audit_loaded_root(report);
 }

@@ -9,7 +9,7 @@
 #include "percpu.h"
 #include "trap.h"
 
-struct x86_cpu x86_boot_cpu;
+struct x86_cpu x86_cpus[HAL_CPU_MAX];
 
 /* A gate of the IDT. */
 struct gate {
@@ -79,7 +79,7 @@ static void fill_segments(struct x86_cpu *cpu)
 /* The top two words of an IST stack hold the CPU's x86_cpu for the paranoid entry (trap_entry.S). */
 static uint64_t ist_stack(struct x86_cpu *cpu, enum x86_stack stack)
 {
-    unsigned char *top = x86_stacks[stack].bytes + X86_STACK_SIZE - 16;
+    unsigned char *top = x86_stacks_of(cpu->slot)[stack].bytes + X86_STACK_SIZE - 16;
 
     memcpy(top, &cpu, sizeof(cpu));
     return (uint64_t)(uintptr_t)top;
@@ -120,17 +120,20 @@ static void load_tables(struct x86_cpu *cpu)
                      : "rax", "memory");
 }
 
-void x86_descriptors_init(void)
+void x86_descriptors_load(struct x86_cpu *cpu)
 {
-    struct x86_cpu *cpu = &x86_boot_cpu;
-
     cpu->self = cpu;
     cpu->deadline = UINT64_MAX;
-    fill_gates();
     fill_segments(cpu);
     fill_tss(cpu);
     load_tables(cpu);
     x86_wrmsr(X86_MSR_GS_BASE, (uint64_t)(uintptr_t)cpu);
+}
+
+void x86_descriptors_init(void)
+{
+    fill_gates();
+    x86_descriptors_load(&x86_cpus[0]);
 }
 
 bool x86_descriptors_intact(void)

@@ -81,9 +81,8 @@ static void find_vector_state(struct x86_features *f)
     f->xcr0 = xcr0;
 }
 
-void x86_features_find(void)
+static void find(struct x86_features *f)
 {
-    struct x86_features *f = &x86_features;
     const uint32_t leaves = x86_cpuid(0, 0).eax;
     const uint32_t extended = x86_cpuid(0x80000000, 0).eax;
     const struct x86_cpuid basic = x86_cpuid(1, 0);
@@ -105,6 +104,23 @@ void x86_features_find(void)
     if (f->xsave) {
         find_vector_state(f);
     }
+}
+
+void x86_features_find(void)
+{
+    find(&x86_features);
+}
+
+/* The registers are set, and vector images laid out, as the boot CPU's features ask. */
+bool x86_features_same(void)
+{
+    const struct x86_features *boot = &x86_features;
+    struct x86_features own = {0};
+
+    find(&own);
+    return own.xsave == boot->xsave && own.smep == boot->smep && own.smap == boot->smap &&
+           own.umip == boot->umip && own.pages_1g == boot->pages_1g && own.x2apic == boot->x2apic &&
+           own.xcr0 == boot->xcr0 && own.fpu_pointer_leak == boot->fpu_pointer_leak;
 }
 
 void x86_control_init(void)
@@ -130,11 +146,11 @@ void x86_control_init(void)
 }
 
 /* From the registers, not from what they were meant to be: what is named here is on. */
-void x86_control_report(void)
+void x86_control_report(unsigned cpu)
 {
     const uint64_t cr0 = x86_read_cr0(), cr4 = x86_read_cr4();
 
-    x86_print("keel: cpu 0:%s%s%s%s%s%s\n", (cr0 & CR0_WP) != 0 ? " WP" : "",
+    x86_print("keel: cpu %u:%s%s%s%s%s%s\n", (uint64_t)cpu, (cr0 & CR0_WP) != 0 ? " WP" : "",
               (x86_rdmsr(MSR_EFER) & EFER_NXE) != 0 ? " NX" : "", (cr4 & CR4_SMEP) != 0 ? " SMEP" : "",
               (cr4 & CR4_SMAP) != 0 ? " SMAP" : "", (cr4 & CR4_UMIP) != 0 ? " UMIP" : "",
               (cr4 & CR4_OSXSAVE) != 0 ? " XSAVE" : "");
@@ -150,9 +166,19 @@ void x86_syscall_init(void)
     x86_wrmsr(MSR_SYSENTER_CS, 0);
 }
 
+/* The image of a program that has just begun. */
+static _Alignas(64) unsigned char first_image[HAL_VECTOR_SIZE_MAX];
+
+void x86_vector_registers_load(void)
+{
+    if (x86_features.xsave) {
+        x86_write_xcr0(x86_features.xcr0);
+    }
+    hal_vector_load(first_image);
+}
+
 void x86_vector_registers_init(void)
 {
-    static _Alignas(64) unsigned char image[HAL_VECTOR_SIZE_MAX];
     struct x86_features *f = &x86_features;
 
     f->vector_size = X86_FXSAVE_SIZE;
@@ -164,8 +190,8 @@ void x86_vector_registers_init(void)
         }
     }
     /* FXSAVE tells which bits of MXCSR exist (SDM vol. 1, 11.6.6). */
-    __asm__ volatile("fxsave64 %0" : "=m"(image));
-    memcpy(&f->mxcsr_mask, image + 28, sizeof(f->mxcsr_mask));
-    hal_vector_init(image);
-    hal_vector_load(image);
+    __asm__ volatile("fxsave64 %0" : "=m"(first_image));
+    memcpy(&f->mxcsr_mask, first_image + 28, sizeof(f->mxcsr_mask));
+    hal_vector_init(first_image);
+    x86_vector_registers_load();
 }

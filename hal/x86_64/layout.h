@@ -6,6 +6,7 @@
  *   HAL_WINDOW_BASE ..    core's window: kernel stacks and the like (hal/pte.h)
  *   X86_IMAGE_BASE ..     the kernel image, each section with its own rights (boot/kernel.ld)
  *   X86_FIXED_BASE ..     single pages of device registers, uncached
+ *   X86_STACKS_BASE ..    stacks of secondary CPUs, each above a page that is never mapped
  */
 #ifndef X86_LAYOUT_H
 #define X86_LAYOUT_H
@@ -54,7 +55,16 @@
 #define X86_CPU_SELF         0
 #define X86_CPU_KERNEL_STACK 8
 #define X86_CPU_USER_STACK   16
-#define X86_CPU_TSS_RSP0     32
+#define X86_CPU_IDLE_STACK   24
+#define X86_CPU_APIC_ID      32
+#define X86_CPU_START        36
+#define X86_CPU_TSS_RSP0     48
+#define X86_CPU_SIZE         320
+#define X86_CPUS_MAX         64
+
+/* enum-like values of hal/cpu_start.h */
+#define X86_START_OFFERED 1
+#define X86_START_TAKEN   2
 
 #define X86_MSR_GS_BASE 0xc0000101
 #define X86_MSR_PAT     0x277
@@ -65,16 +75,17 @@
 /* struct x86_fixup (parts.h): goes on after any fault. */
 #define X86_FIXUP_ANY 0xffffffffffffffff
 
-/* struct x86_guarded_stack (parts.h); the boot CPU's stack is the first of them. */
+/* struct x86_guarded_stack (parts.h); a CPU's idle stack is the first of its own. */
 #define X86_STACK_SIZE     0x4000
 #define X86_BOOT_STACK_END 0x5000
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
-#define X86_UPPER_HALF UINT64_C(0xffff800000000000)
-#define X86_IMAGE_BASE UINT64_C(0xffffffff80000000)
-#define X86_FIXED_BASE UINT64_C(0xffffffffc0000000)
+#define X86_UPPER_HALF  UINT64_C(0xffff800000000000)
+#define X86_IMAGE_BASE  UINT64_C(0xffffffff80000000)
+#define X86_FIXED_BASE  UINT64_C(0xffffffffc0000000)
+#define X86_STACKS_BASE UINT64_C(0xffffffffd0000000)
 #endif
 
 #endif

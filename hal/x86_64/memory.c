@@ -56,6 +56,9 @@ static uint64_t pages_for(const struct handoff *handoff)
 {
     uint64_t pages = 64 + (handoff->kernel_image.size + handoff->command_line.size) / HAL_PAGE_SIZE;
 
+    /* Stacks of secondary CPUs, and the tables that map them. */
+    pages += (HAL_CPU_MAX - 1) * X86_STACK_COUNT * (X86_STACK_SIZE / HAL_PAGE_SIZE) + 16;
+
     pages += handoff->region_count * (sizeof(struct x86_range) + sizeof(struct hal_region)) / HAL_PAGE_SIZE;
     for (uint32_t i = 0; i < handoff->region_count; i++) {
         struct x86_range range;
@@ -107,6 +110,24 @@ hal_paddr_t x86_pool_page(void)
 
     (void)x86_pool_pages(1);
     return hal_paddr(address);
+}
+
+uint64_t x86_low_pages(const struct handoff *handoff, uint64_t page_count)
+{
+    for (uint32_t i = 0; i < handoff->region_count; i++) {
+        const struct handoff_region *region = &regions_of(handoff)[i];
+        struct x86_range range;
+
+        if (region->type != HANDOFF_FREE || !ram_of(region, &range)) {
+            continue;
+        }
+        range.base = range.base > 0 ? range.base : HAL_PAGE_SIZE; /* the interrupt vectors of real mode */
+        range.end = range.end < MIB ? range.end : MIB;
+        if (range.base < range.end && range.end - range.base >= page_count * HAL_PAGE_SIZE) {
+            return range.base;
+        }
+    }
+    return 0;
 }
 
 struct x86_range x86_pool_used(void)

@@ -97,10 +97,7 @@ void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache
     if (cache != HAL_CACHE_WRITE_THROUGH) {
         return;
     }
-    if (hal_cpu_count() != 1) {
-        hal_panic("the caches of other CPUs may hold I/O memory");
-    }
-    x86_wbinvd();
+    x86_flush_caches();
 }
 
 void hal_window_sync(uint64_t va, uint64_t page_count)

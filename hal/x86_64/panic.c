@@ -4,25 +4,33 @@
  * memory; a fault inside ends the run at once.
  */
 #include "hal/context.h"
+#include "hal/cpu.h"
 #include "hal/machine.h"
 #include "insn.h"
 #include "parts.h"
+#include "percpu.h"
 #include "trap.h"
 
 #define ERROR_PRESENT (UINT64_C(1) << 0)
 #define ERROR_WRITE   (UINT64_C(1) << 1)
 #define ERROR_FETCH   (UINT64_C(1) << 4)
 
+/* One CPU reports, the others stand still: the one whose number plus one stands in `reporter`. */
 static void begin(void)
 {
-    static bool begun;
+    static atomic_u32_t reporter;
+    const uint32_t self = hal_cpu_id() + 1;
+    uint32_t first = 0;
 
     x86_cli();
-    if (begun) {
+    if (!atomic_u32_cas(&reporter, &first, self)) {
+        if (first != self) {
+            x86_halt_forever();
+        }
         x86_print("\nkeel: panic while reporting a panic\n");
         x86_power_fail();
     }
-    begun = true;
+    x86_stop_others();
 }
 
 void hal_panic(const char *message)
@@ -69,13 +77,15 @@ static bool report_overflow(const struct x86_frame *frame, uint64_t cr2)
 {
     char name[32];
     const char *own;
+    unsigned slot;
 
     if (frame->vector != X86_VECTOR_DF && frame->vector != X86_VECTOR_PF) {
         return false;
     }
-    own = x86_stack_guard_name(cr2);
+    own = x86_stack_guard_name(cr2, &slot);
     if (own != NULL) {
-        x86_print("keel: panic: kernel stack overflow: %s stack\n", own);
+        x86_print("keel: panic: kernel stack overflow: %s stack of cpu %u\n", own,
+                  (uint64_t)x86_cpus[slot].id);
         return true;
     }
     if (!hal_upcall_guard_owner(cr2, name, sizeof(name))) {

@@ -31,31 +31,38 @@ struct x86_features {
 extern struct x86_features x86_features;
 extern uint8_t x86_smap_on; /* for assembly: 1 if STAC and CLAC exist and are needed */
 void x86_features_find(void);
-void x86_control_init(void);
-void x86_control_report(void); /* one line that names the protections that are on (U5) */
-void x86_syscall_init(void);
-void x86_vector_registers_init(void);
+bool x86_features_same(void);          /* has this CPU what the boot CPU has? */
+void x86_control_init(void);           /* every CPU: sets the registers as the features ask */
+void x86_control_report(unsigned cpu); /* one line that names the protections that are on (U5) */
+void x86_syscall_init(void);           /* every CPU */
+void x86_vector_registers_init(void);  /* boot CPU: finds the image's size and mask */
+void x86_vector_registers_load(void);  /* every CPU */
 
-/* descriptors.c: GDT, TSS, IDT, GS of the boot CPU. */
-void x86_descriptors_init(void);
+/* descriptors.c: GDT, TSS, IDT, GS. */
+struct x86_cpu;
+void x86_descriptors_init(void); /* boot CPU */
+void x86_descriptors_load(struct x86_cpu *cpu);
 bool x86_descriptors_intact(void);
 
-/* stacks.c: stacks inside the kernel image, each above a page that is never mapped. */
+/* stacks.c: stacks of the backend's own, each above a page that is never mapped. The boot CPU's lie inside
+ * the kernel image, the others' at X86_STACKS_BASE. */
 struct x86_guarded_stack {
     unsigned char guard[4096];
     unsigned char bytes[X86_STACK_SIZE];
 };
 enum x86_stack {
-    X86_STACK_BOOT, /* start-up, then the boot CPU's idle context */
+    X86_STACK_IDLE, /* start-up, then the idle context */
     X86_STACK_NMI,
     X86_STACK_DOUBLE_FAULT,
     X86_STACK_MACHINE_CHECK,
     X86_STACK_DEBUG,
     X86_STACK_COUNT
 };
-extern struct x86_guarded_stack x86_stacks[X86_STACK_COUNT];
-/* The name of the stack whose guard page holds `va`; NULL: none of these. */
-const char *x86_stack_guard_name(uint64_t va);
+struct x86_guarded_stack *x86_stacks_of(unsigned slot);
+void x86_stacks_map(unsigned slot); /* of a secondary CPU; from the pool */
+/* The name of the stack whose guard page holds `va`, and whose it is (a place in x86_cpus); NULL: none of
+ * these. */
+const char *x86_stack_guard_name(uint64_t va, unsigned *slot);
 
 /* memory.c: RAM, and the pool from which the backend's own tables come. */
 struct x86_range {
@@ -64,6 +71,8 @@ struct x86_range {
 void x86_memory_init(const struct handoff *handoff);
 hal_paddr_t x86_pool_page(void); /* zeroed; never runs out, by x86_memory_init's reckoning */
 void *x86_pool_pages(uint64_t page_count);
+/* Free pages in a row below 1 MiB, which core never gets; 0: there are none. */
+uint64_t x86_low_pages(const struct handoff *handoff, uint64_t page_count);
 /* Runs of RAM in ascending order: what the linear map holds. */
 const struct x86_range *x86_memory_runs(size_t *count);
 bool x86_memory_is_mapped(uint64_t physical, uint64_t size);
@@ -83,6 +92,11 @@ static inline void *x86_physical(uint64_t address)
 void x86_tables_init(const struct handoff *handoff);
 extern hal_paddr_t x86_kernel_root;
 extern struct x86_range x86_image_physical; /* the memory behind the kernel image */
+/* Maps a page of memory of the backend's own, at start-up: readable, writable. */
+void x86_map_memory(uint64_t va, hal_paddr_t page);
+/* Page tables in four pages from `tables` on, which are to be loaded where only 32 bits can be: the kernel's
+ * half, and the page `code` where it is physically, executable. Answers the root. */
+uint32_t x86_make_low_tables(uint64_t tables, uint64_t code);
 enum x86_fixed_page { X86_FIXED_APIC, X86_FIXED_RESET, X86_FIXED_COUNT };
 /* Maps the device registers around `physical` uncached; answers the address of that very byte. */
 volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical);
@@ -95,11 +109,26 @@ void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus);
 
 /* cpu.c */
 unsigned x86_cpus_init(const struct acpi_cpus *cpus); /* answers how many the machine has */
-uint32_t x86_cpu_apic_id(unsigned cpu);               /* cpu < hal_cpu_count() */
+unsigned x86_cpus_known(void);                        /* how many places of x86_cpus are filled */
+void x86_cpu_runs(struct x86_cpu *cpu);               /* it counts from now on; before hal_upcall_boot */
+void x86_cpu_left_out(struct x86_cpu *cpu, const char *why);
+void x86_cpu_attend(void);   /* does what other CPUs ask of this one; interrupts off */
+void x86_flush_caches(void); /* on every CPU; interrupts off */
+void x86_stop_others(void);  /* for good, whatever they do */
+bool x86_is_stopped(void);   /* this CPU, by another one */
+
+/* secondary.c: starts the other CPUs up to where they wait for hal_cpus_start. */
+void x86_secondaries_prepare(const struct handoff *handoff); /* takes memory from the pool */
+void x86_secondaries_start(void);
 
 /* apic.c, timer.c */
-void x86_apic_init(void);
+void x86_apic_init(void);   /* boot CPU */
+void x86_apic_enable(void); /* every CPU */
 uint32_t x86_apic_id(void);
+bool x86_apic_reaches(uint32_t apic_id);
+/* Low half of the interrupt command register (SDM vol. 3A, figure 10-12). */
+#define X86_IPI_NMI UINT32_C(0x400)
+void x86_apic_send(uint32_t apic_id, uint32_t command);
 void x86_apic_acknowledge(void);
 bool x86_apic_in_service(uint64_t vector); /* delivered by the APIC and not acknowledged yet */
 void x86_apic_timer_start(uint32_t ticks); /* one shot; 0 stops it */
@@ -121,6 +150,9 @@ void x86_backtrace(uint64_t rip, uint64_t rbp);
 void x86_symbols_init(const void *file, uint64_t size);
 /* The function that holds `address`; NULL: unknown. The name ends within the kernel file. */
 const char *x86_symbol(uint64_t address, uint64_t *offset);
+
+/* audit.c: what is wrong with this CPU's registers, as a set. */
+uint32_t x86_registers_wrong(void);
 
 /* start.c */
 _Noreturn void x86_start(uint64_t handoff);

@@ -98,18 +98,18 @@ static _Noreturn void switch_off(uint32_t debug_value)
 
 /* What came unasked and changed nothing (trap.c) is worth a word, at a moment when nobody is interrupted by
  * it. */
-static void print_strays(void)
+static void print_strays(const struct x86_cpu *cpu)
 {
-    const struct x86_cpu *cpu = x86_this_cpu();
+    const uint64_t id = cpu->id;
 
     if (cpu->nmi_count != 0) {
-        x86_print("keel: cpu 0: %u NMIs that nobody had asked for\n", cpu->nmi_count);
+        x86_print("keel: cpu %u: %u NMIs that nobody had asked for\n", id, cpu->nmi_count);
     }
     if (cpu->stray_interrupt_count != 0) {
-        x86_print("keel: cpu 0: %u interrupts that nobody had asked for\n", cpu->stray_interrupt_count);
+        x86_print("keel: cpu %u: %u interrupts that nobody had asked for\n", id, cpu->stray_interrupt_count);
     }
     if (cpu->apic_error_count != 0) {
-        x86_print("keel: cpu 0: %u APIC errors, status %x\n", cpu->apic_error_count,
+        x86_print("keel: cpu %u: %u APIC errors, status %x\n", id, cpu->apic_error_count,
                   (uint64_t)cpu->apic_error_status);
     }
 }
@@ -118,7 +118,11 @@ static void print_status(const char *what, int32_t status)
 {
     const uint64_t magnitude = status < 0 ? 0 - (uint64_t)status : (uint64_t)status;
 
-    print_strays();
+    x86_cli();
+    x86_stop_others();
+    for (unsigned id = 0; id < hal_cpu_count(); id++) {
+        print_strays(x86_cpu_at(id));
+    }
     x86_print("keel: %s, status %s%u\n", what, status < 0 ? "-" : "", magnitude);
 }
 

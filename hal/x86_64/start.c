@@ -15,21 +15,25 @@ static void leave_loader(const struct handoff *handoff)
     x86_tables_init(handoff);
 }
 
+/* What needs memory of the backend's own, and then the memory map, which says what is left. */
 static void collect(const struct handoff *handoff, struct hal_boot *boot)
-{
-    x86_symbols_init(x86_physical(handoff->kernel_file.base), handoff->kernel_file.size);
-    x86_regions_init(handoff, boot);
-}
-
-static void start_devices(uint64_t rsdp, struct hal_boot *boot)
 {
     struct acpi_cpus cpus;
 
-    x86_firmware_init(rsdp, &cpus);
-    x86_power_init(boot->command_line, boot->command_line_size);
+    x86_symbols_init(x86_physical(handoff->kernel_file.base), handoff->kernel_file.size);
+    x86_firmware_init(handoff->rsdp, &cpus);
     x86_apic_init();
     boot->cpus_present = x86_cpus_init(&cpus);
+    x86_secondaries_prepare(handoff);
+    x86_regions_init(handoff, boot);
+}
+
+static void start_devices(const struct hal_boot *boot)
+{
+    x86_power_init(boot->command_line, boot->command_line_size);
     x86_clock_init();
+    x86_control_report(0);
+    x86_secondaries_start();
 }
 
 void x86_start(uint64_t handoff_address)
@@ -46,7 +50,6 @@ void x86_start(uint64_t handoff_address)
     x86_syscall_init();
     x86_vector_registers_init();
     collect(handoff, &boot);
-    start_devices(handoff->rsdp, &boot);
-    x86_control_report();
+    start_devices(&boot);
     hal_upcall_boot(&boot);
 }

@@ -3,6 +3,8 @@
  * The kernel's own page tables: the upper half that every address space shares (layout.h, A4). Core later
  * edits only the kernel window, whose one entry in the root stands from here on.
  */
+#include <string.h>
+
 #include "hal/machine.h"
 #include "hal/pte.h"
 #include "insn.h"
@@ -74,6 +76,7 @@ static uint64_t image_rights(uint64_t va)
 static void map_image(const struct handoff *handoff)
 {
     const uint64_t start = (uint64_t)(uintptr_t)x86_image_start, end = (uint64_t)(uintptr_t)x86_image_end;
+    unsigned slot;
 
     if (handoff->kernel_virtual != start || handoff->kernel_image.size < end - start) {
         hal_panic("the loader placed the kernel image wrongly");
@@ -81,7 +84,7 @@ static void map_image(const struct handoff *handoff)
     x86_image_physical = (struct x86_range){handoff->kernel_image.base,
                                             handoff->kernel_image.base + handoff->kernel_image.size};
     for (uint64_t va = start; va < end; va += HAL_PAGE_SIZE) {
-        if (x86_stack_guard_name(va) == NULL) {
+        if (x86_stack_guard_name(va, &slot) == NULL) {
             map_page(va, handoff->kernel_image.base + (va - start), image_rights(va));
         }
     }
@@ -102,6 +105,27 @@ void x86_tables_init(const struct handoff *handoff)
     (void)entry_at(HAL_WINDOW_BASE, HAL_PT_LEVELS - 2);
     x86_write_cr3(x86_kernel_root.value);
     x86_physical_offset = HAL_LINEAR_BASE;
+}
+
+void x86_map_memory(uint64_t va, hal_paddr_t page)
+{
+    map_page(va, page.value, READ_WRITE);
+}
+
+uint32_t x86_make_low_tables(uint64_t tables, uint64_t code)
+{
+    uint64_t *root = x86_physical(tables), *table = root;
+
+    memset(root, 0, HAL_PT_LEVELS * HAL_PAGE_SIZE);
+    memcpy(root + HAL_PT_ENTRIES / 2, (uint64_t *)x86_physical(x86_kernel_root.value) + HAL_PT_ENTRIES / 2,
+           HAL_PAGE_SIZE / 2);
+    for (unsigned level = HAL_PT_LEVELS - 1; level > 0; level--) {
+        tables += HAL_PAGE_SIZE;
+        table[hal_pt_index(code, level)] = hal_pte_table(hal_paddr(tables), 0);
+        table = x86_physical(tables);
+    }
+    table[hal_pt_index(code, 0)] = code | READ_EXECUTE;
+    return (uint32_t)(tables - (HAL_PT_LEVELS - 1) * HAL_PAGE_SIZE);
 }
 
 volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical)

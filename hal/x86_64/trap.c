@@ -21,6 +21,7 @@ void x86_interrupt(uint64_t vector)
         break;
     case X86_VECTOR_IPI:
         x86_apic_acknowledge();
+        x86_cpu_attend();
         hal_upcall_ipi();
         break;
     case X86_VECTOR_SPURIOUS:
@@ -83,7 +84,11 @@ void x86_trap_paranoid(struct x86_frame *frame)
 {
     switch (frame->vector) {
     case X86_VECTOR_NMI:
-        /* No source of NMIs is programmed here; a stray one is counted and changes nothing. */
+        /* Another CPU ends the run; no other source of NMIs is programmed here: a stray one is counted and
+         * changes nothing. */
+        if (x86_is_stopped()) {
+            x86_halt_forever();
+        }
         x86_this_cpu()->nmi_count++;
         break;
     case X86_VECTOR_DB:

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#define X86_CPU_WORD 24
+#define X86_CPU_WORD 40
 
 static inline uint32_t hal_cpu_word(void)
 {

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Tasks on all CPUs at once: each CPU runs some (T1), a page that is replaced is seen as replaced on every
+ * CPU (A2), and a storm of calls on one address space leaves a clean audit, also while it goes on (M1, A3).
+ * What the explorer proves on small cases is tried here on many, with the CPUs' real TLBs and memory order.
+ *
+ * Options on the command line: rounds=N (default 200).
+ */
+#include <stdatomic.h>
+
+#include "check.h"
+#include "services/defaults.h"
+
+#define TASKS_MAX   16u
+#define FRAMES      16u
+#define PAGES       64u
+#define REPLACED_VA UINT64_C(0x10000000)
+#define SHARED_VA   UINT64_C(0x400000)
+#define OWN_VA      UINT64_C(0x40000000)
+
+static keel_space_t space;
+static keel_frame_t frames[FRAMES];
+static uint64_t rounds;
+static uint32_t cpu_count;
+static _Atomic uint64_t newest; /* what the page at REPLACED_VA holds at least */
+static _Atomic uint32_t seen_cpus, ready;
+
+/* Two for each CPU. */
+static uint32_t task_count(void)
+{
+    uint32_t count = 2 * cpu_count;
+    return count < TASKS_MAX ? count : TASKS_MAX;
+}
+
+static void run_tasks(void (*entry)(uint64_t argument))
+{
+    keel_task_t tasks[TASKS_MAX];
+    uint32_t violations = 0;
+    ready = 0;
+    for (uint32_t i = 0; i < task_count(); i++) {
+        tasks[i] = task_start("worker", entry, i);
+    }
+    CHECK_OK(keel_audit(&violations)); /* while they run */
+    CHECK_VALUE(violations == 0, violations);
+    for (uint32_t i = 0; i < task_count(); i++) {
+        (void)task_finish(tasks[i]);
+    }
+}
+
+/* --- Every CPU --- */
+
+/* Holds its CPU until every CPU has one. */
+static void occupy(uint64_t argument)
+{
+    uint32_t all = (UINT32_C(1) << cpu_count) - 1;
+    (void)argument;
+    while (seen_cpus != all) {
+        uint32_t cpu = 0;
+        CHECK_OK(keel_cpu_current(&cpu));
+        CHECK_VALUE(cpu < cpu_count, cpu);
+        seen_cpus |= UINT32_C(1) << cpu;
+        CHECK_OK(keel_cpu_relax());
+    }
+}
+
+static void T1_every_cpu_runs_tasks(void)
+{
+    seen_cpus = 0;
+    run_tasks(occupy);
+    CHECK_VALUE(seen_cpus == (UINT32_C(1) << cpu_count) - 1, seen_cpus);
+}
+
+/* --- A page that is replaced --- */
+
+/* The page that holds `value`, in the place of the one before. */
+static void replace(uint64_t value)
+{
+    keel_frame_t frame = {0};
+    uint64_t count = 0;
+    CHECK_OK(keel_frame_alloc(&frame));
+    CHECK_OK(keel_frame_write(frame, 0, &value, sizeof(value)));
+    CHECK_OK(keel_space_unmap(space, REPLACED_VA, 1, &count));
+    CHECK_OK(keel_space_map(space, REPLACED_VA, frame, KEEL_READ | KEEL_WRITE));
+    CHECK_OK(keel_frame_release(frame));
+    newest = value;
+}
+
+/* What is read after `newest` was n is n or newer: anything older came by a translation that some CPU kept.
+ */
+static void look(void)
+{
+    uint64_t least = newest, value = 0;
+    keel_status_t status = keel_user_read(REPLACED_VA, &value, sizeof(value));
+    CHECK_VALUE(status == KEEL_OK || status == KEEL_E_FAULT, (uint64_t)status);
+    CHECK_VALUE(status != KEEL_OK || value >= least, value);
+}
+
+static void replace_and_look(uint64_t id)
+{
+    CHECK_OK(keel_space_activate(space));
+    ready++;
+    while (id != 0 && newest != rounds) {
+        look();
+    }
+    while (id == 0 && newest < rounds) {
+        replace(newest + 1);
+        if (newest % 16 == 0) {
+            (void)keel_task_yield();
+        }
+    }
+    CHECK_OK(keel_space_activate((keel_space_t){0}));
+}
+
+static void A2_replaced_pages(void)
+{
+    uint64_t count;
+    CHECK_OK(keel_space_create(&space));
+    newest = 0;
+    run_tasks(replace_and_look);
+    CHECK_OK(keel_space_unmap(space, REPLACED_VA, 1, &count));
+    CHECK_OK(keel_space_release(space));
+}
+
+/* --- A storm of calls --- */
+
+static uint32_t next_random(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(*state >> 33);
+}
+
+/* Any answer that the documentation allows is fine: all tasks work on the same pages. */
+static void hammer_shared(uint64_t *random)
+{
+    uint64_t va = SHARED_VA + next_random(random) % PAGES * KEEL_PAGE_SIZE, count;
+    char byte = 1;
+    switch (next_random(random) % 6) {
+    case 0:
+        (void)keel_space_map(space, va, frames[next_random(random) % FRAMES], KEEL_READ | KEEL_WRITE);
+        break;
+    case 1:
+        (void)keel_space_unmap(space, va, 1 + next_random(random) % 8, &count);
+        break;
+    case 2:
+        (void)keel_space_protect(space, va, 1 + next_random(random) % 8, KEEL_READ, &count);
+        break;
+    case 3:
+        (void)keel_user_write(va, &byte, 1);
+        break;
+    case 4:
+        (void)keel_user_read(va, &byte, 1);
+        break;
+    default:
+        (void)keel_task_yield();
+        break;
+    }
+}
+
+/* Nobody else knows this frame and these pages: here every answer is certain. */
+static void use_own(uint64_t id, uint64_t round)
+{
+    uint64_t va = OWN_VA * (id + 1) + round % PAGES * KEEL_PAGE_SIZE, count = 0, back = 1;
+    keel_frame_t frame = {0};
+    CHECK_OK(keel_frame_alloc(&frame));
+    CHECK_OK(keel_frame_read(frame, 0, &back, sizeof(back)));
+    CHECK_VALUE(back == 0, back);
+    CHECK_OK(keel_space_map(space, va, frame, KEEL_READ | KEEL_WRITE));
+    CHECK_OK(keel_user_write(va + 8, &round, sizeof(round)));
+    CHECK_OK(keel_frame_read(frame, 8, &back, sizeof(back)));
+    CHECK_VALUE(back == round, back);
+    CHECK_OK(keel_frame_release(frame));
+    CHECK_OK(keel_space_unmap(space, va, 1, &count));
+    CHECK_VALUE(count == 1, count);
+    CHECK_STATUS(KEEL_E_FAULT, keel_user_read(va, &back, sizeof(back)));
+}
+
+static void hammer(uint64_t id)
+{
+    uint64_t random = id + 1;
+    CHECK_OK(keel_space_activate(space));
+    for (uint64_t round = 0; round < rounds; round++) {
+        for (unsigned i = 0; i < 8; i++) {
+            hammer_shared(&random);
+        }
+        use_own(id, round);
+    }
+    CHECK_OK(keel_space_activate((keel_space_t){0}));
+}
+
+static void M1_storm_of_calls(void)
+{
+    uint64_t count;
+    CHECK_OK(keel_space_create(&space));
+    for (unsigned i = 0; i < FRAMES; i++) {
+        CHECK_OK(keel_frame_alloc(&frames[i]));
+    }
+    run_tasks(hammer);
+    CHECK_OK(keel_space_unmap(space, SHARED_VA, PAGES + 8, &count));
+    for (unsigned i = 0; i < FRAMES; i++) {
+        CHECK_OK(keel_frame_release(frames[i]));
+    }
+    CHECK_OK(keel_space_release(space));
+}
+
+int32_t keel_main(void)
+{
+    static const struct test tests[] = {
+        TEST(T1_every_cpu_runs_tasks),
+        TEST(A2_replaced_pages),
+        TEST(M1_storm_of_calls),
+    };
+    struct keel_boot_info info = {0};
+    CHECK_OK(keel_boot_info(&info));
+    cpu_count = info.cpus_online;
+    rounds = option_number("rounds=", 200);
+    CHECK_OK(services_inject_defaults());
+    note("CPUs", cpu_count);
+    return tests_run("cpus", tests, COUNT_OF(tests));
+}
