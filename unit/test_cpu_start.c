@@ -55,10 +55,14 @@ static bool take_offer(void)
     return atomic_u32_cas(&state, &from, CPU_START_TAKEN);
 }
 
+/* mini_word: 1 once the boot CPU has begun, 2 when it has its result. */
 static void second(void)
 {
+    while (atomic_u32_load_acquire(&mini_word) == 0) {
+        hal_cpu_relax();
+    }
     while (newcomer.deaf || atomic_u32_load_acquire(&startup_count) < newcomer.startups) {
-        if (atomic_u32_load_acquire(&mini_word) != 0) {
+        if (atomic_u32_load_acquire(&mini_word) == 2) {
             atomic_u32_store_release(&mini_finished, 1);
             return;
         }
@@ -86,10 +90,11 @@ static void boot(void)
     atomic_u32_init(&startup_count, 0);
     init_count = 0;
     runs = agreed = false;
+    atomic_u32_store_release(&mini_word, 1);
     hosted_explore_begin();
     result = cpu_start(&state, APIC_ID, PAGE);
     hosted_explore_end();
-    atomic_u32_store_release(&mini_word, 1);
+    atomic_u32_store_release(&mini_word, 2);
     while (atomic_u32_load_acquire(&mini_finished) == 0) {
         hal_cpu_relax();
     }
