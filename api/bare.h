@@ -11,6 +11,7 @@
 #include "core/list.h"
 #include "core/memory.h"
 #include "core/segment.h"
+#include "core/sync.h"
 #include "core/task.h"
 #include "resolve.h"
 
@@ -35,6 +36,9 @@ BARE(cursor, OBJECT_CURSOR)
 BARE(list, OBJECT_LIST)
 BARE(memory, OBJECT_MEMORY)
 BARE(io_memory, OBJECT_IO_MEMORY)
+BARE(event, OBJECT_EVENT)
+BARE(semaphore, OBJECT_SEMAPHORE)
+BARE(mutex, OBJECT_MUTEX)
 
 #undef BARE
 

@@ -18,7 +18,7 @@ import re
 import sys
 from pathlib import Path
 
-OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory", "io_memory")
+OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory", "io_memory", "event", "semaphore", "mutex")
 # What a body gets for an object whose C type has another name: both forms of a frame are one.
 OBJECT_TYPES = {"unique": "frame"}
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
@@ -336,6 +336,9 @@ struct cursor;
 struct list;
 struct memory;
 struct io_memory;
+struct event;
+struct semaphore;
+struct mutex;
 enum call_id {{
 {enums}
     CALL_COUNT

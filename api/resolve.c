@@ -9,6 +9,7 @@
 #include "core/list.h"
 #include "core/memory.h"
 #include "core/segment.h"
+#include "core/sync.h"
 #include "core/task.h"
 
 /* The same for every kind that lives in a pool. */
@@ -33,6 +34,9 @@ RESOLVE(cursor, OBJECT_CURSOR, cursor_put)
 RESOLVE(list, OBJECT_LIST, frame_list_put)
 RESOLVE(memory, OBJECT_MEMORY, memory_put)
 RESOLVE(io_memory, OBJECT_IO_MEMORY, io_memory_put)
+RESOLVE(event, OBJECT_EVENT, event_put)
+RESOLVE(semaphore, OBJECT_SEMAPHORE, semaphore_put)
+RESOLVE(mutex, OBJECT_MUTEX, mutex_put)
 
 keel_status_t resolve_unique(uint64_t handle, struct frame **frame)
 {

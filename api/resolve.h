@@ -17,6 +17,9 @@ struct task;
 struct cursor;
 struct memory;
 struct io_memory;
+struct event;
+struct semaphore;
+struct mutex;
 
 /* One more reference for the object in the slot that a handle names. E_BAD_HANDLE, E_LIMIT. */
 static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
@@ -52,6 +55,9 @@ keel_status_t resolve_list(uint64_t handle, struct list **list);
 keel_status_t resolve_unique(uint64_t handle, struct frame **frame);
 keel_status_t resolve_memory(uint64_t handle, struct memory **memory);
 keel_status_t resolve_io_memory(uint64_t handle, struct io_memory **io_memory);
+keel_status_t resolve_event(uint64_t handle, struct event **event);
+keel_status_t resolve_semaphore(uint64_t handle, struct semaphore **semaphore);
+keel_status_t resolve_mutex(uint64_t handle, struct mutex **mutex);
 
 /* Drop what resolve took. */
 static inline void let_go_frame(struct frame *frame)
@@ -75,5 +81,8 @@ void let_go_list(struct list *list);
 void let_go_unique(struct frame *frame);
 void let_go_memory(struct memory *memory);
 void let_go_io_memory(struct io_memory *io_memory);
+void let_go_event(struct event *event);
+void let_go_semaphore(struct semaphore *semaphore);
+void let_go_mutex(struct mutex *mutex);
 
 #endif

@@ -7,6 +7,7 @@
 #include "core/area.h"
 #include "core/client.h"
 #include "core/cpu.h"
+#include "core/deadline.h"
 #include "core/io_memory.h"
 #include "core/log.h"
 #include "core/policy.h"
@@ -101,10 +102,9 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
 #endif
     memmap_normalise(boot->regions, boot->region_count, &memmap);
     tlb_init();
-    wait_init();
     sched_init();
     area_init();
-    if (!frame_init(&memmap) || !object_init()) {
+    if (!frame_init(&memmap) || !object_init() || !deadline_init()) {
         log_string(LOG_ERROR, "boot: not enough usable memory");
         hal_power_off(1);
     }

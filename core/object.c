@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "core/segment.h"
 #include "core/space.h"
+#include "core/sync.h"
 #include "core/task.h"
 
 struct pool {
@@ -34,6 +35,9 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_LIST] = {sizeof(struct list), 64, 8, 1024},
     [OBJECT_MEMORY] = {sizeof(struct memory), 4, 32, 16384},
     [OBJECT_IO_MEMORY] = {sizeof(struct io_memory), 64, 8, 256},
+    [OBJECT_EVENT] = {sizeof(struct event), 32, 8, 4096},
+    [OBJECT_SEMAPHORE] = {sizeof(struct semaphore), 32, 8, 4096},
+    [OBJECT_MUTEX] = {sizeof(struct mutex), 32, 8, 4096},
 };
 
 static struct pool pools[OBJECT_KIND_COUNT];
@@ -70,7 +74,8 @@ bool object_init(void)
     object_tables[OBJECT_FRAME] = (struct object_table){(char *)frame_at(0), frame_end()};
     return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
            pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY) &&
-           pool_init(OBJECT_IO_MEMORY);
+           pool_init(OBJECT_IO_MEMORY) && pool_init(OBJECT_EVENT) && pool_init(OBJECT_SEMAPHORE) &&
+           pool_init(OBJECT_MUTEX);
 }
 
 uint32_t object_slots(enum object_kind kind)

@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/cpu.h"
+#include "core/deadline.h"
 #include "core/policy.h"
 #include "core/user.h"
 #include "keel/sched_reason.h"
@@ -74,24 +75,19 @@ void sched_start(struct task *task)
     hal_irq_restore(interrupts);
 }
 
-bool sched_wake(struct task *task)
+void sched_wake(struct task *task)
 {
     bool interrupts = spinlock_acquire(&lock);
     uint32_t state = atomic_u32_load_acquire(&task->state);
-    bool blocked = (state & TASK_STATE_MASK) == TASK_BLOCKED;
+    CORE_ASSERT((state & TASK_STATE_MASK) == TASK_BLOCKED);
     uint32_t cpu = task->last_cpu;
-    if (blocked) {
-        atomic_u32_store_release(&task->state, TASK_RUNNABLE | (state & TASK_ON));
-        if ((state & TASK_ON) == 0) {
-            enqueue(task, KEEL_ENQUEUE_WOKEN);
-        }
+    atomic_u32_store_release(&task->state, TASK_RUNNABLE | (state & TASK_ON));
+    if ((state & TASK_ON) == 0) {
+        enqueue(task, KEEL_ENQUEUE_WOKEN);
     }
     spinlock_release_irq_off(&lock);
-    if (blocked) {
-        kick_idle(cpu);
-    }
+    kick_idle(cpu);
     hal_irq_restore(interrupts);
-    return blocked;
 }
 
 /* RUNNABLE -> RUNNING|ON, if it is RUNNABLE and off every CPU. The lock is held. */
@@ -263,7 +259,7 @@ void sched_tick(void)
 {
     struct cpu *cpu = cpu_this();
     uint64_t now = hal_time_now();
-    uint64_t next_wake = wait_expire(now);
+    uint64_t next_wake = deadline_expire(now);
     if (now >= cpu->next_tick) {
         cpu->next_tick = now + SCHED_TICK_NS;
         if (cpu->current != NULL) {

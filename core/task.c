@@ -8,6 +8,7 @@
 #include "core/cpu.h"
 #include "core/cursor.h"
 #include "core/sched.h"
+#include "core/sync.h"
 #include "hal/user.h"
 
 /* Where a new task begins: the second half of the switch that led here, then its own code. */
@@ -56,8 +57,8 @@ static void fill(struct task *task, const struct task_options *options)
         task->name[i] = i + 1 < TASK_NAME_SIZE ? options->name[i] : '\0';
     }
     wait_queue_init(&task->joiners);
-    task->wait.next = NULL;
-    task->wait.deadline = 0;
+    wait_entry_init(&task->wait);
+    task->mutexes = NULL;
 }
 
 keel_status_t task_spawn(const struct task_options *options, uint64_t *handle)
@@ -129,8 +130,7 @@ void task_sleep(uint64_t nanoseconds)
         task_yield();
         return;
     }
-    uint64_t now = hal_time_now();
-    wait_sleep_until(nanoseconds < UINT64_MAX - now ? now + nanoseconds : UINT64_MAX);
+    wait_sleep_until(wait_deadline(nanoseconds));
 }
 
 void task_activate(struct space *space)
@@ -154,6 +154,7 @@ _Noreturn void task_exit(int32_t status)
         hal_panic("a policy's function did not return to its caller");
     }
     cursor_close_all(task_current());
+    mutex_unlock_all(task_current());
     task_activate(NULL);
     bool interrupts = hal_irq_disable();
     CORE_ASSERT(interrupts);
@@ -180,7 +181,7 @@ keel_status_t task_join(struct task *task, int32_t *status)
             spinlock_release(&task->joiners.lock, interrupts);
             return KEEL_OK;
         }
-        wait_queue_block(&task->joiners, interrupts);
+        (void)wait_queue_block(&task->joiners, WAIT_FOREVER, interrupts);
     }
 }
 

@@ -118,6 +118,12 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_memory_release((keel_memory_t){handle});
     case OBJECT_IO_MEMORY:
         return keel_io_memory_release((keel_io_memory_t){handle});
+    case OBJECT_EVENT:
+        return keel_event_release((keel_event_t){handle});
+    case OBJECT_SEMAPHORE:
+        return keel_semaphore_release((keel_semaphore_t){handle});
+    case OBJECT_MUTEX:
+        return keel_mutex_release((keel_mutex_t){handle});
     default:
         return keel_task_release((keel_task_t){handle});
     }

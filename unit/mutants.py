@@ -198,8 +198,8 @@ MUTANTS = (
            "    uint32_t state = TASK_RUNNABLE | (atomic_u32_peek(&task->state) & TASK_ON);\n",
            ("test_sched", "test_explore")),
     Mutant("enqueued-before-switched-out", "T1", "core/sched.c",
-           "        if ((state & TASK_ON) == 0) {\n            enqueue(task, KEEL_ENQUEUE_WOKEN);",
-           "        if ((state & TASK_ON) != 1) {\n            enqueue(task, KEEL_ENQUEUE_WOKEN);", ("test_sched",)),
+           "    if ((state & TASK_ON) == 0) {\n        enqueue(task, KEEL_ENQUEUE_WOKEN);",
+           "    if ((state & TASK_ON) != 1) {\n        enqueue(task, KEEL_ENQUEUE_WOKEN);", ("test_sched",)),
     Mutant("join-looks-outside-the-lock", "T9", "core/task.c",
            "        bool interrupts = spinlock_acquire(&task->joiners.lock);\n"
            "        if (task_state(task) == TASK_DEAD) {\n"
@@ -368,6 +368,25 @@ MUTANTS = (
     Mutant("late-answer-counts", "T1", "hal/x86_common/cpu_start.c", "if (answer == CPU_START_TAKEN && withdraw(state, CPU_START_TAKEN)) {",
            "if (answer == CPU_START_TAKEN) {", ("test_cpu_start",)),
     Mutant("old-time-believed", "T9", "hal/x86_common/cpu_start.c", "next_time(state, after, &after) &&", "", ("test_cpu_start",)),
+    Mutant("waker-takes-who-is-late", "T9", "core/wait.c", "if (atomic_u32_cas(&task->wait.outcome, &outcome, WAIT_WOKEN)) {",
+           "(void)outcome;\n        atomic_u32_store_release(&task->wait.outcome, WAIT_WOKEN);\n        {", ("test_explore_sync",)),
+    Mutant("deadline-takes-who-is-woken", "T9", "core/deadline.c",
+           "if (atomic_u32_cas(&task->wait.outcome, &outcome, WAIT_TIMED_OUT)) {",
+           "(void)outcome;\n        atomic_u32_store_release(&task->wait.outcome, WAIT_TIMED_OUT);\n        {", ("test_explore_sync",)),
+    Mutant("late-waiter-stays-queued", "T9", "core/wait.c", "if (task->wait.queued) {", "if (task->wait.deadline == 0) {", ("test_sync",)),
+    Mutant("signal-that-came-is-waited-for", "T9", "core/sync.c", "if (event->sequence != sequence) {",
+           "if (event->sequence < sequence) {", ("test_sync",)),
+    Mutant("signal-is-not-counted", "T9", "core/sync.c", "    event->sequence++;\n", "", ("test_explore_sync",)),
+    Mutant("token-in-two-hands", "T9", "core/sync.c", "tokens - wait_queue_wake(&semaphore->queue, tokens);",
+           "tokens;\n        (void)wait_queue_wake(&semaphore->queue, tokens);", ("test_sync",)),
+    Mutant("anybody-unlocks", "T5", "core/sync.c", "if (mutex->holder != task_current()) {", "if (mutex->holder == NULL) {", ("test_sync",)),
+    Mutant("mutex-outlives-its-holder", "T5", "core/task.c", "    mutex_unlock_all(task_current());\n", "", ("test_sync",)),
+    Mutant("held-mutex-has-no-reference", "T5", "core/sync.c",
+           "mutex->holder == self ? KEEL_E_BUSY : ref_get_more(&mutex->object.ref);", "mutex->holder == self ? KEEL_E_BUSY : KEEL_OK;",
+           ("test_sync",)),
+    Mutant("heap-sinks-to-the-later-child", "T9", "core/deadline.c",
+           "heap[child + 1]->wait.deadline < heap[child]->wait.deadline", "heap[child + 1]->wait.deadline > heap[child]->wait.deadline",
+           ("test_sync",)),
 )
 
 

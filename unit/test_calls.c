@@ -31,6 +31,9 @@ static void make_handles(void)
     keel_list_t list = {0};
     keel_memory_t memory_handle = {0};
     keel_io_memory_t io = {0};
+    keel_event_t event = {0};
+    keel_semaphore_t semaphore = {0};
+    keel_mutex_t mutex = {0};
     for (unsigned round = 0; round < 2; round++) {
         memcpy(closed, valid, sizeof closed);
         valid[OBJECT_FRAME] = unit_frame().value;
@@ -48,6 +51,12 @@ static void make_handles(void)
         valid[OBJECT_MEMORY] = memory_handle.value;
         CHECK_OK(keel_io_memory_acquire(HOSTED_IO_BASE + round, 1, KEEL_CACHE_UNCACHED, &io));
         valid[OBJECT_IO_MEMORY] = io.value;
+        CHECK_OK(keel_event_create(&event));
+        valid[OBJECT_EVENT] = event.value;
+        CHECK_OK(keel_semaphore_create(1, &semaphore));
+        valid[OBJECT_SEMAPHORE] = semaphore.value;
+        CHECK_OK(keel_mutex_create(&mutex));
+        valid[OBJECT_MUTEX] = mutex.value;
     }
     CHECK_OK(keel_cursor_close((keel_cursor_t){closed[OBJECT_CURSOR]}));
     CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
@@ -58,6 +67,9 @@ static void make_handles(void)
     CHECK_OK(keel_list_release((keel_list_t){closed[OBJECT_LIST]}));
     CHECK_OK(keel_memory_release((keel_memory_t){closed[OBJECT_MEMORY]}));
     CHECK_OK(keel_io_memory_release((keel_io_memory_t){closed[OBJECT_IO_MEMORY]}));
+    CHECK_OK(keel_event_release((keel_event_t){closed[OBJECT_EVENT]}));
+    CHECK_OK(keel_semaphore_release((keel_semaphore_t){closed[OBJECT_SEMAPHORE]}));
+    CHECK_OK(keel_mutex_release((keel_mutex_t){closed[OBJECT_MUTEX]}));
 }
 
 static bool is_handle(const struct call_argument *argument)
@@ -169,9 +181,9 @@ static void M8_every_call_survives_every_border_number(void)
     make_handles();
     for (unsigned id = 0; id < CALL_COUNT; id++) {
         const struct call_descriptor *call = &call_descriptors[id];
-        if (goes_away((enum call_id)id) || id == CALL_ID_TASK_SLEEP || id == CALL_ID_SEGMENT_RELEASE ||
-            id == CALL_ID_SPACE_RELEASE || id == CALL_ID_TASK_RELEASE || id == CALL_ID_FRAME_RELEASE ||
-            id == CALL_ID_MEMORY_RELEASE) {
+        if (goes_away((enum call_id)id) || id == CALL_ID_TASK_SLEEP || id == CALL_ID_EVENT_WAIT ||
+            id == CALL_ID_SEMAPHORE_DOWN || id == CALL_ID_SEGMENT_RELEASE || id == CALL_ID_SPACE_RELEASE ||
+            id == CALL_ID_TASK_RELEASE || id == CALL_ID_FRAME_RELEASE || id == CALL_ID_MEMORY_RELEASE) {
             continue;
         }
         for (unsigned i = 0; i < call->argument_count; i++) {

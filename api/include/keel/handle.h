@@ -56,4 +56,16 @@ typedef struct {
     uint64_t value;
 } keel_io_memory_t; /* a range of I/O memory */
 
+typedef struct {
+    uint64_t value;
+} keel_event_t; /* something that tasks wait for, with a number that counts how often it came */
+
+typedef struct {
+    uint64_t value;
+} keel_semaphore_t; /* a count of tokens */
+
+typedef struct {
+    uint64_t value;
+} keel_mutex_t; /* a lock that one task holds, and others sleep for */
+
 #endif

@@ -25,6 +25,7 @@
 #include "keel/slab_policy.h"
 #include "keel/space.h"
 #include "keel/status.h"
+#include "keel/sync.h"
 #include "keel/task.h"
 #include "keel/unique.h"
 #include "keel/user.h"

@@ -22,7 +22,8 @@
     X(9, E_FAULT, "user memory at this address cannot be reached that way")                                  \
     X(10, E_DENIED, "the request is well formed but never allowed")                                          \
     X(11, E_UNSUPPORTED, "this machine cannot do it")                                                        \
-    X(12, E_MALFORMED, "the input's format is broken")
+    X(12, E_MALFORMED, "the input's format is broken")                                                       \
+    X(13, E_TIMEOUT, "the time is up")
 
 #define KEEL_STATUS_ENUM(value, name, text) KEEL_##name = value,
 enum keel_status_value { KEEL_STATUS_TABLE(KEEL_STATUS_ENUM) KEEL_STATUS_COUNT };

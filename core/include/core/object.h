@@ -24,6 +24,9 @@ enum object_kind {
     OBJECT_LIST,
     OBJECT_MEMORY,
     OBJECT_IO_MEMORY,
+    OBJECT_EVENT,
+    OBJECT_SEMAPHORE,
+    OBJECT_MUTEX,
     OBJECT_KIND_COUNT
 };
 

@@ -18,8 +18,8 @@ void sched_init(void);
 
 /* A NEW task becomes RUNNABLE. */
 void sched_start(struct task *task);
-/* A BLOCKED task becomes RUNNABLE; false if it was not blocked. */
-bool sched_wake(struct task *task);
+/* A BLOCKED task becomes RUNNABLE. Who ended its wait calls this, once (core/wait.h). */
+void sched_wake(struct task *task);
 
 /* The calling task, interrupts off, no lock held. */
 /* Runs others first. (Not "yield": the hosted machine links the C library, which has a function of that

@@ -6,7 +6,7 @@
  * Lock order, outermost first; no lock is taken while a later one is held:
  *
  *   [range] -> frame allocator -> (allocator policy) -> console
- *   [range] -> wait queue, sleepers -> scheduler -> (scheduler policy) -> console
+ *   [range] -> wait queue -> deadlines -> scheduler -> (scheduler policy) -> console
  *   list; kernel window (nothing is taken under them)
  *   [range] -> ranges of I/O memory (core/io_memory.c; nothing is taken under it)
  *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's

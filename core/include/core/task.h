@@ -31,6 +31,8 @@
 #include "core/wait.h"
 #include "hal/context.h"
 
+struct mutex;
+
 #define TASK_NAME_SIZE 16u
 
 enum task_state {
@@ -64,7 +66,8 @@ struct task {
     int32_t exit_status;
     atomic_u64_t switches;
     struct wait_queue joiners;
-    struct wait_entry wait; /* where it is queued while BLOCKED; under that queue's lock */
+    struct wait_entry wait;
+    struct mutex *mutexes; /* the ones that it holds (core/sync.h) */
 };
 
 struct task_options {
