@@ -9,6 +9,7 @@ mutant that does not compile fails the whole run.
   mutants.py SCRATCH [-D CMAKE_OPTION]... [--share K/N] [ID]...
 """
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -445,6 +446,7 @@ def try_mutant(tree, mutant):
     path = tree / mutant.file
     original = path.read_text(encoding="utf-8")
     path.write_text(original.replace(mutant.text, mutant.replacement), encoding="utf-8")
+    os.environ["UNIT_STOP"] = "1"  # one failure is enough
     try:
         status, output = build(tree, mutant.tests)
         if status != 0:
@@ -454,6 +456,7 @@ def try_mutant(tree, mutant):
                 return None
         return "it survived " + ", ".join(mutant.tests)
     finally:
+        del os.environ["UNIT_STOP"]
         path.write_text(original, encoding="utf-8")
 
 

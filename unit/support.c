@@ -215,6 +215,14 @@ static void print_run(const struct unit_case *test, const struct hosted_result *
             result->status, result->violations, result->message, result->first_violation);
 }
 
+/* Ends the program at the first failure, if whoever runs it wants to know no more. */
+static void stop_if_asked(void)
+{
+    if (getenv("UNIT_STOP") != NULL) {
+        _Exit(1);
+    }
+}
+
 static void run_seed(const struct unit_case *test, const struct hosted_config *base, uint64_t seed)
 {
     struct hosted_config config = *base;
@@ -226,6 +234,7 @@ static void run_seed(const struct unit_case *test, const struct hosted_config *b
     struct hosted_result result = hosted_run(&config);
     if (!as_expected(test, &result)) {
         print_run(test, &result);
+        stop_if_asked();
         fail_msg("%s failed; to repeat: UNIT_SEED=%llu PROGRAM %s", test->name, (unsigned long long)seed,
                  test->name);
     }
@@ -241,6 +250,7 @@ static void run_explorer(const struct unit_case *test, const struct hosted_confi
                   (unsigned long long)found.schedules, test->explore_bound);
     if (found.failed || failure_count > 0) {
         print_run(test, &found.result);
+        stop_if_asked();
         fail_msg("%s failed in schedule %llu", test->name, (unsigned long long)found.schedules);
     }
     assert_true(found.complete);
