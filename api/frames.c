@@ -20,15 +20,7 @@ keel_status_t call_frame_alloc(uint64_t *frame)
     return frame_create(frame);
 }
 
-keel_status_t call_frame_ref(struct frame *frame)
-{
-    return reference_add(&frame->ref);
-}
-
-keel_status_t call_frame_release(struct frame *frame)
-{
-    return reference_drop(&frame->ref);
-}
+REFERENCE_CALLS(frame, ref)
 
 keel_status_t call_frame_read(struct frame *frame, uint64_t offset, void *buffer, size_t buffer_size)
 {
@@ -59,15 +51,7 @@ keel_status_t call_segment_alloc(uint64_t frame_count, uint64_t alignment, uint6
     return segment_create(frame_count, alignment, segment);
 }
 
-keel_status_t call_segment_ref(struct segment *segment)
-{
-    return reference_add(&segment->object.ref);
-}
-
-keel_status_t call_segment_release(struct segment *segment)
-{
-    return reference_drop(&segment->object.ref);
-}
+REFERENCE_CALLS(segment, object.ref)
 
 keel_status_t call_segment_read(struct segment *segment, uint64_t offset, void *buffer, size_t buffer_size)
 {

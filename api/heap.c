@@ -23,15 +23,7 @@ keel_status_t call_memory_alloc(uint64_t size, uint64_t *memory)
     return size_fits(size) ? memory_create(size, memory) : KEEL_E_INVALID;
 }
 
-keel_status_t call_memory_ref(struct memory *memory)
-{
-    return reference_add(&memory->object.ref);
-}
-
-keel_status_t call_memory_release(struct memory *memory)
-{
-    return reference_drop(&memory->object.ref);
-}
+REFERENCE_CALLS(memory, object.ref)
 
 keel_status_t call_memory_read(struct memory *memory, uint64_t offset, void *buffer, size_t buffer_size)
 {

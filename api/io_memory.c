@@ -25,15 +25,7 @@ keel_status_t call_io_memory_acquire(uint64_t physical, uint64_t size, uint32_t 
     return io_memory_acquire(physical, size, (enum hal_cache)cache, io);
 }
 
-keel_status_t call_io_memory_ref(struct io_memory *io)
-{
-    return reference_add(&io->object.ref);
-}
-
-keel_status_t call_io_memory_release(struct io_memory *io)
-{
-    return reference_drop(&io->object.ref);
-}
+REFERENCE_CALLS(io_memory, object.ref)
 
 keel_status_t call_io_memory_info(struct io_memory *io, struct keel_io_memory_info *info)
 {

@@ -12,15 +12,7 @@ keel_status_t call_list_create(uint64_t *list)
     return frame_list_create(list);
 }
 
-keel_status_t call_list_ref(struct list *list)
-{
-    return reference_add(&list->object.ref);
-}
-
-keel_status_t call_list_release(struct list *list)
-{
-    return reference_drop(&list->object.ref);
-}
+REFERENCE_CALLS(list, object.ref)
 
 /* The number of the frame at `address`. E_NOT_FOUND: no frame can be there, hence none of a list. */
 static keel_status_t number_at(uint64_t address, uint32_t *number)

@@ -35,4 +35,15 @@ static inline keel_status_t reference_drop(struct ref *ref)
     return status;
 }
 
+/* The bodies of keel_X_ref and keel_X_release, for an X with its count at `ref`. */
+#define REFERENCE_CALLS(kind, ref)                                                                           \
+    keel_status_t call_##kind##_ref(struct kind *kind)                                                       \
+    {                                                                                                        \
+        return reference_add(&kind->ref);                                                                    \
+    }                                                                                                        \
+    keel_status_t call_##kind##_release(struct kind *kind)                                                   \
+    {                                                                                                        \
+        return reference_drop(&kind->ref);                                                                   \
+    }
+
 #endif

@@ -15,15 +15,7 @@ keel_status_t call_space_create(uint64_t *space)
     return space_create(space);
 }
 
-keel_status_t call_space_ref(struct space *space)
-{
-    return reference_add(&space->object.ref);
-}
-
-keel_status_t call_space_release(struct space *space)
-{
-    return reference_drop(&space->object.ref);
-}
+REFERENCE_CALLS(space, object.ref)
 
 keel_status_t call_space_map(struct space *space, uint64_t va, struct frame *frame, uint32_t rights)
 {

@@ -12,15 +12,7 @@ keel_status_t call_event_create(uint64_t *event)
     return event_create(event);
 }
 
-keel_status_t call_event_ref(struct event *event)
-{
-    return reference_add(&event->object.ref);
-}
-
-keel_status_t call_event_release(struct event *event)
-{
-    return reference_drop(&event->object.ref);
-}
+REFERENCE_CALLS(event, object.ref)
 
 keel_status_t call_event_sequence(struct event *event, uint64_t *sequence)
 {
@@ -44,15 +36,7 @@ keel_status_t call_semaphore_create(uint32_t tokens, uint64_t *semaphore)
     return tokens <= KEEL_SEMAPHORE_MAX ? semaphore_create(tokens, semaphore) : KEEL_E_INVALID;
 }
 
-keel_status_t call_semaphore_ref(struct semaphore *semaphore)
-{
-    return reference_add(&semaphore->object.ref);
-}
-
-keel_status_t call_semaphore_release(struct semaphore *semaphore)
-{
-    return reference_drop(&semaphore->object.ref);
-}
+REFERENCE_CALLS(semaphore, object.ref)
 
 keel_status_t call_semaphore_down(struct semaphore *semaphore, uint64_t timeout)
 {
@@ -72,15 +56,7 @@ keel_status_t call_mutex_create(uint64_t *mutex)
     return mutex_create(mutex);
 }
 
-keel_status_t call_mutex_ref(struct mutex *mutex)
-{
-    return reference_add(&mutex->object.ref);
-}
-
-keel_status_t call_mutex_release(struct mutex *mutex)
-{
-    return reference_drop(&mutex->object.ref);
-}
+REFERENCE_CALLS(mutex, object.ref)
 
 keel_status_t call_mutex_lock(struct mutex *mutex, uint64_t timeout)
 {

@@ -34,15 +34,7 @@ keel_status_t call_task_spawn(const struct keel_task_options *options, uint64_t 
     return task_spawn(&checked, task);
 }
 
-keel_status_t call_task_ref(struct task *task)
-{
-    return reference_add(&task->object.ref);
-}
-
-keel_status_t call_task_release(struct task *task)
-{
-    return reference_drop(&task->object.ref);
-}
+REFERENCE_CALLS(task, object.ref)
 
 keel_status_t call_task_self(uint64_t *task)
 {
