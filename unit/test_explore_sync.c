@@ -30,13 +30,23 @@ static void pass_time(uint64_t argument)
     race_done();
 }
 
-static void wait_until_blocked(keel_task_t task)
+/* A new task, run until it waits. */
+static keel_task_t spawn_waiter(void (*entry)(uint64_t))
 {
+    keel_task_t task = unit_spawn(entry, 0);
     struct keel_task_info info = {0};
     while (info.state != KEEL_TASK_BLOCKED) {
         CHECK_OK(keel_task_yield());
         CHECK_OK(keel_task_info(task, &info));
     }
+    return task;
+}
+
+/* The waiter got what there was one of, or its time was up; then it is still there. */
+static void check_one_token(void)
+{
+    CHECK(waited == KEEL_OK || waited == KEEL_E_TIMEOUT);
+    CHECK_STATUS(keel_semaphore_down(semaphore, 0), waited == KEEL_OK ? KEEL_E_TIMEOUT : KEEL_OK);
 }
 
 /* --- The pattern of keel/sync.h: nobody misses the one signal there is --- */
@@ -81,14 +91,12 @@ static void take_token(uint64_t argument)
 static void T9_explore_token_against_deadline(void)
 {
     CHECK_OK(keel_semaphore_create(0, &semaphore));
-    keel_task_t waiter = unit_spawn(take_token, 0);
-    wait_until_blocked(waiter);
+    keel_task_t waiter = spawn_waiter(take_token);
     keel_task_t other = race_start(pass_time, 0);
     CHECK_OK(keel_semaphore_up(semaphore, 1));
     race_finish(other);
     CHECK(unit_join(waiter) == 0);
-    CHECK(waited == KEEL_OK || waited == KEEL_E_TIMEOUT);
-    CHECK_STATUS(keel_semaphore_down(semaphore, 0), waited == KEEL_OK ? KEEL_E_TIMEOUT : KEEL_OK);
+    check_one_token();
     CHECK_OK(keel_semaphore_release(semaphore));
 }
 
@@ -108,8 +116,7 @@ static void T9_explore_deadline_against_going_to_sleep(void)
     let_time_pass();
     CHECK_OK(keel_semaphore_up(semaphore, 1));
     race_finish(other);
-    CHECK(waited == KEEL_OK || waited == KEEL_E_TIMEOUT);
-    CHECK_STATUS(keel_semaphore_down(semaphore, 0), waited == KEEL_OK ? KEEL_E_TIMEOUT : KEEL_OK);
+    check_one_token();
     CHECK_OK(keel_semaphore_release(semaphore));
 }
 
@@ -126,10 +133,8 @@ static void take_token_second(uint64_t argument)
 static void T9_explore_wake_up_is_not_spent_on_who_leaves(void)
 {
     CHECK_OK(keel_semaphore_create(0, &semaphore));
-    keel_task_t first = unit_spawn(take_token, 0);
-    wait_until_blocked(first);
-    keel_task_t second = unit_spawn(take_token_second, 0);
-    wait_until_blocked(second);
+    keel_task_t first = spawn_waiter(take_token);
+    keel_task_t second = spawn_waiter(take_token_second);
     keel_task_t other = race_start(pass_time, 0);
     CHECK_OK(keel_semaphore_up(semaphore, 1));
     race_finish(other);
@@ -185,8 +190,7 @@ static void T9_explore_hand_over_against_deadline(void)
 {
     CHECK_OK(keel_mutex_create(&mutex));
     CHECK_OK(keel_mutex_lock(mutex, 0));
-    keel_task_t waiter = unit_spawn(lock_for_a_while, 0);
-    wait_until_blocked(waiter);
+    keel_task_t waiter = spawn_waiter(lock_for_a_while);
     keel_task_t other = race_start(pass_time, 0);
     CHECK_OK(keel_mutex_unlock(mutex));
     race_finish(other);

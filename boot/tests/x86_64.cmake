@@ -91,6 +91,11 @@ foreach(run IN ITEMS "1 200" "2 200" "4 40" "8 4")
                --says "^keel: cpu ${last}: WP NX SMEP SMAP UMIP XSAVE$"
     )
 endforeach()
+# APIC ids with a gap: 0, 1, 2, 4, 5, 6.
+keel_add_kernel_test(
+    cpus-sparse cpus QEMU -m 256M -smp 6,sockets=2,cores=3
+    RUNNER --command-line rounds=4 --expect ${KEEL_TRANSCRIPTS}/kernels/cpus.transcript --says "cpu 5: APIC id 6$"
+)
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
 keel_add_kernel_test(
     usercopy-wild usercopy QEMU -m 128M RUNNER --command-line wild --panic --says " x86_user_copy\\+0x"

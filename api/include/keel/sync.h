@@ -32,6 +32,8 @@
  *     }
  *
  * and who changes the condition signals afterwards. */
+
+/* No signals so far. Errors: E_LIMIT (no free slot), E_INVALID. */
 keel_status_t keel_event_create(keel_event_t *event);
 keel_status_t keel_event_ref(keel_event_t event);
 keel_status_t keel_event_release(keel_event_t event);
@@ -59,6 +61,8 @@ keel_status_t keel_semaphore_up(keel_semaphore_t semaphore, uint32_t tokens);
 
 /* A mutex is handed over: who unlocks it makes the longest waiter its holder. A task that exits unlocks what
  * it holds. A locked mutex stays when its last handle is released, until it is unlocked. */
+
+/* Nobody holds it. Errors: E_LIMIT (no free slot), E_INVALID. */
 keel_status_t keel_mutex_create(keel_mutex_t *mutex);
 keel_status_t keel_mutex_ref(keel_mutex_t mutex);
 keel_status_t keel_mutex_release(keel_mutex_t mutex);

@@ -50,8 +50,8 @@ keel_status_t keel_task_info(keel_task_t task, struct keel_task_info *info);
 /* Lets others run first. */
 keel_status_t keel_task_yield(void);
 
-/* Ends the calling task; does not return when it succeeds. What the task holds goes with it (its active
- * space). */
+/* Ends the calling task; does not return when it succeeds. What the task holds goes with it: its active
+ * space, its cursors; its mutexes are unlocked. */
 keel_status_t keel_task_exit(int32_t status);
 
 /* Sleeps at least `nanoseconds`; 0 yields. */

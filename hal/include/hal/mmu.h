@@ -59,7 +59,7 @@ void hal_tlb_flush_all(void);
 /* A client's range of I/O memory, whole pages, ends: no table leads there, every CPU has flushed, and the
  * next one may be mapped with another cache policy. Where caches may hold something of it
  * (HAL_CACHE_WRITE_THROUGH) the machine drops that, on every CPU. A backend that checks reports a table or a
- * TLB that still leads there (A2, A5). No lock held. */
+ * TLB that still leads there (A2, A5). No lock held; waits for the other CPUs. */
 void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache);
 
 /* Called after core changed kernel-window entries and flushed them everywhere, before the range is used. A
