@@ -40,10 +40,10 @@ RESOLVE(mutex, OBJECT_MUTEX, mutex_put)
 
 keel_status_t resolve_unique(uint64_t handle, struct frame **frame)
 {
-    if (handle_kind(handle) != OBJECT_UNIQUE || handle_slot(handle) >= frame_end()) {
+    if (!object_in_range(OBJECT_UNIQUE, handle)) {
         return KEEL_E_BAD_HANDLE;
     }
-    struct frame *candidate = frame_at(handle_slot(handle));
+    struct frame *candidate = frame_at(object_slot_index(OBJECT_UNIQUE, handle));
     keel_status_t status = ref_hold_unique(&candidate->ref, handle_generation(handle));
     if (status == KEEL_OK) {
         *frame = candidate;

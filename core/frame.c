@@ -65,7 +65,7 @@ static uint64_t choose_end(const struct memmap *map)
         }
     }
     uint64_t limit = memmap_total(map, HAL_REGION_USABLE) / ARRAY_SHARE / sizeof(struct frame);
-    limit = limit < OBJECT_SLOTS_MAX ? limit : OBJECT_SLOTS_MAX;
+    limit = limit < OBJECT_FRAMES_MAX ? limit : OBJECT_FRAMES_MAX;
     return end < limit ? end : limit;
 }
 

@@ -72,6 +72,7 @@ static bool pool_init(enum object_kind kind)
 bool object_init(void)
 {
     object_tables[OBJECT_FRAME] = (struct object_table){(char *)frame_at(0), frame_end()};
+    object_tables[OBJECT_UNIQUE] = object_tables[OBJECT_FRAME];
     return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
            pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY) &&
            pool_init(OBJECT_IO_MEMORY) && pool_init(OBJECT_EVENT) && pool_init(OBJECT_SEMAPHORE) &&
@@ -118,10 +119,7 @@ struct object *object_claim(enum object_kind kind)
 
 struct object *object_slot_of(enum object_kind kind, uint64_t handle)
 {
-    if (handle_kind(handle) != (unsigned)kind || handle_slot(handle) >= pools[kind].count) {
-        return NULL;
-    }
-    return object_at(kind, (uint32_t)handle_slot(handle));
+    return object_in_range(kind, handle) ? object_at(kind, (uint32_t)object_slot_index(kind, handle)) : NULL;
 }
 
 keel_status_t object_get_by_handle(enum object_kind kind, uint64_t handle, struct object **object)

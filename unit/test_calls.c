@@ -134,7 +134,7 @@ static void H1_every_call_refuses_every_wrong_handle(void)
             try_handle(id, i, closed[kind] + 1);
             try_handle(id, i, valid[kind] + 1);
             try_handle(id, i, valid[kind] - 1);
-            try_handle(id, i, valid[kind] | UINT64_C(0x0fffffff00000000));
+            try_handle(id, i, valid[kind] | UINT64_C(0x00ffffff00000000));
             try_handle(id, i, valid[kind] ^ UINT64_C(1) << 63);
             try_handle(id, i, UINT64_MAX);
         }

@@ -8,12 +8,23 @@
 #include "core/space.h"
 #include "support.h"
 
+static uint64_t slots_of(unsigned kind)
+{
+    return kind < OBJECT_SHORT_PREFIXES ? OBJECT_FRAMES_MAX : OBJECT_SLOTS_MAX;
+}
+
 static void H1_handle_fields_do_not_overlap(void)
 {
-    uint64_t handle = handle_make(OBJECT_TASK, OBJECT_SLOTS_MAX - 1, UINT32_MAX);
-    CHECK_EQUAL(handle_kind(handle), OBJECT_TASK);
-    CHECK_EQUAL(handle_slot(handle), OBJECT_SLOTS_MAX - 1);
-    CHECK_EQUAL(handle_generation(handle), UINT32_MAX);
+    for (unsigned kind = OBJECT_NONE; kind < OBJECT_SHORT_PREFIXES + 128; kind++) {
+        uint64_t last = handle_make((enum object_kind)kind, slots_of(kind) - 1, UINT32_MAX);
+        CHECK_EQUAL(handle_kind(last), kind);
+        CHECK_EQUAL(handle_slot(last), slots_of(kind) - 1);
+        CHECK_EQUAL(handle_generation(last), UINT32_MAX);
+        /* The next handle is the first of the next kind: none lies in between, and none in both. */
+        uint64_t next =
+            kind + 1 < OBJECT_SHORT_PREFIXES + 128 ? handle_make((enum object_kind)(kind + 1), 0, 0) : 0;
+        CHECK_EQUAL(last + 1, next);
+    }
     CHECK_EQUAL(handle_make(OBJECT_NONE, 0, 0), 0);
 }
 
@@ -21,8 +32,9 @@ static void H1_wrong_kind_slot_or_generation_is_refused(void)
 {
     keel_space_t space = unit_space();
     struct object *object = NULL;
-    for (unsigned kind = 0; kind < 16; kind++) {
-        uint64_t forged = (space.value & ~(UINT64_C(0xf) << 60)) | (uint64_t)kind << 60;
+    for (unsigned kind = 0; kind < OBJECT_SHORT_PREFIXES + 128; kind++) {
+        uint64_t forged =
+            handle_make((enum object_kind)kind, handle_slot(space.value), handle_generation(space.value));
         bool right = kind == OBJECT_SPACE;
         CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, forged, &object),
                      right ? KEEL_OK : KEEL_E_BAD_HANDLE);
@@ -32,7 +44,7 @@ static void H1_wrong_kind_slot_or_generation_is_refused(void)
     CHECK_STATUS(object_get_by_handle(OBJECT_TASK, space.value, &object), KEEL_E_BAD_HANDLE);
     uint64_t beyond = handle_make(OBJECT_SPACE, object_slots(OBJECT_SPACE), 1);
     CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, beyond, &object), KEEL_E_BAD_HANDLE);
-    beyond = handle_make(OBJECT_SPACE, OBJECT_SLOTS_MAX - 1, 1);
+    beyond = handle_make(OBJECT_SPACE, OBJECT_FRAMES_MAX - 1, 1);
     CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, beyond, &object), KEEL_E_BAD_HANDLE);
     CHECK_STATUS(object_get_by_handle(OBJECT_SPACE, space.value + 1, &object), KEEL_E_BAD_HANDLE);
     CHECK_OK(keel_space_release(space));
@@ -41,12 +53,15 @@ static void H1_wrong_kind_slot_or_generation_is_refused(void)
 /* The look-up of the entry points, one comparison for kind and slot, against the fields taken apart. */
 static void H1_range_of_slots_ends_exactly(void)
 {
-    const uint64_t ends[][2] = {{OBJECT_FRAME, frame_end()}, {OBJECT_SPACE, object_slots(OBJECT_SPACE)}};
-    for (unsigned i = 0; i < 2; i++) {
+    const uint64_t ends[][2] = {{OBJECT_FRAME, frame_end()},
+                                {OBJECT_UNIQUE, frame_end()},
+                                {OBJECT_SPACE, object_slots(OBJECT_SPACE)},
+                                {OBJECT_MUTEX, object_slots(OBJECT_MUTEX)}};
+    for (unsigned i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         enum object_kind kind = (enum object_kind)ends[i][0];
         const uint64_t slots[] = {0, 1, ends[i][1] - 1, ends[i][1], ends[i][1] + 1, OBJECT_SLOTS_MAX - 1};
         for (unsigned j = 0; j < sizeof slots / sizeof slots[0]; j++) {
-            for (unsigned other = 0; other < 16; other++) {
+            for (unsigned other = 0; other < OBJECT_KIND_COUNT; other++) {
                 uint64_t handle = handle_make((enum object_kind)other, slots[j], UINT32_MAX);
                 CHECK_EQUAL(object_in_range(kind, handle), other == (unsigned)kind && slots[j] < ends[i][1]);
             }

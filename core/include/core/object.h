@@ -2,9 +2,10 @@
  *
  * Objects other than frames: fixed pools of slots in OBJECT frames, each starting with a `struct object`.
  *
- * A handle is kind:4 | slot:28 | generation:32. For frames of both forms the slot is the frame number and the
- * generation stands in the frame's own `struct ref`; for the others they are those of the pool's slot (H1,
- * H3).
+ * A handle is prefix | slot | generation:32. The prefix says the kind: 0kkk for the first eight kinds, which
+ * leaves 28 bits for the slot, 1kkkkkkk for the others, which leaves 24. No prefix begins with another. For
+ * frames of both forms the slot is the frame number and the generation stands in the frame's own `struct
+ * ref`; for the others they are those of the pool's slot (H1, H3).
  */
 #ifndef CORE_OBJECT_H
 #define CORE_OBJECT_H
@@ -30,31 +31,44 @@ enum object_kind {
     OBJECT_KIND_COUNT
 };
 
-#define OBJECT_SLOTS_MAX (UINT64_C(1) << 28)
+#define OBJECT_SHORT_PREFIXES 8u /* kinds below it have one */
+/* Frames there can be, and slots in a pool. */
+#define OBJECT_FRAMES_MAX (UINT64_C(1) << 28)
+#define OBJECT_SLOTS_MAX  (UINT64_C(1) << 24)
 
 struct object {
     struct ref ref;
     uint32_t owner; /* the client whose handle space it belongs to; 0: the only one so far */
 };
 
+/* The upper half of the handle of slot 0. */
+static inline uint32_t handle_prefix(enum object_kind kind)
+{
+    return kind < OBJECT_SHORT_PREFIXES ? (uint32_t)kind << 28
+                                        : UINT32_C(0x80000000) | (kind - OBJECT_SHORT_PREFIXES) << 24;
+}
+
 static inline uint64_t handle_make(enum object_kind kind, uint64_t slot, uint32_t generation)
 {
-    return (uint64_t)kind << 60 | slot << 32 | generation;
-}
-
-static inline unsigned handle_kind(uint64_t handle)
-{
-    return (unsigned)(handle >> 60);
-}
-
-static inline uint64_t handle_slot(uint64_t handle)
-{
-    return (handle >> 32) & (OBJECT_SLOTS_MAX - 1);
+    return (handle_prefix(kind) + slot) << 32 | generation;
 }
 
 static inline uint32_t handle_generation(uint64_t handle)
 {
     return (uint32_t)handle;
+}
+
+/* What a handle says it is, for people and tests; perhaps no kind there is. */
+static inline unsigned handle_kind(uint64_t handle)
+{
+    unsigned top = (unsigned)(handle >> 60);
+    return top < OBJECT_SHORT_PREFIXES ? top : OBJECT_SHORT_PREFIXES + ((handle >> 56) & 0x7f);
+}
+
+static inline uint64_t handle_slot(uint64_t handle)
+{
+    uint64_t slots = handle >> 63 == 0 ? OBJECT_FRAMES_MAX : OBJECT_SLOTS_MAX;
+    return (handle >> 32) & (slots - 1);
 }
 
 /* Where the slots of each kind lie, frames included. Written at boot, before there are handles. */
@@ -67,12 +81,14 @@ extern struct object_table object_tables[OBJECT_KIND_COUNT];
 /* Bytes from one slot to the next, in every pool and in the frame array: whole cache lines. */
 #define OBJECT_STRIDE(type) ((sizeof(type) + 63) & ~(size_t)63)
 
-_Static_assert(OBJECT_KIND_COUNT <= 16, "a kind has four bits in a handle");
+_Static_assert(OBJECT_FRAME < OBJECT_SHORT_PREFIXES && OBJECT_UNIQUE < OBJECT_SHORT_PREFIXES,
+               "frames need the room of a short prefix");
+_Static_assert(OBJECT_KIND_COUNT <= OBJECT_SHORT_PREFIXES + 128, "kinds fit in a handle");
 
 /* Index of the slot, if the handle is of this kind; of another kind, it is out of every range. */
 static inline uint64_t object_slot_index(enum object_kind kind, uint64_t handle)
 {
-    return (uint32_t)(handle >> 32) - ((uint32_t)kind << 28);
+    return (uint32_t)(handle >> 32) - handle_prefix(kind);
 }
 
 /* Does the handle name a slot of this kind? Kind and slot are one comparison. */
