@@ -10,35 +10,38 @@
 #include "core/io_memory.h"
 #include "core/list.h"
 #include "core/memory.h"
+#include "core/mutex.h"
+#include "core/queued_spinlock.h"
 #include "core/segment.h"
 #include "core/sync.h"
 #include "core/task.h"
 #include "resolve.h"
 
 /* What a release must do at least: the clients' reference goes, and with the last one the object. */
-#define BARE(name, kind)                                                                                     \
-    static inline struct name *bare_##name(uint64_t handle)                                                  \
+#define BARE(name, type, kind)                                                                               \
+    static inline struct type *bare_##name(uint64_t handle)                                                  \
     {                                                                                                        \
-        return object_slot(kind, OBJECT_STRIDE(struct name), handle);                                        \
+        return object_slot(kind, OBJECT_STRIDE(struct type), handle);                                        \
     }                                                                                                        \
-    static inline keel_status_t bare_release_##name(struct name *object)                                     \
+    static inline keel_status_t bare_release_##name(struct type *object)                                     \
     {                                                                                                        \
         (void)ref_handle_drop((struct ref *)object);                                                         \
         let_go_##name(object);                                                                               \
         return KEEL_OK;                                                                                      \
     }
 
-BARE(frame, OBJECT_FRAME)
-BARE(segment, OBJECT_SEGMENT)
-BARE(space, OBJECT_SPACE)
-BARE(task, OBJECT_TASK)
-BARE(cursor, OBJECT_CURSOR)
-BARE(list, OBJECT_LIST)
-BARE(memory, OBJECT_MEMORY)
-BARE(io_memory, OBJECT_IO_MEMORY)
-BARE(event, OBJECT_EVENT)
-BARE(semaphore, OBJECT_SEMAPHORE)
-BARE(mutex, OBJECT_MUTEX)
+BARE(frame, frame, OBJECT_FRAME)
+BARE(segment, segment, OBJECT_SEGMENT)
+BARE(space, space, OBJECT_SPACE)
+BARE(task, task, OBJECT_TASK)
+BARE(cursor, cursor, OBJECT_CURSOR)
+BARE(list, list, OBJECT_LIST)
+BARE(memory, memory, OBJECT_MEMORY)
+BARE(io_memory, io_memory, OBJECT_IO_MEMORY)
+BARE(event, event, OBJECT_EVENT)
+BARE(semaphore, semaphore, OBJECT_SEMAPHORE)
+BARE(mutex, mutex, OBJECT_MUTEX)
+BARE(spinlock, queued_spinlock, OBJECT_SPINLOCK)
 
 #undef BARE
 

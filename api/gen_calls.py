@@ -18,11 +18,12 @@ import re
 import sys
 from pathlib import Path
 
-OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory", "io_memory", "event", "semaphore", "mutex")
+OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory", "io_memory", "event", "semaphore", "mutex",
+           "spinlock", "guard")
 # What a body gets for an object whose C type has another name: both forms of a frame are one.
-OBJECT_TYPES = {"unique": "frame"}
+OBJECT_TYPES = {"unique": "frame", "spinlock": "queued_spinlock", "guard": "hold"}
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
-CONTEXTS = {"task": "CONTEXT_TASK", "policy": "CONTEXT_POLICY"}
+CONTEXTS = {"task": "CONTEXT_TASK", "atomic": "CONTEXT_ATOMIC", "policy": "CONTEXT_POLICY"}
 ARGUMENTS_MAX = 6
 
 
@@ -253,8 +254,8 @@ class Call:
     def bare_thunk(self):
         """The entry point without a check: for KEEL_UNCHECKED, which measures what the checks cost."""
         handles = [argument for argument in self.arguments if argument.lookup()]
-        if any(argument.object in OBJECT_TYPES for argument in handles):
-            return self.thunk()  # to be held by one call is what these objects are, and no check
+        if any(argument.object in ("unique", "guard") for argument in handles):
+            return self.thunk()  # to be one call's or one task's is what these objects are, and no check
         lines = [f"keel_status_t keel_{self.name}({self.joined(Argument.prototype)})", "{"]
         lines += ["    " + text for argument in self.arguments for text in argument.locals()]
         lines += [f"    {argument.copy_in()}" for argument in self.arguments if argument.copy_in()]
@@ -339,6 +340,8 @@ struct io_memory;
 struct event;
 struct semaphore;
 struct mutex;
+struct queued_spinlock;
+struct hold;
 enum call_id {{
 {enums}
     CALL_COUNT

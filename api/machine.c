@@ -5,6 +5,7 @@
 #include "bytes.h"
 #include "calls.h"
 #include "core/audit.h"
+#include "core/queued_spinlock.h"
 #include "core/boot.h"
 #include "core/client.h"
 #include "core/cpu.h"
@@ -106,7 +107,7 @@ keel_status_t call_cpu_current(uint32_t *cpu)
 
 keel_status_t call_cpu_relax(void)
 {
-    hal_cpu_relax();
+    spin_turn();
     return KEEL_OK;
 }
 

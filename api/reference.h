@@ -35,15 +35,16 @@ static inline keel_status_t reference_drop(struct ref *ref)
     return status;
 }
 
-/* The bodies of keel_X_ref and keel_X_release, for an X with its count at `ref`. */
-#define REFERENCE_CALLS(kind, ref)                                                                           \
-    keel_status_t call_##kind##_ref(struct kind *kind)                                                       \
+/* The bodies of keel_X_ref and keel_X_release, for an X that is a `struct type` with its count at `ref`. */
+#define REFERENCE_CALLS_OF(kind, type, ref)                                                                  \
+    keel_status_t call_##kind##_ref(struct type *kind)                                                       \
     {                                                                                                        \
         return reference_add(&kind->ref);                                                                    \
     }                                                                                                        \
-    keel_status_t call_##kind##_release(struct kind *kind)                                                   \
+    keel_status_t call_##kind##_release(struct type *kind)                                                   \
     {                                                                                                        \
         return reference_drop(&kind->ref);                                                                   \
     }
+#define REFERENCE_CALLS(kind, ref) REFERENCE_CALLS_OF(kind, kind, ref)
 
 #endif

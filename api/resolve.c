@@ -8,35 +8,44 @@
 #include "core/io_memory.h"
 #include "core/list.h"
 #include "core/memory.h"
+#include "core/mutex.h"
+#include "core/queued_spinlock.h"
 #include "core/segment.h"
 #include "core/sync.h"
 #include "core/task.h"
 
 /* The same for every kind that lives in a pool. */
-#define RESOLVE(name, kind, put)                                                                             \
-    keel_status_t resolve_##name(uint64_t handle, struct name **name)                                        \
+#define RESOLVE(name, type, kind, put)                                                                       \
+    keel_status_t resolve_##name(uint64_t handle, struct type **name)                                        \
     {                                                                                                        \
         struct object *object;                                                                               \
         keel_status_t status = object_get_by_handle(kind, handle, &object);                                  \
         if (status == KEEL_OK) {                                                                             \
-            *name = (struct name *)object;                                                                   \
+            *name = (struct type *)object;                                                                   \
         }                                                                                                    \
         return status;                                                                                       \
     }                                                                                                        \
-    void let_go_##name(struct name *name)                                                                    \
+    void let_go_##name(struct type *name)                                                                    \
     {                                                                                                        \
         put(name);                                                                                           \
     }
 
-RESOLVE(segment, OBJECT_SEGMENT, segment_put)
-RESOLVE(task, OBJECT_TASK, task_put)
-RESOLVE(cursor, OBJECT_CURSOR, cursor_put)
-RESOLVE(list, OBJECT_LIST, frame_list_put)
-RESOLVE(memory, OBJECT_MEMORY, memory_put)
-RESOLVE(io_memory, OBJECT_IO_MEMORY, io_memory_put)
-RESOLVE(event, OBJECT_EVENT, event_put)
-RESOLVE(semaphore, OBJECT_SEMAPHORE, semaphore_put)
-RESOLVE(mutex, OBJECT_MUTEX, mutex_put)
+RESOLVE(segment, segment, OBJECT_SEGMENT, segment_put)
+RESOLVE(task, task, OBJECT_TASK, task_put)
+RESOLVE(cursor, cursor, OBJECT_CURSOR, cursor_put)
+RESOLVE(list, list, OBJECT_LIST, frame_list_put)
+RESOLVE(memory, memory, OBJECT_MEMORY, memory_put)
+RESOLVE(io_memory, io_memory, OBJECT_IO_MEMORY, io_memory_put)
+RESOLVE(event, event, OBJECT_EVENT, event_put)
+RESOLVE(semaphore, semaphore, OBJECT_SEMAPHORE, semaphore_put)
+RESOLVE(mutex, mutex, OBJECT_MUTEX, mutex_put)
+RESOLVE(spinlock, queued_spinlock, OBJECT_SPINLOCK, queued_spinlock_put)
+
+keel_status_t resolve_guard(uint64_t handle, struct hold **guard)
+{
+    *guard = guard_find(handle);
+    return *guard != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE;
+}
 
 keel_status_t resolve_unique(uint64_t handle, struct frame **frame)
 {

@@ -20,6 +20,8 @@ struct io_memory;
 struct event;
 struct semaphore;
 struct mutex;
+struct queued_spinlock;
+struct hold;
 
 /* One more reference for the object in the slot that a handle names. E_BAD_HANDLE, E_LIMIT. */
 static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
@@ -58,6 +60,9 @@ keel_status_t resolve_io_memory(uint64_t handle, struct io_memory **io_memory);
 keel_status_t resolve_event(uint64_t handle, struct event **event);
 keel_status_t resolve_semaphore(uint64_t handle, struct semaphore **semaphore);
 keel_status_t resolve_mutex(uint64_t handle, struct mutex **mutex);
+keel_status_t resolve_spinlock(uint64_t handle, struct queued_spinlock **spinlock);
+/* Of the calling task, whose own it is: nothing is held, and there is nothing to drop. */
+keel_status_t resolve_guard(uint64_t handle, struct hold **guard);
 
 /* Drop what resolve took. */
 static inline void let_go_frame(struct frame *frame)
@@ -84,5 +89,10 @@ void let_go_io_memory(struct io_memory *io_memory);
 void let_go_event(struct event *event);
 void let_go_semaphore(struct semaphore *semaphore);
 void let_go_mutex(struct mutex *mutex);
+void let_go_spinlock(struct queued_spinlock *spinlock);
+static inline void let_go_guard(struct hold *guard)
+{
+    (void)guard;
+}
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/sync.h"
 
 #include "calls.h"
+#include "core/mutex.h"
 #include "reference.h"
 
 keel_status_t call_event_create(uint64_t *event)
@@ -60,7 +61,22 @@ REFERENCE_CALLS(mutex, object.ref)
 
 keel_status_t call_mutex_lock(struct mutex *mutex, uint64_t timeout)
 {
-    return mutex_lock(mutex, timeout);
+    return mutex_lock(mutex, false, timeout);
+}
+
+keel_status_t call_mutex_lock_shared(struct mutex *mutex, uint64_t timeout)
+{
+    return mutex_lock(mutex, true, timeout);
+}
+
+keel_status_t call_mutex_upgrade(struct mutex *mutex, uint64_t timeout)
+{
+    return mutex_upgrade(mutex, timeout);
+}
+
+keel_status_t call_mutex_downgrade(struct mutex *mutex)
+{
+    return mutex_downgrade(mutex);
 }
 
 keel_status_t call_mutex_unlock(struct mutex *mutex)

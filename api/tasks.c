@@ -69,8 +69,7 @@ keel_status_t call_task_exit(int32_t status)
 
 keel_status_t call_task_sleep(uint64_t nanoseconds)
 {
-    task_sleep(nanoseconds);
-    return KEEL_OK;
+    return task_sleep(nanoseconds);
 }
 
 keel_status_t call_task_join(struct task *task, int32_t *status)
@@ -78,10 +77,26 @@ keel_status_t call_task_join(struct task *task, int32_t *status)
     return task_join(task, status);
 }
 
+keel_status_t call_task_cancel(struct task *task)
+{
+    wait_cancel(task, WAIT_CANCEL_ONE);
+    return KEEL_OK;
+}
+
+keel_status_t call_task_kill(struct task *task)
+{
+    wait_cancel(task, WAIT_CANCEL_ALL);
+    return KEEL_OK;
+}
+
 keel_status_t call_user_run(struct keel_user_regs *regs, struct keel_user_event *event)
 {
-    if (task_current()->space == NULL) {
+    struct task *self = task_current();
+    if (self->space == NULL) {
         return KEEL_E_BUSY;
+    }
+    if (wait_take_cancel(self)) {
+        return KEEL_E_CANCELED;
     }
     user_run(regs, event);
     return KEEL_OK;

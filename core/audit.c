@@ -419,6 +419,7 @@ static void audit_objects(void)
         }
     }
     audit_io_memory();
+    audit_holds(audit_report);
     check_tasks_on_cpus();
 }
 

@@ -11,6 +11,7 @@
 #include "core/io_memory.h"
 #include "core/log.h"
 #include "core/policy.h"
+#include "core/queued_spinlock.h"
 #include "core/sched.h"
 #include "core/slab.h"
 #include "core/tlb.h"
@@ -102,6 +103,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
 #endif
     memmap_normalise(boot->regions, boot->region_count, &memmap);
     tlb_init();
+    queued_spinlock_init();
     sched_init();
     area_init();
     if (!frame_init(&memmap) || !object_init() || !deadline_init()) {

@@ -10,6 +10,8 @@
 #include "core/io_memory.h"
 #include "core/list.h"
 #include "core/memory.h"
+#include "core/mutex.h"
+#include "core/queued_spinlock.h"
 #include "core/segment.h"
 #include "core/space.h"
 #include "core/sync.h"
@@ -38,6 +40,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_EVENT] = {sizeof(struct event), 32, 8, 4096},
     [OBJECT_SEMAPHORE] = {sizeof(struct semaphore), 32, 8, 4096},
     [OBJECT_MUTEX] = {sizeof(struct mutex), 32, 8, 4096},
+    [OBJECT_SPINLOCK] = {sizeof(struct queued_spinlock), 32, 8, 4096},
 };
 
 static struct pool pools[OBJECT_KIND_COUNT];
@@ -76,7 +79,7 @@ bool object_init(void)
     return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
            pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY) &&
            pool_init(OBJECT_IO_MEMORY) && pool_init(OBJECT_EVENT) && pool_init(OBJECT_SEMAPHORE) &&
-           pool_init(OBJECT_MUTEX);
+           pool_init(OBJECT_MUTEX) && pool_init(OBJECT_SPINLOCK);
 }
 
 uint32_t object_slots(enum object_kind kind)

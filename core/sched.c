@@ -190,6 +190,7 @@ static void yield_for(uint32_t reason)
 {
     struct cpu *cpu = cpu_this();
     struct task *current = cpu->current;
+    CORE_ASSERT(current->holds.atomic == 0); /* T2 */
     atomic_u32_store_relaxed(&cpu->resched, 0);
     bool interrupts = spinlock_acquire(&lock);
     CORE_ASSERT(!interrupts);
@@ -211,7 +212,8 @@ void sched_give_way(void)
 void sched_preempt(void)
 {
     struct cpu *cpu = cpu_this();
-    if (cpu->current != NULL && atomic_u32_load_relaxed(&cpu->resched) != 0) {
+    bool may = cpu->current != NULL && cpu->current->holds.atomic == 0;
+    if (may && atomic_u32_load_relaxed(&cpu->resched) != 0) {
         yield_for(KEEL_ENQUEUE_PREEMPTED);
     }
 }
@@ -229,6 +231,7 @@ static void switch_away(uint32_t reason)
 
 void sched_block(void)
 {
+    CORE_ASSERT(cpu_this()->current->holds.atomic == 0); /* T2 */
     switch_away(KEEL_ENQUEUE_WOKEN);
 }
 

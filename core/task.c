@@ -8,7 +8,6 @@
 #include "core/cpu.h"
 #include "core/cursor.h"
 #include "core/sched.h"
-#include "core/sync.h"
 #include "hal/user.h"
 
 /* Where a new task begins: the second half of the switch that led here, then its own code. */
@@ -58,7 +57,7 @@ static void fill(struct task *task, const struct task_options *options)
     }
     wait_queue_init(&task->joiners);
     wait_entry_init(&task->wait);
-    task->mutexes = NULL;
+    holds_init(&task->holds);
 }
 
 keel_status_t task_spawn(const struct task_options *options, uint64_t *handle)
@@ -124,13 +123,13 @@ void task_yield(void)
     hal_irq_restore(interrupts);
 }
 
-void task_sleep(uint64_t nanoseconds)
+keel_status_t task_sleep(uint64_t nanoseconds)
 {
     if (nanoseconds == 0) {
         task_yield();
-        return;
+        return KEEL_OK;
     }
-    wait_sleep_until(wait_deadline(nanoseconds));
+    return wait_sleep_until(wait_deadline(nanoseconds));
 }
 
 void task_activate(struct space *space)
@@ -153,8 +152,8 @@ _Noreturn void task_exit(int32_t status)
          */
         hal_panic("a policy's function did not return to its caller");
     }
+    holds_release_all(); /* first: it leaves atomic mode */
     cursor_close_all(task_current());
-    mutex_unlock_all(task_current());
     task_activate(NULL);
     bool interrupts = hal_irq_disable();
     CORE_ASSERT(interrupts);
@@ -181,7 +180,10 @@ keel_status_t task_join(struct task *task, int32_t *status)
             spinlock_release(&task->joiners.lock, interrupts);
             return KEEL_OK;
         }
-        (void)wait_queue_block(&task->joiners, WAIT_FOREVER, interrupts);
+        keel_status_t waited = wait_queue_block(&task->joiners, WAIT_LAST, WAIT_FOREVER, interrupts);
+        if (waited != KEEL_OK) {
+            return waited;
+        }
     }
 }
 

@@ -28,6 +28,8 @@ static bool try_again(struct retry *retry, uint64_t va, bool write)
     retry->tries++;
     task->fault_depth = depth + 1;
     bool again = policy_page_fault(va & ~(HAL_PAGE_SIZE - 1), write);
+    /* The access may wait, and may ask again: what the handler forgot to give back is given back. */
+    again = !holds_release_atomic() && again;
     task->fault_depth = depth; /* whatever a handler that was jumped out of left there */
     return again && task->space != NULL;
 }

@@ -14,7 +14,9 @@ void wait_entry_init(struct wait_entry *entry)
     entry->next = NULL;
     entry->previous = NULL;
     entry->queued = false;
+    entry->want = 0;
     atomic_u32_init(&entry->outcome, WAIT_WOKEN);
+    atomic_u32_init(&entry->cancel, WAIT_CANCEL_NONE);
     entry->deadline = WAIT_FOREVER;
     entry->place = 0;
 }
@@ -32,16 +34,14 @@ uint64_t wait_deadline(uint64_t timeout)
     return timeout < WAIT_FOREVER - now ? now + timeout : WAIT_FOREVER;
 }
 
-static void append(struct wait_queue *queue, struct task *task)
+static void put_in(struct wait_queue *queue, enum wait_place place, struct task *task)
 {
-    task->wait.next = NULL;
-    task->wait.previous = queue->tail;
-    if (queue->tail != NULL) {
-        queue->tail->wait.next = task;
-    } else {
-        queue->head = task;
-    }
-    queue->tail = task;
+    struct task *previous = place == WAIT_LAST ? queue->tail : NULL;
+    struct task *next = place == WAIT_LAST ? NULL : queue->head;
+    task->wait.previous = previous;
+    task->wait.next = next;
+    *(previous != NULL ? &previous->wait.next : &queue->head) = task;
+    *(next != NULL ? &next->wait.previous : &queue->tail) = task;
     task->wait.queued = true;
 }
 
@@ -60,19 +60,48 @@ static void take_off(struct wait_queue *queue, struct task *task)
     task->wait.queued = false;
 }
 
+/* The wait ends as `outcome` says, unless it has ended. True: the caller wakes the task. */
+static bool end_wait(struct task *task, enum wait_outcome outcome)
+{
+    uint32_t waiting = WAIT_WAITING;
+    return atomic_u32_cas(&task->wait.outcome, &waiting, outcome);
+}
+
+void wait_cancel(struct task *task, enum wait_cancel request)
+{
+    atomic_u32_fetch_or(&task->wait.cancel, request);
+    if (end_wait(task, WAIT_CANCELED)) {
+        sched_wake(task);
+    }
+}
+
+bool wait_take_cancel(struct task *task)
+{
+    if (atomic_u32_load_relaxed(&task->wait.cancel) == WAIT_CANCEL_NONE) {
+        return false;
+    }
+    atomic_u32_fetch_and(&task->wait.cancel, ~(uint32_t)WAIT_CANCEL_ONE);
+    return true;
+}
+
 /* From here on the task may be woken, though it still runs: sched_block sees to that. Interrupts are off. */
 static void begin(struct task *task, uint64_t deadline)
 {
     task->wait.deadline = deadline;
-    atomic_u32_store_release(&task->wait.outcome, WAIT_WAITING);
     atomic_u32_store_release(&task->state, TASK_BLOCKED | TASK_ON);
+    /* Not a plain store: it must not be passed by the look for a request below, as wait_cancel's two steps do
+     * not pass each other. */
+    atomic_u32_exchange(&task->wait.outcome, WAIT_WAITING);
     if (deadline != WAIT_FOREVER) {
         deadline_add(task);
     }
+    if (atomic_u32_load_acquire(&task->wait.cancel) != WAIT_CANCEL_NONE && end_wait(task, WAIT_CANCELED)) {
+        sched_wake(task);
+    }
 }
 
-/* Off the CPU and back. True: it was woken. Interrupts are off. */
-static bool finish(struct task *task)
+/* Off the CPU and back, with the outcome. Interrupts are off. */
+static keel_status_t finish(struct task *task)
 {
     sched_block();
     if (task->wait.deadline != WAIT_FOREVER) {
@@ -80,18 +109,26 @@ static bool finish(struct task *task)
     }
     uint32_t outcome = atomic_u32_load_acquire(&task->wait.outcome);
     CORE_ASSERT(outcome != WAIT_WAITING);
-    return outcome == WAIT_WOKEN;
+    if (outcome == WAIT_CANCELED) {
+        (void)wait_take_cancel(task);
+        return KEEL_E_CANCELED;
+    }
+    return outcome == WAIT_WOKEN ? KEEL_OK : KEEL_E_TIMEOUT;
 }
 
-bool wait_queue_block(struct wait_queue *queue, uint64_t deadline, bool interrupts)
+keel_status_t wait_queue_block(struct wait_queue *queue, enum wait_place place, uint64_t timeout,
+                               bool interrupts)
 {
     struct task *task = cpu_this()->current;
-    CORE_ASSERT(task != NULL);
-    append(queue, task);
-    begin(task, deadline);
+    if (timeout == 0) {
+        spinlock_release(&queue->lock, interrupts);
+        return KEEL_E_TIMEOUT;
+    }
+    put_in(queue, place, task);
+    begin(task, wait_deadline(timeout));
     spinlock_release_irq_off(&queue->lock);
-    bool woken = finish(task);
-    if (!woken) {
+    keel_status_t status = finish(task);
+    if (status != KEEL_OK) {
         (void)spinlock_acquire(&queue->lock);
         if (task->wait.queued) {
             take_off(queue, task);
@@ -99,32 +136,32 @@ bool wait_queue_block(struct wait_queue *queue, uint64_t deadline, bool interrup
         spinlock_release_irq_off(&queue->lock);
     }
     hal_irq_restore(interrupts);
-    return woken;
+    return status;
 }
 
-struct task *wait_queue_take(struct wait_queue *queue)
+struct task *wait_queue_first(struct wait_queue *queue)
 {
-    while (queue->head != NULL) {
-        struct task *task = queue->head;
-        uint32_t outcome = WAIT_WAITING;
-        take_off(queue, task);
-        if (atomic_u32_cas(&task->wait.outcome, &outcome, WAIT_WOKEN)) {
-            return task;
-        }
+    while (queue->head != NULL && atomic_u32_load_acquire(&queue->head->wait.outcome) != WAIT_WAITING) {
+        take_off(queue, queue->head);
     }
-    return NULL;
+    return queue->head;
+}
+
+bool wait_queue_claim(struct wait_queue *queue, struct task *first)
+{
+    take_off(queue, first);
+    return end_wait(first, WAIT_WOKEN);
 }
 
 uint32_t wait_queue_wake(struct wait_queue *queue, uint32_t limit)
 {
     uint32_t count = 0;
-    while (count < limit) {
-        struct task *task = wait_queue_take(queue);
-        if (task == NULL) {
-            break;
+    while (count < limit && queue->head != NULL) {
+        struct task *first = queue->head;
+        if (wait_queue_claim(queue, first)) {
+            sched_wake(first);
+            count++;
         }
-        sched_wake(task);
-        count++;
     }
     return count;
 }
@@ -136,12 +173,12 @@ void wait_queue_wake_all(struct wait_queue *queue)
     spinlock_release(&queue->lock, interrupts);
 }
 
-void wait_sleep_until(uint64_t deadline)
+keel_status_t wait_sleep_until(uint64_t deadline)
 {
     bool interrupts = hal_irq_disable();
     struct task *task = cpu_this()->current;
-    CORE_ASSERT(task != NULL);
     begin(task, deadline);
-    (void)finish(task);
+    keel_status_t status = finish(task);
     hal_irq_restore(interrupts);
+    return status == KEEL_E_TIMEOUT ? KEEL_OK : status;
 }

@@ -149,13 +149,6 @@ void unit_settle(void)
     }
 }
 
-void unit_await(atomic_u32_t *flag)
-{
-    while (atomic_u32_load_acquire(flag) == 0) {
-        hal_point(HAL_POINT_RELAX, flag);
-    }
-}
-
 int32_t keel_main(void)
 {
     uint64_t frames_before = frame_free_count(), slots_before = slab_used_count();
@@ -175,6 +168,7 @@ int32_t keel_main(void)
         CHECK_EQUAL(objects_in_use(OBJECT_EVENT), 0);
         CHECK_EQUAL(objects_in_use(OBJECT_SEMAPHORE), 0);
         CHECK_EQUAL(objects_in_use(OBJECT_MUTEX), 0);
+        CHECK_EQUAL(objects_in_use(OBJECT_SPINLOCK), 0);
         CHECK_EQUAL(slab_used_count(), slots_before);
         CHECK_EQUAL(frame_free_count() + (running->lends_slabs ? slab_counts().slab_frames : 0),
                     frames_before);

@@ -9,6 +9,7 @@
 
 #include "core/cpu.h"
 #include "core/frame.h"
+#include "core/hold.h"
 #include "support.h"
 
 #define MEMORY_SIZE 1024u
@@ -19,7 +20,7 @@ static uint64_t valid[OBJECT_KIND_COUNT], closed[OBJECT_KIND_COUNT];
 static void never_run(uint64_t argument)
 {
     (void)argument;
-    CHECK_OK(keel_task_sleep(UINT64_MAX));
+    (void)keel_task_sleep(UINT64_MAX); /* some call may be one that cancels it */
 }
 
 /* One open and one closed handle of every kind. */
@@ -34,6 +35,9 @@ static void make_handles(void)
     keel_event_t event = {0};
     keel_semaphore_t semaphore = {0};
     keel_mutex_t mutex = {0};
+    keel_spinlock_t spinlock = {0};
+    keel_guard_t guard = {0};
+    static uint64_t ranges; /* what a test leaves is gone with its machine, but not with its next handles */
     for (unsigned round = 0; round < 2; round++) {
         memcpy(closed, valid, sizeof closed);
         valid[OBJECT_FRAME] = unit_frame().value;
@@ -49,7 +53,7 @@ static void make_handles(void)
         valid[OBJECT_LIST] = list.value;
         CHECK_OK(keel_memory_alloc(100, &memory_handle));
         valid[OBJECT_MEMORY] = memory_handle.value;
-        CHECK_OK(keel_io_memory_acquire(HOSTED_IO_BASE + round, 1, KEEL_CACHE_UNCACHED, &io));
+        CHECK_OK(keel_io_memory_acquire(HOSTED_IO_BASE + ranges++ % 64, 1, KEEL_CACHE_UNCACHED, &io));
         valid[OBJECT_IO_MEMORY] = io.value;
         CHECK_OK(keel_event_create(&event));
         valid[OBJECT_EVENT] = event.value;
@@ -57,6 +61,12 @@ static void make_handles(void)
         valid[OBJECT_SEMAPHORE] = semaphore.value;
         CHECK_OK(keel_mutex_create(&mutex));
         valid[OBJECT_MUTEX] = mutex.value;
+        CHECK_OK(keel_spinlock_create(0, &spinlock));
+        valid[OBJECT_SPINLOCK] = spinlock.value;
+        /* None that is held: there are calls to be made that need not be atomic. */
+        CHECK_OK(keel_preempt_disable(&guard));
+        CHECK_OK(keel_guard_release(guard));
+        valid[OBJECT_GUARD] = guard.value;
     }
     CHECK_OK(keel_cursor_close((keel_cursor_t){closed[OBJECT_CURSOR]}));
     CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
@@ -70,6 +80,18 @@ static void make_handles(void)
     CHECK_OK(keel_event_release((keel_event_t){closed[OBJECT_EVENT]}));
     CHECK_OK(keel_semaphore_release((keel_semaphore_t){closed[OBJECT_SEMAPHORE]}));
     CHECK_OK(keel_mutex_release((keel_mutex_t){closed[OBJECT_MUTEX]}));
+    CHECK_OK(keel_spinlock_release((keel_spinlock_t){closed[OBJECT_SPINLOCK]}));
+}
+
+/* Makes the call, and none that it leaves in atomic mode goes on there. */
+static keel_status_t invoke(unsigned id, struct call_value *values)
+{
+    keel_status_t status = call_invoke((enum call_id)id, values);
+    if (cpu_context() == CONTEXT_ATOMIC) {
+        CHECK(holds_release_atomic());
+        CHECK_EQUAL(cpu_context(), CONTEXT_TASK);
+    }
+    return status;
 }
 
 static bool is_handle(const struct call_argument *argument)
@@ -108,7 +130,7 @@ static void try_handle(enum call_id id, unsigned index, uint64_t handle)
     struct call_value values[CALL_ARGUMENTS_MAX];
     good_values(id, values);
     values[index].number = handle;
-    keel_status_t status = call_invoke(id, values);
+    keel_status_t status = invoke(id, values);
     unit_check_status(status, KEEL_E_BAD_HANDLE, call_descriptors[id].name, __FILE__, __LINE__);
 }
 
@@ -153,8 +175,7 @@ static void H1_every_call_refuses_every_null(void)
             if (is_pointer(&call->arguments[i])) {
                 good_values((enum call_id)id, values);
                 values[i].memory = NULL;
-                unit_check_status(call_invoke((enum call_id)id, values), KEEL_E_INVALID, call->name, __FILE__,
-                                  __LINE__);
+                unit_check_status(invoke(id, values), KEEL_E_INVALID, call->name, __FILE__, __LINE__);
             }
         }
     }
@@ -194,7 +215,7 @@ static void M8_every_call_survives_every_border_number(void)
                 struct call_value values[CALL_ARGUMENTS_MAX];
                 good_values((enum call_id)id, values);
                 values[i].number = borders[j];
-                keel_status_t status = call_invoke((enum call_id)id, values);
+                keel_status_t status = invoke(id, values);
                 CHECK(status >= KEEL_OK && status < KEEL_STATUS_COUNT);
             }
         }
@@ -333,7 +354,7 @@ static uint32_t handle_fault(void *context, uint64_t va, uint32_t access)
         struct call_value values[CALL_ARGUMENTS_MAX];
         if (!goes_away((enum call_id)id)) {
             good_values((enum call_id)id, values);
-            CHECK(call_invoke((enum call_id)id, values) != KEEL_E_CONTEXT);
+            CHECK(invoke(id, values) != KEEL_E_CONTEXT);
         }
     }
     return 1;
@@ -352,11 +373,49 @@ static void P2_every_call_works_or_errs_inside_a_fault_handler(void)
     CHECK_AUDIT();
 }
 
+/* In atomic mode of either kind every call answers what the table says, and those that may wait refuse to
+ * whether or not they would have had to: the semaphore has a token, the mutex is free. */
+static void every_call_in_atomic_mode(keel_status_t (*enter)(keel_guard_t *))
+{
+    keel_guard_t guard = {0};
+    for (unsigned id = 0; id < CALL_COUNT; id++) {
+        struct call_value values[CALL_ARGUMENTS_MAX];
+        if (goes_away((enum call_id)id) && id != CALL_ID_TASK_JOIN) {
+            continue;
+        }
+        good_values((enum call_id)id, values);
+        CHECK_OK(enter(&guard));
+        bool allowed = (call_descriptors[id].contexts & CONTEXT_ATOMIC) != 0;
+        keel_status_t status = call_invoke((enum call_id)id, values);
+        if ((status == KEEL_E_CONTEXT) == allowed) {
+            unit_check(false, call_descriptors[id].name, __FILE__, __LINE__);
+        }
+        CHECK(holds_release_atomic());
+    }
+}
+
+static void T2_every_call_that_may_wait_errs_in_atomic_mode(void)
+{
+    static const enum call_id may_wait[] = {
+        CALL_ID_TASK_SLEEP,     CALL_ID_TASK_YIELD, CALL_ID_TASK_JOIN,         CALL_ID_EVENT_WAIT,
+        CALL_ID_SEMAPHORE_DOWN, CALL_ID_MUTEX_LOCK, CALL_ID_MUTEX_LOCK_SHARED, CALL_ID_MUTEX_UPGRADE,
+        CALL_ID_USER_RUN,       CALL_ID_USER_LOAD,  CALL_ID_CURSOR_OPEN,       CALL_ID_SPACE_MAP};
+    make_handles();
+    every_call_in_atomic_mode(keel_preempt_disable);
+    make_handles();
+    every_call_in_atomic_mode(keel_irq_disable);
+    for (unsigned i = 0; i < sizeof may_wait / sizeof may_wait[0]; i++) {
+        CHECK_EQUAL(call_descriptors[may_wait[i]].contexts, CONTEXT_TASK);
+    }
+    CHECK_AUDIT();
+}
+
 static void P2_calls_that_do_not_come_back_are_task_calls_only(void)
 {
-    CHECK_EQUAL(call_descriptors[CALL_ID_POWER_OFF].contexts, CONTEXT_TASK);
-    CHECK_EQUAL(call_descriptors[CALL_ID_RESTART].contexts, CONTEXT_TASK);
-    CHECK_EQUAL(call_descriptors[CALL_ID_TASK_EXIT].contexts, CONTEXT_TASK);
+    const unsigned contexts = CONTEXT_TASK | CONTEXT_ATOMIC;
+    CHECK_EQUAL(call_descriptors[CALL_ID_POWER_OFF].contexts, contexts);
+    CHECK_EQUAL(call_descriptors[CALL_ID_RESTART].contexts, contexts);
+    CHECK_EQUAL(call_descriptors[CALL_ID_TASK_EXIT].contexts, contexts);
     struct call_value values[CALL_ARGUMENTS_MAX] = {{0}};
     CHECK_STATUS(call_invoke(CALL_COUNT, values), KEEL_E_INVALID);
 }
@@ -379,6 +438,7 @@ int main(int argc, char **argv)
         UNIT(P2_every_call_works_or_errs_inside_a_slab_allocator, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_a_scheduler, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_a_fault_handler, .leaves_things = true),
+        UNIT(T2_every_call_that_may_wait_errs_in_atomic_mode, .leaves_things = true),
         UNIT(P2_calls_that_do_not_come_back_are_task_calls_only),
         UNIT(H4_calls_are_traced_where_asked, .config.command_line = trace,
              .config.command_line_size = sizeof trace - 1),

@@ -79,7 +79,7 @@ static void waiter(uint64_t argument)
             spinlock_release(&queue.lock, interrupts);
             return;
         }
-        (void)wait_queue_block(&queue, WAIT_FOREVER, interrupts);
+        (void)wait_queue_block(&queue, WAIT_LAST, WAIT_FOREVER, interrupts);
     }
 }
 

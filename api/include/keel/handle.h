@@ -66,6 +66,14 @@ typedef struct {
 
 typedef struct {
     uint64_t value;
-} keel_mutex_t; /* a lock that one task holds, and others sleep for */
+} keel_mutex_t; /* a lock that one task holds, or several share, and others sleep for */
+
+typedef struct {
+    uint64_t value;
+} keel_spinlock_t; /* a lock that one CPU holds, or several share, and others spin for */
+
+typedef struct {
+    uint64_t value;
+} keel_guard_t; /* the calling task stays on its CPU; its own, not counted: see keel/guard.h */
 
 #endif

@@ -11,7 +11,7 @@
  * mappings of it. Each mapped page holds a reference on the range; the range is free for others again when
  * the last reference is gone. Its contents are the device's: whoever acquires it next finds what the last one
  * left. Mappings are unmapped, protected, queried and aged as others are (keel/space.h); they are never
- * promoted. Context of all: task.
+ * promoted. Context of all: task; of ref, release and info also atomic.
  */
 #ifndef KEEL_IO_MEMORY_H
 #define KEEL_IO_MEMORY_H

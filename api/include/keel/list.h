@@ -8,7 +8,7 @@
  *
  * Each call is one atomic step with respect to all others on the same list (M2). E_BAD_HANDLE and E_LIMIT of
  * the list's handle are not repeated below. Addresses are physical, in bytes; one that is not a multiple of
- * KEEL_PAGE_SIZE is E_INVALID. Context of all calls below: task.
+ * KEEL_PAGE_SIZE is E_INVALID. Context of all calls below: task, atomic.
  */
 #ifndef KEEL_LIST_H
 #define KEEL_LIST_H

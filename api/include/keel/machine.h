@@ -18,31 +18,34 @@ enum keel_log_level {
 };
 
 /* Writes raw bytes to the console; one call's bytes stay together. A terminal's machine may add a carriage
- * return before a line feed. Context: task, policy. Errors: E_INVALID (NULL, size > KEEL_CONSOLE_WRITE_MAX).
+ * return before a line feed. Context: task, atomic, policy. Errors: E_INVALID (NULL, size >
+ * KEEL_CONSOLE_WRITE_MAX).
  */
 keel_status_t keel_console_write(const void *buffer, size_t size);
 
 /* Writes one line to the log: "[seconds.micros cpu level] text". Bytes that are not printable ASCII show as
- * '?'; past KEEL_LOG_LINE_MAX the line is cut. Context: task, policy. Errors: E_INVALID (level, NULL). */
+ * '?'; past KEEL_LOG_LINE_MAX the line is cut. Context: task, atomic, policy. Errors: E_INVALID (level,
+ * NULL). */
 keel_status_t keel_log(uint32_t level, const void *text, size_t size);
 
-/* Nanoseconds since boot. Context: task, policy. */
+/* Nanoseconds since boot. Context: task, atomic, policy. */
 keel_status_t keel_time_now(uint64_t *nanoseconds);
 
-/* The CPU that the caller runs on, at some moment during the call. Context: task, policy. */
+/* The CPU that the caller runs on, at some moment during the call. Context: task, atomic, policy. */
 keel_status_t keel_cpu_current(uint32_t *cpu);
 
-/* One turn of a spin-wait: tells the machine that the caller waits for another CPU. Context: task, policy. */
+/* One turn of a spin-wait: tells the machine that the caller waits for another CPU. Context: task, atomic,
+ * policy. */
 keel_status_t keel_cpu_relax(void);
 
 /* Ends the run; `status` reaches whoever started the machine (0: all is well). Does not return when it
- * succeeds. Context: task. Errors: E_CONTEXT. */
+ * succeeds. Context: task, atomic. Errors: E_CONTEXT. */
 keel_status_t keel_power_off(int32_t status);
 keel_status_t keel_restart(int32_t status);
 
 /* Checks Keel's own invariants over the whole machine (docs/soundness.md): frames, page tables, tasks,
  * handles, TLBs where the machine can see them. Each violation is logged; `violations` gets their number.
- * Stops all other CPUs meanwhile. Context: task. Errors: E_INVALID. */
+ * Stops all other CPUs meanwhile. Context: task, atomic. Errors: E_INVALID. */
 keel_status_t keel_audit(uint32_t *violations);
 
 #endif

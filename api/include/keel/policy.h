@@ -75,7 +75,7 @@ struct keel_policy_report {
 keel_status_t keel_frame_allocator_inject(const struct keel_frame_allocator *allocator);
 keel_status_t keel_scheduler_inject(const struct keel_scheduler *scheduler);
 
-/* Context: task, policy. */
+/* Context: task, atomic, policy. */
 keel_status_t keel_policy_report(struct keel_policy_report *report);
 
 #endif

@@ -5,7 +5,8 @@
  * Addresses are multiples of KEEL_PAGE_SIZE and whole ranges lie in KEEL_USER_START..KEEL_USER_END
  * (keel/user_regs.h). When a call that withdraws a right returns, no CPU can use that right any more (A2).
  * Calls on disjoint ranges run in parallel; calls on overlapping ones wait for each other, but not for a
- * cursor (keel/cursor.h): E_BUSY says that one keeps tables of the range. Context of all: task.
+ * cursor (keel/cursor.h): E_BUSY says that one keeps tables of the range. Context of all: task; of ref and
+ * release also atomic.
  */
 #ifndef KEEL_SPACE_H
 #define KEEL_SPACE_H

@@ -4,12 +4,13 @@
  * wake-up is lost, wherever it falls (T9).
  *
  * A `timeout` is in nanoseconds from the call: 0 does not wait, KEEL_FOREVER has no end. E_TIMEOUT: the time
- * is up, and nothing was taken. A wake-up that reaches a task in time is never spent on one whose time is up.
+ * is up, E_CANCELED: the task was asked to stop waiting (keel/task.h); nothing was taken. A wake-up that
+ * reaches a task in time is never spent on one that has ceased to wait.
  *
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. An
  * object stays while a task waits for it, also when its last handle is released: who waits without end for
- * what nobody can name any more waits for ever. Context of all calls below: task; in a policy each answers
- * E_CONTEXT, whether or not it would have had to wait (T2).
+ * what nobody can name any more waits for ever. Context of all calls below: task; of those without a
+ * `timeout` also atomic. Elsewhere each answers E_CONTEXT, whether or not it would have had to wait (T2).
  */
 #ifndef KEEL_SYNC_H
 #define KEEL_SYNC_H
@@ -40,7 +41,7 @@ keel_status_t keel_event_release(keel_event_t event);
 /* Signals so far, modulo 2^64. Errors: E_INVALID. */
 keel_status_t keel_event_sequence(keel_event_t event, uint64_t *sequence);
 /* Returns at once if the number is another one than `sequence`, otherwise at a signal that wakes it. Errors:
- * E_TIMEOUT. */
+ * E_TIMEOUT, E_CANCELED. */
 keel_status_t keel_event_wait(keel_event_t event, uint64_t sequence, uint64_t timeout);
 /* Counts one signal and wakes at most `limit` of those who wait; `woken` gets how many. Errors: E_INVALID. */
 keel_status_t keel_event_signal(keel_event_t event, uint32_t limit, uint32_t *woken);
@@ -51,7 +52,7 @@ keel_status_t keel_event_signal(keel_event_t event, uint32_t limit, uint32_t *wo
 keel_status_t keel_semaphore_create(uint32_t tokens, keel_semaphore_t *semaphore);
 keel_status_t keel_semaphore_ref(keel_semaphore_t semaphore);
 keel_status_t keel_semaphore_release(keel_semaphore_t semaphore);
-/* Takes one token, waiting for it. Errors: E_TIMEOUT. */
+/* Takes one token, waiting for it. Errors: E_TIMEOUT, E_CANCELED. */
 keel_status_t keel_semaphore_down(keel_semaphore_t semaphore, uint64_t timeout);
 /* Puts `tokens` in (1..KEEL_SEMAPHORE_MAX): first into the hands of those who wait. Errors: E_INVALID,
  * E_LIMIT (it would hold more than KEEL_SEMAPHORE_MAX; none was put in). */
@@ -59,15 +60,27 @@ keel_status_t keel_semaphore_up(keel_semaphore_t semaphore, uint32_t tokens);
 
 /* --- Mutexes --- */
 
-/* A mutex is handed over: who unlocks it makes the longest waiter its holder. A task that exits unlocks what
- * it holds. A locked mutex stays when its last handle is released, until it is unlocked. */
+/* A mutex is held by one task, or shared by several (a reader-writer lock), and handed over: who unlocks it
+ * makes the longest waiter its holder, and nobody overtakes a waiter. A task that exits unlocks what it
+ * holds. A locked mutex stays when its last handle is released, until it is unlocked. A task can hold
+ * KEEL_HOLDS_MAX mutexes, guards and spinlocks together (keel/guard.h). */
 
 /* Nobody holds it. Errors: E_LIMIT (no free slot), E_INVALID. */
 keel_status_t keel_mutex_create(keel_mutex_t *mutex);
 keel_status_t keel_mutex_ref(keel_mutex_t mutex);
 keel_status_t keel_mutex_release(keel_mutex_t mutex);
-/* Errors: E_BUSY (the caller holds it), E_TIMEOUT. */
+/* Alone. Errors: E_BUSY (the caller holds it, alone or shared), E_TIMEOUT, E_CANCELED, E_LIMIT
+ * (KEEL_HOLDS_MAX). */
 keel_status_t keel_mutex_lock(keel_mutex_t mutex, uint64_t timeout);
+/* Shared with others who take it so. Errors: the same. */
+keel_status_t keel_mutex_lock_shared(keel_mutex_t mutex, uint64_t timeout);
+/* From shared to alone, before all who wait, as soon as the others that share it have unlocked it. On an
+ * error it is held as before. Errors: E_DENIED (the caller does not share it), E_BUSY (another task that
+ * shares it waits for the same: one of the two must unlock), E_TIMEOUT, E_CANCELED. */
+keel_status_t keel_mutex_upgrade(keel_mutex_t mutex, uint64_t timeout);
+/* From alone to shared; those who wait to share it come in. Errors: E_DENIED (the caller does not hold it
+ * alone). */
+keel_status_t keel_mutex_downgrade(keel_mutex_t mutex);
 /* Errors: E_DENIED (the caller does not hold it). */
 keel_status_t keel_mutex_unlock(keel_mutex_t mutex);
 

@@ -3,7 +3,7 @@
  * Tasks: threads of client code in kernel mode, preempted by the timer. Each may run user programs
  * (keel/user.h).
  *
- * Context of all calls: task.
+ * Context of all calls: task; of those that never wait, atomic as well (api/calls.tbl).
  */
 #ifndef KEEL_TASK_H
 #define KEEL_TASK_H
@@ -51,14 +51,21 @@ keel_status_t keel_task_info(keel_task_t task, struct keel_task_info *info);
 keel_status_t keel_task_yield(void);
 
 /* Ends the calling task; does not return when it succeeds. What the task holds goes with it: its active
- * space, its cursors; its mutexes are unlocked. */
+ * space, its cursors; its guards are released, its locks of all kinds unlocked. */
 keel_status_t keel_task_exit(int32_t status);
 
-/* Sleeps at least `nanoseconds`; 0 yields. */
+/* Sleeps at least `nanoseconds`; 0 yields. Errors: E_CANCELED. */
 keel_status_t keel_task_sleep(uint64_t nanoseconds);
 
 /* Waits until `task` is dead and gives its exit status. Any number of tasks may join one, also after its
- * death. Errors: E_BAD_HANDLE, E_INVALID (status NULL), E_BUSY (joining oneself). */
+ * death. Errors: E_BAD_HANDLE, E_INVALID (status NULL), E_BUSY (joining oneself), E_CANCELED. */
 keel_status_t keel_task_join(keel_task_t task, int32_t *status);
+
+/* Ends what `task` waits for, with E_CANCELED; if it does not wait, the next wait. Or the next keel_user_run
+ * answers it. Several requests before it is answered are one. A call that need not wait is not touched. */
+keel_status_t keel_task_cancel(keel_task_t task);
+/* The same for every wait from now on: the task is asked to come to an end. It ends itself; Keel never stops
+ * client code in the middle. */
+keel_status_t keel_task_kill(keel_task_t task);
 
 #endif

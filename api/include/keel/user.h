@@ -11,7 +11,9 @@
 /* Runs user code from `regs` until it makes a system call, raises an exception or is interrupted, then stores
  * its registers back and says why. Every register is sanitised on every entry (U1): flags that a user may not
  * own are replaced; a non-canonical rip, rsp, fs_base or gs_base is not loaded, the exception that a CPU
- * would raise is reported instead. Errors: E_INVALID (NULL), E_BUSY (no active space). */
+ * would raise is reported instead. Errors: E_INVALID (NULL), E_BUSY (no active space),
+ * E_CANCELED (keel_task_cancel, keel_task_kill; a request that comes meanwhile waits for the next call, and
+ * a tick is the longest that a program runs until then). */
 keel_status_t keel_user_run(struct keel_user_regs *regs, struct keel_user_event *event);
 
 /* The calling task's vector state (x87, SSE, AVX, MXCSR) as an image in the machine's own format: XSAVE

@@ -23,7 +23,8 @@
     X(10, E_DENIED, "the request is well formed but never allowed")                                          \
     X(11, E_UNSUPPORTED, "this machine cannot do it")                                                        \
     X(12, E_MALFORMED, "the input's format is broken")                                                       \
-    X(13, E_TIMEOUT, "the time is up")
+    X(13, E_TIMEOUT, "the time is up")                                                                       \
+    X(14, E_CANCELED, "somebody asked the task to stop waiting")
 
 #define KEEL_STATUS_ENUM(value, name, text) KEEL_##name = value,
 enum keel_status_value { KEEL_STATUS_TABLE(KEEL_STATUS_ENUM) KEEL_STATUS_COUNT };

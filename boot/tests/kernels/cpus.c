@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Tasks on all CPUs at once: each CPU runs some (T1), a page that is replaced is seen as replaced on every
- * CPU (A2), and a storm of calls on one address space leaves a clean audit, also while it goes on (M1, A3).
+ * CPU (A2), a storm of calls on one address space leaves a clean audit, also while it goes on (M1, A3), and
+ * locks exclude (T5).
  * What the explorer proves on small cases is tried here on many: in QEMU with a TLB for each CPU, on the
  * native machine with real CPUs and under ThreadSanitizer. The order is the host's there, so those are no
  * replayable runs.
@@ -205,12 +206,121 @@ static void M1_storm_of_calls(void)
     CHECK_OK(keel_space_release(space));
 }
 
+/* --- Locks --- */
+
+static keel_spinlock_t spinlocks[2]; /* one of them keeps interrupts off */
+static keel_mutex_t mutex;
+static uint64_t counts[3]; /* plain: each is under its lock */
+static _Atomic uint32_t circles;
+
+static uint64_t lock_rounds(void)
+{
+    return rounds / 4 + 1;
+}
+
+static void count_under_spinlock(unsigned which, uint64_t round)
+{
+    if (round % 4 == 0) {
+        CHECK_OK(keel_spinlock_lock_shared(spinlocks[which]));
+        CHECK_VALUE(counts[which] <= lock_rounds() * TASKS_MAX, counts[which]);
+    } else {
+        CHECK_OK(keel_spinlock_lock(spinlocks[which]));
+        counts[which]++;
+    }
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_yield());
+    CHECK_OK(keel_spinlock_unlock(spinlocks[which]));
+}
+
+static void count_under_mutex(uint64_t round)
+{
+    CHECK_OK(round % 3 == 0 ? keel_mutex_lock_shared(mutex, KEEL_FOREVER)
+                            : keel_mutex_lock(mutex, KEEL_FOREVER));
+    bool alone = round % 3 != 0 || keel_mutex_upgrade(mutex, 0) == KEEL_OK;
+    counts[2] += alone ? 1 : 0;
+    CHECK_OK(keel_mutex_unlock(mutex));
+}
+
+/* Half of the tasks take the locks in the other order. */
+static void take_in_a_circle(uint64_t id)
+{
+    CHECK_OK(keel_spinlock_lock(spinlocks[id % 2]));
+    keel_status_t status = keel_spinlock_lock(spinlocks[1 - id % 2]);
+    if (status == KEEL_OK) {
+        CHECK_OK(keel_spinlock_unlock(spinlocks[1 - id % 2]));
+    } else {
+        CHECK_STATUS(KEEL_E_BUSY, status);
+        circles++;
+    }
+    CHECK_OK(keel_spinlock_unlock(spinlocks[id % 2]));
+}
+
+static void lock_and_count(uint64_t id)
+{
+    for (uint64_t round = 0; round < lock_rounds(); round++) {
+        count_under_spinlock((id + round) % 2, round);
+        count_under_mutex(round);
+        take_in_a_circle(id);
+        if (round % 8 == 0) {
+            CHECK_OK(keel_task_yield());
+        }
+    }
+}
+
+static void T5_locks_under_load(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_OK(keel_spinlock_create(i == 0 ? 0 : KEEL_SPINLOCK_IRQ_OFF, &spinlocks[i]));
+        counts[i] = 0;
+    }
+    CHECK_OK(keel_mutex_create(&mutex));
+    counts[2] = 0;
+    circles = 0;
+    run_tasks(lock_and_count);
+    uint64_t all = lock_rounds(), expected = (all - (all + 3) / 4) * task_count();
+    CHECK_VALUE(counts[0] + counts[1] == expected, counts[0] + counts[1]);
+    CHECK_VALUE(counts[2] >= (all - (all + 2) / 3) * task_count(), counts[2]);
+    note("circles that came apart", circles);
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_OK(keel_spinlock_release(spinlocks[i]));
+    }
+    CHECK_OK(keel_mutex_release(mutex));
+}
+
+/* A task with a guard keeps its CPU through ticks, and shootdowns, audits and the ends of other tasks get
+ * through to it. */
+static void short_task(uint64_t argument)
+{
+    (void)argument;
+}
+
+static void keep_cpu(uint64_t id)
+{
+    for (uint64_t round = 0; round < rounds / 8; round++) {
+        keel_guard_t guard = {0};
+        uint32_t before = 0, after = 0;
+        CHECK_OK(id % 2 == 0 ? keel_preempt_disable(&guard) : keel_irq_disable(&guard));
+        CHECK_OK(keel_cpu_current(&before));
+        for (unsigned i = 0; i < 64; i++) {
+            CHECK_OK(keel_cpu_relax());
+        }
+        CHECK_OK(keel_cpu_current(&after));
+        CHECK_VALUE(before == after, after);
+        CHECK_OK(keel_guard_release(guard));
+        int32_t status = task_finish(task_start("short", short_task, round));
+        CHECK_VALUE(status == 0, (uint64_t)status);
+    }
+}
+
+static void T2_atomic_mode_under_load(void)
+{
+    run_tasks(keep_cpu);
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
-        TEST(T1_every_cpu_runs_tasks),
-        TEST(A2_replaced_pages),
-        TEST(M1_storm_of_calls),
+        TEST(T1_every_cpu_runs_tasks), TEST(A2_replaced_pages),         TEST(M1_storm_of_calls),
+        TEST(T5_locks_under_load),     TEST(T2_atomic_mode_under_load),
     };
     struct keel_boot_info info = {0};
     CHECK_OK(keel_boot_info(&info));

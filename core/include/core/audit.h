@@ -11,4 +11,8 @@
 /* Logs each violation and answers how many there are. Any context that may log. */
 uint32_t audit_run(void);
 
+/* A part of it. */
+typedef void audit_report_t(const char *invariant, const char *what, uint64_t where);
+void audit_holds(audit_report_t *report);
+
 #endif

@@ -21,6 +21,7 @@ struct cpu {
      * 0: none (core/range.h). */
     atomic_u64_t walks_under;
     uint64_t walk_count;
+    uint64_t guards_made; /* numbers of guards that are used up (core/hold.h) */
     atomic_u32_t resched; /* 1: switch at the next chance */
     atomic_u32_t online;
 };
@@ -37,7 +38,8 @@ enum cpu_context {
     CONTEXT_EARLY = 0,      /* before there are tasks */
     CONTEXT_TASK = 1u << 0, /* a task's own code */
     CONTEXT_POLICY = 1u << 1,
-    CONTEXT_IDLE = 1u << 2, /* the idle context, interrupt handlers on it */
+    CONTEXT_IDLE = 1u << 2,   /* the idle context, interrupt handlers on it */
+    CONTEXT_ATOMIC = 1u << 3, /* a task's own code in atomic mode (core/hold.h) */
 };
 /* A task that moves to another CPU meanwhile is a task there as well. */
 static inline unsigned cpu_context(void)

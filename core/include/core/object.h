@@ -28,6 +28,8 @@ enum object_kind {
     OBJECT_EVENT,
     OBJECT_SEMAPHORE,
     OBJECT_MUTEX,
+    OBJECT_SPINLOCK,
+    OBJECT_GUARD, /* no slots: a guard is named in its task's own list (core/hold.h) */
     OBJECT_KIND_COUNT
 };
 

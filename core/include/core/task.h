@@ -26,12 +26,11 @@
 #define CORE_TASK_H
 
 #include "core/area.h"
+#include "core/hold.h"
 #include "core/object.h"
 #include "core/space.h"
 #include "core/wait.h"
 #include "hal/context.h"
-
-struct mutex;
 
 #define TASK_NAME_SIZE 16u
 
@@ -67,7 +66,7 @@ struct task {
     atomic_u64_t switches;
     struct wait_queue joiners;
     struct wait_entry wait;
-    struct mutex *mutexes; /* the ones that it holds (core/sync.h) */
+    struct holds holds;
 };
 
 struct task_options {
@@ -88,9 +87,10 @@ void *task_vector_image(const struct task *task);
 
 /* The calling task. */
 void task_yield(void);
-void task_sleep(uint64_t nanoseconds); /* 0 yields */
+keel_status_t task_sleep(uint64_t nanoseconds); /* 0 yields; E_CANCELED */
 void task_activate(struct space *space);
 _Noreturn void task_exit(int32_t status);
+/* E_BUSY: itself; E_CANCELED. */
 keel_status_t task_join(struct task *task, int32_t *status);
 
 #endif

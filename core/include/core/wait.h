@@ -12,28 +12,42 @@
  *   WAITING ---------------------------------------------> WOKEN
  *      |            the deadline, under the deadlines' lock
  *      +-------------------------------------------------> TIMED_OUT
+ *      |            somebody who wants it to stop waiting
+ *      +-------------------------------------------------> CANCELED
  *
  * Who makes the step wakes the task, so it is woken once. A waker that finds a waiter's time up goes on to
  * the next one: no wake is spent on a task that is leaving. A task whose time is up stays in its queue until
  * it runs and takes itself off; it can be nowhere else meanwhile.
+ *
+ * Requests to stop waiting are remembered: who makes one leaves it in `cancel` before it looks whether there
+ * is a wait, and who begins a wait looks for one afterwards.
  */
 #ifndef CORE_WAIT_H
 #define CORE_WAIT_H
 
 #include "core/spinlock.h"
+#include "keel/status.h"
 
 struct task;
 
 /* No deadline. */
 #define WAIT_FOREVER UINT64_MAX
 
-enum wait_outcome { WAIT_WAITING, WAIT_WOKEN, WAIT_TIMED_OUT };
+enum wait_outcome { WAIT_WAITING, WAIT_WOKEN, WAIT_TIMED_OUT, WAIT_CANCELED };
+
+/* What a request to stop waiting ends: the wait that there is, or the next one; every one from now on. */
+enum wait_cancel { WAIT_CANCEL_NONE, WAIT_CANCEL_ONE, WAIT_CANCEL_ALL };
+
+/* Where in the queue. */
+enum wait_place { WAIT_LAST, WAIT_FIRST };
 
 /* What a task has to wait with. */
 struct wait_entry {
     struct task *next, *previous; /* in the queue, under its lock */
     bool queued;
+    uint32_t want;        /* what for, where the queue's owner has to know; fixed while it waits */
     atomic_u32_t outcome; /* enum wait_outcome */
+    atomic_u32_t cancel;  /* enum wait_cancel */
     uint64_t deadline;    /* in hal_time_now's nanoseconds; fixed while it waits */
     uint32_t place;       /* among the deadlines, plus 1, under their lock; 0: not there */
 };
@@ -49,18 +63,26 @@ void wait_queue_init(struct wait_queue *queue);
 /* The moment `timeout` nanoseconds from now; WAIT_FOREVER where there is no such number. */
 uint64_t wait_deadline(uint64_t timeout);
 
-/* The calling task blocks until it is woken, or the deadline has passed (false). The queue's lock is held, as
- * taken by spinlock_acquire; it is released here. */
-bool wait_queue_block(struct wait_queue *queue, uint64_t deadline, bool interrupts);
-/* Takes the first waiter off that still waits, and makes the wake-up the caller's to give: by sched_wake,
- * once what the waiter is to find is there. NULL: nobody waits. The lock is held. */
-struct task *wait_queue_take(struct wait_queue *queue);
+/* The calling task blocks until it is woken; E_TIMEOUT: `timeout` nanoseconds have passed (0: it does not
+ * wait); E_CANCELED. The queue's lock is held, as taken by spinlock_acquire; it is released here. */
+keel_status_t wait_queue_block(struct wait_queue *queue, enum wait_place place, uint64_t timeout,
+                               bool interrupts);
+/* The first that still waits; NULL: nobody does. It may cease to wait at any moment. The lock is held. */
+struct task *wait_queue_first(struct wait_queue *queue);
+/* Takes the first one off, and makes its wake-up the caller's to give: by sched_wake, once what the waiter is
+ * to find is there. False: it has ceased to wait. The lock is held. */
+bool wait_queue_claim(struct wait_queue *queue, struct task *first);
 /* Wakes as many as `limit` waiters; answers how many. The lock is held. */
 uint32_t wait_queue_wake(struct wait_queue *queue, uint32_t limit);
 /* Wakes every waiter. Takes the lock. */
 void wait_queue_wake_all(struct wait_queue *queue);
 
-/* Blocks the calling task until hal_time_now() >= deadline. */
-void wait_sleep_until(uint64_t deadline);
+/* Blocks the calling task until hal_time_now() >= deadline. E_CANCELED. */
+keel_status_t wait_sleep_until(uint64_t deadline);
+
+/* Asks the task to stop waiting. The caller holds a reference. */
+void wait_cancel(struct task *task, enum wait_cancel request);
+/* Is there a request that the calling task has to answer before it goes to user mode? Takes a single one. */
+bool wait_take_cancel(struct task *task);
 
 #endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The audit of what tasks hold (core/hold.h): lists and locks agree, and nobody in atomic mode is off its
+ * CPU. It runs frozen; a CPU that stands in the middle of a step shows by the lock it holds.
+ */
+#include "core/audit.h"
+#include "core/mutex.h"
+#include "core/queued_spinlock.h"
+#include "core/task.h"
+
+static bool is_live(const struct object *object)
+{
+    return ref_word_state(atomic_u64_peek(&object->ref.word)) == REF_LIVE;
+}
+
+static bool is_locked(const struct spinlock *lock)
+{
+    return atomic_u32_peek(&lock->next_ticket) != atomic_u32_peek(&lock->serving);
+}
+
+static void check_hold(const struct task *task, uint32_t slot, const struct hold *hold,
+                       audit_report_t *report)
+{
+    struct mutex *mutex = hold->object;
+    const struct queued_spinlock *spinlock = hold->object;
+    bool is_mutex = hold->kind == HOLD_MUTEX || hold->kind == HOLD_MUTEX_SHARED;
+    if (hold->kind == HOLD_GUARD) {
+        return;
+    }
+    if (!is_live(hold->object)) {
+        report("T5", "a task holds a lock that is gone, slot", slot);
+    } else if (is_mutex && !is_locked(&mutex->queue.lock)) {
+        mutex->audit_holds++;
+        if ((mutex->holder == task) != (hold->kind == HOLD_MUTEX)) {
+            report("T5", "a mutex and its holder disagree, slot", slot);
+        }
+    } else if (!is_mutex && (atomic_u64_peek(&spinlock->holders) >> task->last_cpu & 1) == 0) {
+        report("T5", "a spinlock and its holder disagree, slot", slot);
+    }
+}
+
+static void check_task(const struct task *task, uint32_t slot, audit_report_t *report)
+{
+    const struct holds *holds = &task->holds;
+    bool on_cpu = (atomic_u32_peek(&task->state) & TASK_ON) != 0;
+    uint32_t atomic = 0, irq_off = 0;
+    for (uint32_t i = 0; i < holds->count && i < HOLDS_MAX; i++) {
+        const struct hold *hold = &holds->entries[i];
+        check_hold(task, slot, hold, report);
+        atomic += hold->kind != HOLD_MUTEX && hold->kind != HOLD_MUTEX_SHARED;
+        irq_off += hold->irq_off;
+    }
+    /* Who waits for a spinlock has entered atomic mode, and does not hold it yet. */
+    if (holds->count > HOLDS_MAX || atomic > holds->atomic || irq_off > holds->irq_off) {
+        report("T5", "a task's counts of what it holds are wrong, slot", slot);
+    }
+    if (!on_cpu && (holds->atomic | holds->irq_off) != 0) {
+        report("T2", "a task in atomic mode is off its CPU, slot", slot);
+    }
+}
+
+static void check_mutex(struct mutex *mutex, uint32_t slot, audit_report_t *report)
+{
+    uint32_t holders = mutex->holder != NULL ? 1 : mutex->shared;
+    if (is_live(&mutex->object) && !is_locked(&mutex->queue.lock) && mutex->audit_holds != holders) {
+        report("T5", "a mutex is held by other tasks than hold it, slot", slot);
+    }
+    mutex->audit_holds = 0;
+}
+
+void audit_holds(audit_report_t *report)
+{
+    for (uint32_t i = 0, slots = object_slots(OBJECT_TASK); i < slots; i++) {
+        const struct task *task = (const struct task *)object_at(OBJECT_TASK, i);
+        if (is_live(&task->object)) {
+            check_task(task, i, report);
+        }
+    }
+    for (uint32_t i = 0, slots = object_slots(OBJECT_MUTEX); i < slots; i++) {
+        check_mutex((struct mutex *)object_at(OBJECT_MUTEX, i), i, report);
+    }
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Spinlocks of the clients, see core/queued_spinlock.h.
+ */
+#include "core/queued_spinlock.h"
+
+#include "core/assert.h"
+#include "core/cpu.h"
+#include "core/hold.h"
+#include "core/tlb.h"
+
+/* Turns between two looks for a circle. */
+#define TURNS_PER_LOOK 32u
+
+/* On the stack of who waits. */
+struct spin_waiter {
+    struct spin_waiter *next, *previous;
+    unsigned cpu;
+    bool shared;
+    atomic_u32_t granted;
+};
+
+/* What each CPU spins for: the lock's address; 0: nothing. An address read here may be of a lock that is gone
+ * meanwhile: a slot of the pool all the same. */
+static atomic_u64_t waits_for[HAL_CPU_MAX];
+
+void queued_spinlock_init(void)
+{
+    for (unsigned cpu = 0; cpu < HAL_CPU_MAX; cpu++) {
+        atomic_u64_init(&waits_for[cpu], 0);
+    }
+}
+
+keel_status_t queued_spinlock_create(bool irq_off, uint64_t *handle)
+{
+    struct queued_spinlock *lock = (struct queued_spinlock *)object_claim(OBJECT_SPINLOCK);
+    if (lock == NULL) {
+        return KEEL_E_LIMIT;
+    }
+    lock->irq_off = irq_off;
+    spinlock_init(&lock->lock);
+    lock->shared = false;
+    atomic_u64_store_relaxed(&lock->holders, 0);
+    lock->head = NULL;
+    lock->tail = NULL;
+    *handle = object_handle(OBJECT_SPINLOCK, &lock->object);
+    ref_publish(&lock->object.ref, 1, true);
+    return KEEL_OK;
+}
+
+void queued_spinlock_put(struct queued_spinlock *lock)
+{
+    if (ref_put(&lock->object.ref)) {
+        CORE_ASSERT(atomic_u64_peek(&lock->holders) == 0 && lock->head == NULL);
+        ref_finish(&lock->object.ref);
+    }
+}
+
+static uint64_t bit_of(unsigned cpu)
+{
+    return UINT64_C(1) << cpu;
+}
+
+/* --- The queue; lock->lock is held --- */
+
+static void append(struct queued_spinlock *lock, struct spin_waiter *waiter)
+{
+    waiter->next = NULL;
+    waiter->previous = lock->tail;
+    if (lock->tail != NULL) {
+        lock->tail->next = waiter;
+    } else {
+        lock->head = waiter;
+    }
+    lock->tail = waiter;
+}
+
+static void take_off(struct queued_spinlock *lock, struct spin_waiter *waiter)
+{
+    if (waiter->previous != NULL) {
+        waiter->previous->next = waiter->next;
+    } else {
+        lock->head = waiter->next;
+    }
+    if (waiter->next != NULL) {
+        waiter->next->previous = waiter->previous;
+    } else {
+        lock->tail = waiter->previous;
+    }
+}
+
+/* May it be held like this, besides those who hold it? */
+static bool admits(const struct queued_spinlock *lock, bool shared)
+{
+    return atomic_u64_peek(&lock->holders) == 0 || (lock->shared && shared);
+}
+
+static void admit(struct queued_spinlock *lock, unsigned cpu, bool shared)
+{
+    lock->shared = shared;
+    atomic_u64_store_release(&lock->holders, atomic_u64_peek(&lock->holders) | bit_of(cpu));
+}
+
+/* Whoever is first in the queue and may have it gets it. */
+static void hand_over(struct queued_spinlock *lock)
+{
+    while (lock->head != NULL && admits(lock, lock->head->shared)) {
+        struct spin_waiter *first = lock->head;
+        take_off(lock, first);
+        admit(lock, first->cpu, first->shared);
+        atomic_u32_store_release(&first->granted, 1); /* its last moment */
+    }
+}
+
+/* --- Waiting --- */
+
+void spin_turn(void)
+{
+    if (!hal_irq_enabled()) {
+        tlb_serve();
+    }
+    hal_cpu_relax();
+}
+
+static const struct queued_spinlock *awaited(unsigned cpu)
+{
+    return (const struct queued_spinlock *)(uintptr_t)atomic_u64_load_acquire(&waits_for[cpu]);
+}
+
+/* Does a holder of `lock`, which this CPU waits for, wait for this CPU, itself or by way of others?
+ *
+ * `stuck` begins with this CPU, which does not move while it looks here, and grows by CPUs that wait for a
+ * lock of one that is in it already; so none of them moves either, and what is found stays true. */
+static bool is_circle(const struct queued_spinlock *lock)
+{
+    uint64_t stuck = bit_of(hal_cpu_id()), before = 0;
+    while (stuck != before) {
+        before = stuck;
+        for (unsigned cpu = 0; cpu < hal_cpu_count(); cpu++) {
+            const struct queued_spinlock *other = awaited(cpu);
+            if (other != NULL && (atomic_u64_load_acquire(&other->holders) & stuck) != 0) {
+                stuck |= bit_of(cpu);
+            }
+        }
+    }
+    return (atomic_u64_load_acquire(&lock->holders) & stuck) != 0;
+}
+
+/* Out of the queue. False: it was granted meanwhile. */
+static bool withdraw(struct queued_spinlock *lock, struct spin_waiter *waiter)
+{
+    bool interrupts = spinlock_acquire(&lock->lock);
+    bool waits = atomic_u32_peek(&waiter->granted) == 0;
+    if (waits) {
+        take_off(lock, waiter);
+        hand_over(lock); /* it may have stood between readers */
+    }
+    spinlock_release(&lock->lock, interrupts);
+    return waits;
+}
+
+/* False: it would be for ever. */
+static bool spin(struct queued_spinlock *lock, struct spin_waiter *waiter)
+{
+    bool granted = true;
+    atomic_u64_store_release(&waits_for[waiter->cpu], (uint64_t)(uintptr_t)lock);
+    for (uint32_t turn = 1; granted && atomic_u32_load_acquire(&waiter->granted) == 0; turn++) {
+        spin_turn();
+        if (turn % TURNS_PER_LOOK == 0 && is_circle(lock)) {
+            granted = !withdraw(lock, waiter);
+        }
+    }
+    atomic_u64_store_release(&waits_for[waiter->cpu], 0);
+    return granted;
+}
+
+/* In atomic mode. E_BUSY. */
+static keel_status_t acquire(struct queued_spinlock *lock, bool shared, bool try)
+{
+    struct spin_waiter waiter = {.cpu = hal_cpu_id(), .shared = shared};
+    bool interrupts = spinlock_acquire(&lock->lock);
+    bool free = lock->head == NULL && admits(lock, shared);
+    if (free) {
+        admit(lock, waiter.cpu, shared);
+    } else if (!try) {
+        atomic_u32_init(&waiter.granted, 0);
+        append(lock, &waiter);
+    }
+    spinlock_release(&lock->lock, interrupts);
+    return free || (!try && spin(lock, &waiter)) ? KEEL_OK : KEEL_E_BUSY;
+}
+
+static struct hold *hold_of(const struct holds *holds, const struct queued_spinlock *lock)
+{
+    struct hold *hold = hold_find(holds, HOLD_SPINLOCK, lock);
+    return hold != NULL ? hold : hold_find(holds, HOLD_SPINLOCK_SHARED, lock);
+}
+
+/* Interrupts are off. E_BUSY, E_LIMIT. */
+static keel_status_t prepare(const struct holds *holds, struct queued_spinlock *lock)
+{
+    if (hold_of(holds, lock) != NULL) {
+        return KEEL_E_BUSY;
+    }
+    return holds_full(holds) ? KEEL_E_LIMIT : ref_get_more(&lock->object.ref);
+}
+
+keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bool try)
+{
+    bool interrupts = hal_irq_disable();
+    struct holds *holds = &cpu_this()->current->holds;
+    keel_status_t status = prepare(holds, lock);
+    if (status != KEEL_OK) {
+        hal_irq_restore(interrupts);
+        return status;
+    }
+    atomic_enter(holds, lock->irq_off);
+    hal_irq_restore(interrupts && !lock->irq_off);
+    status = acquire(lock, shared, try);
+    (void)hal_irq_disable();
+    if (status == KEEL_OK) {
+        hold_add(holds, shared ? HOLD_SPINLOCK_SHARED : HOLD_SPINLOCK, lock->irq_off, lock);
+        hal_irq_restore(interrupts && !lock->irq_off);
+    } else {
+        atomic_leave(holds, lock->irq_off);
+        queued_spinlock_put(lock);
+    }
+    return status;
+}
+
+keel_status_t queued_spinlock_unlock(struct queued_spinlock *lock)
+{
+    bool interrupts = hal_irq_disable();
+    struct holds *holds = &cpu_this()->current->holds;
+    struct hold *hold = hold_of(holds, lock);
+    if (hold == NULL) {
+        hal_irq_restore(interrupts);
+        return KEEL_E_DENIED;
+    }
+    hold_remove(holds, hold);
+    (void)spinlock_acquire(&lock->lock);
+    atomic_u64_store_release(&lock->holders, atomic_u64_peek(&lock->holders) & ~bit_of(hal_cpu_id()));
+    hand_over(lock);
+    spinlock_release_irq_off(&lock->lock);
+    atomic_leave(holds, lock->irq_off);
+    queued_spinlock_put(lock);
+    return KEEL_OK;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Spinlocks, shared mutexes and cancellation: every schedule within the stated number of preemptions. What
+ * locks protect is plain memory: ThreadSanitizer sees whether they order it, on fewer schedules, since each
+ * takes it some ten times as long.
+ */
+#include "core/deadline.h"
+#include "hal/cpu.h"
+#include "race.h"
+#include "support.h"
+
+#define HOUR UINT64_C(3600000000000)
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BOUND 1
+#endif
+#endif
+#ifndef BOUND
+#define BOUND 2
+#endif
+
+static keel_spinlock_t locks[2];
+static keel_mutex_t mutex;
+static keel_semaphore_t semaphore;
+static keel_task_t waiter;
+static keel_status_t results[2];
+static uint32_t inside, looked;
+
+static void make_locks(uint32_t flags)
+{
+    CHECK_OK(keel_spinlock_create(flags, &locks[0]));
+    CHECK_OK(keel_spinlock_create(0, &locks[1]));
+}
+
+static void release_locks(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_OK(keel_spinlock_try_lock(locks[i])); /* nobody holds it */
+        CHECK_OK(keel_spinlock_unlock(locks[i]));
+        CHECK_OK(keel_spinlock_release(locks[i]));
+    }
+}
+
+/* --- Spinlocks --- */
+
+static void lock_alone(void)
+{
+    CHECK_OK(keel_spinlock_lock(locks[0]));
+    CHECK_EQUAL(inside++, 0);
+    inside--;
+    CHECK_OK(keel_spinlock_unlock(locks[0]));
+}
+
+static void lock_in_race(uint64_t shared)
+{
+    race_wait();
+    if (shared != 0) {
+        CHECK_OK(keel_spinlock_lock_shared(locks[0]));
+        CHECK_EQUAL(inside, 0);
+        CHECK_OK(keel_spinlock_unlock(locks[0]));
+    } else {
+        lock_alone();
+    }
+    race_done();
+}
+
+static void T5_explore_spinlock_hand_over(void)
+{
+    make_locks(0);
+    inside = 0;
+    keel_task_t other = race_start(lock_in_race, 0);
+    lock_alone();
+    race_finish(other);
+    release_locks();
+}
+
+static void T5_explore_reader_against_writer(void)
+{
+    make_locks(KEEL_SPINLOCK_IRQ_OFF);
+    inside = 0;
+    keel_task_t other = race_start(lock_in_race, 1);
+    lock_alone();
+    race_finish(other);
+    release_locks();
+}
+
+/* Each takes one lock and wants the other's: both get both, or one is refused, or both. */
+static void take_both(unsigned first)
+{
+    CHECK_OK(keel_spinlock_lock(locks[first]));
+    results[first] = keel_spinlock_lock(locks[1 - first]);
+    if (results[first] == KEEL_OK) {
+        CHECK_EQUAL(inside++, 0);
+        inside--;
+        CHECK_OK(keel_spinlock_unlock(locks[1 - first]));
+    } else {
+        CHECK_STATUS(results[first], KEEL_E_BUSY);
+    }
+    CHECK_OK(keel_spinlock_unlock(locks[first]));
+}
+
+static void take_both_in_race(uint64_t first)
+{
+    race_wait();
+    take_both((unsigned)first);
+    race_done();
+}
+
+static void T5_explore_circle(void)
+{
+    make_locks(0);
+    inside = 0;
+    keel_task_t other = race_start(take_both_in_race, 1);
+    take_both(0);
+    race_finish(other);
+    release_locks();
+}
+
+/* --- Mutexes --- */
+
+/* Both share it and want it alone: one gets it, once the other, who is refused, has unlocked; or one after
+ * the other. */
+static void upgrade(unsigned index)
+{
+    CHECK_OK(keel_mutex_lock_shared(mutex, KEEL_FOREVER));
+    looked = inside;
+    results[index] = keel_mutex_upgrade(mutex, KEEL_FOREVER);
+    if (results[index] == KEEL_OK) {
+        CHECK_EQUAL(inside++, 0);
+        inside--;
+    } else {
+        CHECK_STATUS(results[index], KEEL_E_BUSY);
+    }
+    CHECK_OK(keel_mutex_unlock(mutex));
+}
+
+static void upgrade_in_race(uint64_t index)
+{
+    race_wait();
+    upgrade((unsigned)index);
+    race_done();
+}
+
+static void free_mutex(void)
+{
+    CHECK_OK(keel_mutex_lock(mutex, 0));
+    CHECK_OK(keel_mutex_unlock(mutex));
+    CHECK_OK(keel_mutex_release(mutex));
+}
+
+static void T9_explore_two_upgrades(void)
+{
+    CHECK_OK(keel_mutex_create(&mutex));
+    inside = 0;
+    keel_task_t other = race_start(upgrade_in_race, 1);
+    upgrade(0);
+    race_finish(other);
+    CHECK(results[0] == KEEL_OK || results[1] == KEEL_OK);
+    free_mutex();
+}
+
+static keel_task_t spawn_waiter(void (*entry)(uint64_t), uint64_t argument)
+{
+    keel_task_t task = unit_spawn(entry, argument);
+    struct keel_task_info info = {0};
+    while (info.state != KEEL_TASK_BLOCKED) {
+        CHECK_OK(keel_task_yield());
+        CHECK_OK(keel_task_info(task, &info));
+    }
+    return task;
+}
+
+static void lock_alone_for_an_hour(uint64_t argument)
+{
+    (void)argument;
+    results[0] = keel_mutex_lock(mutex, HOUR);
+    if (results[0] == KEEL_OK) {
+        CHECK_OK(keel_mutex_unlock(mutex));
+    }
+}
+
+static void share(uint64_t argument)
+{
+    (void)argument;
+    CHECK_OK(keel_mutex_lock_shared(mutex, KEEL_FOREVER));
+    CHECK_OK(keel_mutex_unlock(mutex));
+}
+
+static void pass_time(uint64_t argument)
+{
+    (void)argument;
+    race_wait();
+    bool interrupts = hal_irq_disable();
+    (void)deadline_expire(UINT64_MAX - 1);
+    hal_irq_restore(interrupts);
+    race_done();
+}
+
+/* A sharer waits behind somebody whose time is up just when the mutex becomes free: it gets in all the same.
+ */
+static void T9_explore_who_gives_up_against_unlock(void)
+{
+    CHECK_OK(keel_mutex_create(&mutex));
+    CHECK_OK(keel_mutex_lock_shared(mutex, 0));
+    keel_task_t first = spawn_waiter(lock_alone_for_an_hour, 0);
+    keel_task_t second = spawn_waiter(share, 0);
+    keel_task_t other = race_start(pass_time, 0);
+    CHECK_OK(keel_mutex_unlock(mutex));
+    race_finish(other);
+    CHECK(unit_join(first) == 0);
+    CHECK(unit_join(second) == 0);
+    free_mutex();
+}
+
+/* --- Cancellation --- */
+
+static void take_token(uint64_t argument)
+{
+    (void)argument;
+    results[0] = keel_semaphore_down(semaphore, KEEL_FOREVER);
+}
+
+static void take_token_in_race(uint64_t argument)
+{
+    race_wait();
+    take_token(argument);
+    race_done();
+}
+
+static void cancel_in_race(uint64_t argument)
+{
+    (void)argument;
+    race_wait();
+    CHECK_OK(keel_task_cancel(waiter));
+    race_done();
+}
+
+/* The token is taken or still there. */
+static void T9_explore_cancel_against_token(void)
+{
+    CHECK_OK(keel_semaphore_create(0, &semaphore));
+    waiter = spawn_waiter(take_token, 0);
+    keel_task_t other = race_start(cancel_in_race, 0);
+    CHECK_OK(keel_semaphore_up(semaphore, 1));
+    race_finish(other);
+    CHECK(unit_join(waiter) == 0);
+    CHECK(results[0] == KEEL_OK || results[0] == KEEL_E_CANCELED);
+    CHECK_STATUS(keel_semaphore_down(semaphore, 0), results[0] == KEEL_OK ? KEEL_E_TIMEOUT : KEEL_OK);
+    CHECK_OK(keel_semaphore_release(semaphore));
+}
+
+/* The request falls anywhere on the way to sleep, and is never missed: nothing else would end the wait. */
+static void T9_explore_kill_against_going_to_sleep(void)
+{
+    CHECK_OK(keel_semaphore_create(0, &semaphore));
+    waiter = race_start(take_token_in_race, 0);
+    CHECK_OK(keel_task_kill(waiter));
+    race_finish(waiter);
+    CHECK_STATUS(results[0], KEEL_E_CANCELED);
+    CHECK_OK(keel_semaphore_release(semaphore));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT(T5_explore_spinlock_hand_over, .explore = true, .explore_bound = BOUND),
+        UNIT(T5_explore_reader_against_writer, .explore = true, .explore_bound = BOUND),
+        UNIT(T5_explore_circle, .explore = true, .explore_bound = BOUND),
+        UNIT(T9_explore_two_upgrades, .explore = true, .explore_bound = BOUND),
+        UNIT(T9_explore_who_gives_up_against_unlock, .explore = true, .explore_bound = BOUND),
+        UNIT(T9_explore_cancel_against_token, .explore = true, .explore_bound = BOUND),
+        UNIT(T9_explore_kill_against_going_to_sleep, .explore = true, .explore_bound = BOUND),
+    };
+    return unit_main(tests, argc, argv);
+}
