@@ -39,6 +39,23 @@ foreach(cpus IN ITEMS 1 2 4)
         RUNNER --cpus ${cpus} --seed ${seed} --expect ${KEEL_TRANSCRIPTS}/pager.transcript
     )
 endforeach()
+# Threads, futexes, processes and pipes: several interleavings, and the same programs on the host's own Linux.
+foreach(cpus IN ITEMS 1 2 4)
+    math(EXPR seed "30 + ${cpus}")
+    keel_add_run_test(
+        threads-${cpus}-cpus KERNEL threads INITRD ${CMAKE_BINARY_DIR}/threads.initrd
+        RUNNER --cpus ${cpus} --seed ${seed} --expect ${KEEL_TRANSCRIPTS}/threads.transcript
+               --says "threads lost the CPU in user code: [1-9][0-9]"
+    )
+endforeach()
+set(programs abuser ring stress workers)
+list(TRANSFORM programs PREPEND ${KEEL_PROGRAM_DIR}/)
+add_test(
+    NAME linux_threads
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/boot/run_linux.py --expect
+            ${KEEL_TRANSCRIPTS}/threads.transcript ${programs}
+)
+set_tests_properties(linux_threads PROPERTIES LABELS boot TIMEOUT 270 SKIP_RETURN_CODE 77)
 # The harness must see a failure: this run is compared with a transcript that it cannot have.
 keel_add_run_test(canary RUNNER --expect /dev/null)
 set_tests_properties(run_canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The transcript is not the one in /dev/null")

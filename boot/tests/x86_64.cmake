@@ -51,6 +51,16 @@ foreach(cpu IN ITEMS max qemu64)
         RUNNER --expect ${KEEL_TRANSCRIPTS}/pager.transcript
     )
 endforeach()
+# Threads and processes; with few CPU features, too: other vector registers to keep.
+foreach(run IN ITEMS "1 qemu64" "2 max" "4 max")
+    separate_arguments(run)
+    list(POP_FRONT run cpus cpu)
+    keel_add_boot_test(
+        threads-${cpus}-cpus KERNEL $<TARGET_FILE:threads> INITRD ${CMAKE_BINARY_DIR}/threads.initrd
+        QEMU -smp ${cpus} -cpu ${cpu}
+        RUNNER --expect ${KEEL_TRANSCRIPTS}/threads.transcript --says "threads lost the CPU in user code: [1-9]"
+    )
+endforeach()
 # ELF files that the kernel must refuse, each with its reason: the same on the hosted machine.
 keel_add_boot_test(
     broken INITRD ${CMAKE_BINARY_DIR}/hello-broken.initrd
