@@ -15,6 +15,7 @@ import console
 import make_initrd
 import qemu_machine
 import run_hosted
+import run_linux
 import run_qemu
 import transcript
 
@@ -145,6 +146,25 @@ class Judgement(unittest.TestCase):
         self.assertIsNone(self.judge(None, said, matched=True, refusal="no kernel"))
         self.assertIn("No line", self.judge(None, said, matched=True, refusal="truncated"))
         self.assertIn("No line", self.judge(run_qemu.EXIT_WELL, refusal="no kernel"))
+
+
+class OnLinux(unittest.TestCase):
+    def run_linux(self, expected, program):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "transcript")
+            transcript.write(path, expected)
+            with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+                return run_linux.main(["--expect", path, program])
+
+    def test_other_names_do_not_count(self):
+        expected = ["kernel| all is well", "true| [exited with status 0]", "true.1| a child"]
+        self.assertEqual(self.run_linux(expected, "/bin/true"), 0)
+
+    def test_differences_count(self):
+        self.assertEqual(self.run_linux(["false| [exited with status 1]"], "/bin/false"), 0)
+        self.assertEqual(self.run_linux(["false| [exited with status 0]"], "/bin/false"), 1)
+        self.assertEqual(self.run_linux(["true| text", "true| [exited with status 0]"], "/bin/true"), 1)
+        self.assertEqual(self.run_linux([], "/bin/true"), 1)
 
 
 class FollowConsole(unittest.TestCase):
