@@ -39,12 +39,12 @@ foreach(cpus IN ITEMS 1 2 4)
         RUNNER --cpus ${cpus} --seed ${seed} --expect ${KEEL_TRANSCRIPTS}/pager.transcript
     )
 endforeach()
-# Threads, futexes, processes and pipes: several interleavings, and the same programs on the host's own Linux.
+# Threads, futexes, processes and pipes, and the same programs on the host's own Linux. With this seed, as with about half
+# of the others, a futex word that is read before the queue is locked costs a wake-up on 2 and 4 CPUs.
 foreach(cpus IN ITEMS 1 2 4)
-    math(EXPR seed "30 + ${cpus}")
     keel_add_run_test(
         threads-${cpus}-cpus KERNEL threads INITRD ${CMAKE_BINARY_DIR}/threads.initrd
-        RUNNER --cpus ${cpus} --seed ${seed} --expect ${KEEL_TRANSCRIPTS}/threads.transcript
+        RUNNER --cpus ${cpus} --seed 6 --expect ${KEEL_TRANSCRIPTS}/threads.transcript
                --says "threads lost the CPU in user code: [1-9][0-9]"
     )
 endforeach()
