@@ -11,12 +11,12 @@ _Static_assert(KEEL_HOLDS_MAX == HOLDS_MAX, "the documented limit is the real on
 
 keel_status_t call_preempt_disable(uint64_t *guard)
 {
-    return guard_take(false, guard);
+    return guard_take(GUARD_PLAIN, guard);
 }
 
 keel_status_t call_irq_disable(uint64_t *guard)
 {
-    return guard_take(true, guard);
+    return guard_take(GUARD_IRQ_OFF, guard);
 }
 
 keel_status_t call_guard_release(struct hold *guard)

@@ -6,6 +6,7 @@
 #ifndef API_BARE_H
 #define API_BARE_H
 
+#include "core/cpu_local.h"
 #include "core/cursor.h"
 #include "core/io_memory.h"
 #include "core/list.h"
@@ -42,6 +43,7 @@ BARE(event, event, OBJECT_EVENT)
 BARE(semaphore, semaphore, OBJECT_SEMAPHORE)
 BARE(mutex, mutex, OBJECT_MUTEX)
 BARE(spinlock, queued_spinlock, OBJECT_SPINLOCK)
+BARE(cpu_local, cpu_local, OBJECT_CPU_LOCAL)
 
 #undef BARE
 

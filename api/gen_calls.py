@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory", "io_memory", "event", "semaphore", "mutex",
-           "spinlock", "guard")
+           "spinlock", "cpu_local", "guard")
 # What a body gets for an object whose C type has another name: both forms of a frame are one.
 OBJECT_TYPES = {"unique": "frame", "spinlock": "queued_spinlock", "guard": "hold"}
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
@@ -341,6 +341,7 @@ struct event;
 struct semaphore;
 struct mutex;
 struct queued_spinlock;
+struct cpu_local;
 struct hold;
 enum call_id {{
 {enums}

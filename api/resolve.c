@@ -4,6 +4,7 @@
  */
 #include "resolve.h"
 
+#include "core/cpu_local.h"
 #include "core/cursor.h"
 #include "core/io_memory.h"
 #include "core/list.h"
@@ -40,6 +41,7 @@ RESOLVE(event, event, OBJECT_EVENT, event_put)
 RESOLVE(semaphore, semaphore, OBJECT_SEMAPHORE, semaphore_put)
 RESOLVE(mutex, mutex, OBJECT_MUTEX, mutex_put)
 RESOLVE(spinlock, queued_spinlock, OBJECT_SPINLOCK, queued_spinlock_put)
+RESOLVE(cpu_local, cpu_local, OBJECT_CPU_LOCAL, cpu_local_put)
 
 keel_status_t resolve_guard(uint64_t handle, struct hold **guard)
 {

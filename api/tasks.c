@@ -11,6 +11,7 @@
 #include "reference.h"
 
 _Static_assert(KEEL_TASK_NAME_MAX + 1 == TASK_NAME_SIZE, "one length for names");
+_Static_assert(KEEL_TASK_WORDS == TASK_WORDS, "one number of words");
 _Static_assert((int)KEEL_TASK_NEW == TASK_NEW && (int)KEEL_TASK_DEAD == TASK_DEAD, "one numbering of states");
 
 /* A name from outside: up to the first NUL, the rest of the array zero. */
@@ -75,6 +76,24 @@ keel_status_t call_task_sleep(uint64_t nanoseconds)
 keel_status_t call_task_join(struct task *task, int32_t *status)
 {
     return task_join(task, status);
+}
+
+keel_status_t call_task_word_load(uint32_t index, uint64_t *value)
+{
+    if (index >= TASK_WORDS) {
+        return KEEL_E_INVALID;
+    }
+    *value = task_current()->words[index];
+    return KEEL_OK;
+}
+
+keel_status_t call_task_word_store(uint32_t index, uint64_t value)
+{
+    if (index >= TASK_WORDS) {
+        return KEEL_E_INVALID;
+    }
+    task_current()->words[index] = value;
+    return KEEL_OK;
 }
 
 keel_status_t call_task_cancel(struct task *task)

@@ -4,6 +4,7 @@
  * CPU. It runs frozen; a CPU that stands in the middle of a step shows by the lock it holds.
  */
 #include "core/audit.h"
+#include "core/cpu.h"
 #include "core/mutex.h"
 #include "core/queued_spinlock.h"
 #include "core/task.h"
@@ -24,8 +25,8 @@ static void check_hold(const struct task *task, uint32_t slot, const struct hold
     struct mutex *mutex = hold->object;
     const struct queued_spinlock *spinlock = hold->object;
     bool is_mutex = hold->kind == HOLD_MUTEX || hold->kind == HOLD_MUTEX_SHARED;
-    if (hold->kind == HOLD_GUARD) {
-        return;
+    if (hold->object == NULL) {
+        return; /* a guard */
     }
     if (!is_live(hold->object)) {
         report("T5", "a task holds a lock that is gone, slot", slot);
@@ -68,8 +69,27 @@ static void check_mutex(struct mutex *mutex, uint32_t slot, audit_report_t *repo
     mutex->audit_holds = 0;
 }
 
+/* Who begins or ends a read section counts it first, and last. */
+static void check_read_sections(const struct cpu *cpu, unsigned id, audit_report_t *report)
+{
+    const struct holds *holds = cpu->current != NULL ? &cpu->current->holds : NULL;
+    uint32_t sections = 0;
+    for (uint32_t i = 0; holds != NULL && i < holds->count && i < HOLDS_MAX; i++) {
+        sections += holds->entries[i].kind == HOLD_GUARD_RCU;
+    }
+    if (sections > cpu->rcu_depth || (holds == NULL && cpu->rcu_depth > 0)) {
+        report("T7", "a CPU's count of read sections is wrong, cpu", id);
+    }
+    if (sections > 0 && atomic_u64_peek(&cpu->rcu_epoch) == 0) {
+        report("T7", "a read section that nobody waits for, cpu", id);
+    }
+}
+
 void audit_holds(audit_report_t *report)
 {
+    for (unsigned id = 0; id < hal_cpu_count(); id++) {
+        check_read_sections(cpu_at(id), id, report);
+    }
     for (uint32_t i = 0, slots = object_slots(OBJECT_TASK); i < slots; i++) {
         const struct task *task = (const struct task *)object_at(OBJECT_TASK, i);
         if (is_live(&task->object)) {

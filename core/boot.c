@@ -12,6 +12,8 @@
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/queued_spinlock.h"
+#include "core/rcu.h"
+#include "core/retire.h"
 #include "core/sched.h"
 #include "core/slab.h"
 #include "core/tlb.h"
@@ -104,6 +106,8 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
     memmap_normalise(boot->regions, boot->region_count, &memmap);
     tlb_init();
     queued_spinlock_init();
+    rcu_init();
+    retire_init();
     sched_init();
     area_init();
     if (!frame_init(&memmap) || !object_init() || !deadline_init()) {

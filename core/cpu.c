@@ -23,6 +23,8 @@ void cpu_init(void)
         cpu->idle_ticks = 0;
         atomic_u64_init(&cpu->walks_under, 0);
         cpu->walk_count = 0;
+        atomic_u64_init(&cpu->rcu_epoch, 0);
+        cpu->rcu_depth = 0;
         cpu->guards_made = 0;
         atomic_u32_init(&cpu->resched, 0);
         atomic_u32_init(&cpu->online, 0);

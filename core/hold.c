@@ -8,6 +8,7 @@
 #include "core/cpu.h"
 #include "core/mutex.h"
 #include "core/queued_spinlock.h"
+#include "core/rcu.h"
 #include "core/sched.h"
 
 #define GUARD_NUMBER_END (UINT64_C(1) << GUARD_NUMBER_BITS)
@@ -76,8 +77,9 @@ void atomic_leave(struct holds *holds, bool irq_off)
     hal_irq_restore(holds->irq_off == 0);
 }
 
-keel_status_t guard_take(bool irq_off, uint64_t *token)
+keel_status_t guard_take(enum guard_also also, uint64_t *token)
 {
+    bool irq_off = also == GUARD_IRQ_OFF;
     bool interrupts = hal_irq_disable();
     struct cpu *cpu = cpu_this();
     struct holds *holds = &cpu->current->holds;
@@ -86,7 +88,10 @@ keel_status_t guard_take(bool irq_off, uint64_t *token)
         return KEEL_E_LIMIT;
     }
     atomic_enter(holds, irq_off);
-    hold_add(holds, HOLD_GUARD, irq_off, NULL);
+    if (also == GUARD_RCU) {
+        rcu_enter();
+    }
+    hold_add(holds, also == GUARD_RCU ? HOLD_GUARD_RCU : HOLD_GUARD, irq_off, NULL);
     *token = handle_make(OBJECT_GUARD, 0, 0) | (uint64_t)hal_cpu_id() << GUARD_NUMBER_BITS | cpu->guards_made;
     cpu->guards_made++;
     holds->entries[holds->count - 1].token = *token;
@@ -98,8 +103,10 @@ struct hold *guard_find(uint64_t token)
 {
     struct holds *holds = &task_current()->holds;
     for (uint32_t i = holds->count; i-- > 0;) {
-        if (holds->entries[i].kind == HOLD_GUARD && holds->entries[i].token == token) {
-            return &holds->entries[i];
+        struct hold *hold = &holds->entries[i];
+        bool is_guard = hold->kind == HOLD_GUARD || hold->kind == HOLD_GUARD_RCU;
+        if (is_guard && hold->token == token) {
+            return hold;
         }
     }
     return NULL;
@@ -110,7 +117,11 @@ void guard_release(struct hold *guard)
     (void)hal_irq_disable();
     struct holds *holds = &cpu_this()->current->holds;
     bool irq_off = guard->irq_off;
+    bool reads = guard->kind == HOLD_GUARD_RCU;
     hold_remove(holds, guard);
+    if (reads) {
+        rcu_leave();
+    }
     atomic_leave(holds, irq_off);
 }
 
@@ -119,6 +130,7 @@ static void give_back(struct hold *hold)
     keel_status_t status = KEEL_OK;
     switch (hold->kind) {
     case HOLD_GUARD:
+    case HOLD_GUARD_RCU:
         guard_release(hold);
         break;
     case HOLD_SPINLOCK:

@@ -58,6 +58,9 @@ static void fill(struct task *task, const struct task_options *options)
     wait_queue_init(&task->joiners);
     wait_entry_init(&task->wait);
     holds_init(&task->holds);
+    for (unsigned i = 0; i < TASK_WORDS; i++) {
+        task->words[i] = 0;
+    }
 }
 
 keel_status_t task_spawn(const struct task_options *options, uint64_t *handle)

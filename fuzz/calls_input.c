@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/object.h"
 #include "hosted/machine.h"
 #include "keel/user_regs.h"
 
@@ -103,6 +104,10 @@ uint64_t calls_number(const char *name, uint8_t byte)
         /* I/O memory: pages, inside of pages, and the end; or RAM. */
         uint64_t base = byte < 0xe0 ? HOSTED_IO_BASE : 0;
         return base + (byte & 0x0fu) * KEEL_PAGE_SIZE + ((byte & 0x10) != 0 ? 0x800 : 0);
+    }
+    if (strcmp(name, "handle") == 0) { /* one that was just made, or nearly */
+        static const enum object_kind kinds[] = {OBJECT_SPACE, OBJECT_TASK, OBJECT_LIST, OBJECT_EVENT};
+        return handle_make(kinds[byte % 4], byte / 4 % 8, 1 + byte / 32);
     }
     if (strcmp(name, "cache") == 0) {
         return byte % 5;

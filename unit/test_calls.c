@@ -36,6 +36,7 @@ static void make_handles(void)
     keel_semaphore_t semaphore = {0};
     keel_mutex_t mutex = {0};
     keel_spinlock_t spinlock = {0};
+    keel_cpu_local_t local = {0};
     keel_guard_t guard = {0};
     static uint64_t ranges; /* what a test leaves is gone with its machine, but not with its next handles */
     for (unsigned round = 0; round < 2; round++) {
@@ -63,6 +64,8 @@ static void make_handles(void)
         valid[OBJECT_MUTEX] = mutex.value;
         CHECK_OK(keel_spinlock_create(0, &spinlock));
         valid[OBJECT_SPINLOCK] = spinlock.value;
+        CHECK_OK(keel_cpu_local_create(&local));
+        valid[OBJECT_CPU_LOCAL] = local.value;
         /* None that is held: there are calls to be made that need not be atomic. */
         CHECK_OK(keel_preempt_disable(&guard));
         CHECK_OK(keel_guard_release(guard));
@@ -81,11 +84,16 @@ static void make_handles(void)
     CHECK_OK(keel_semaphore_release((keel_semaphore_t){closed[OBJECT_SEMAPHORE]}));
     CHECK_OK(keel_mutex_release((keel_mutex_t){closed[OBJECT_MUTEX]}));
     CHECK_OK(keel_spinlock_release((keel_spinlock_t){closed[OBJECT_SPINLOCK]}));
+    CHECK_OK(keel_cpu_local_release((keel_cpu_local_t){closed[OBJECT_CPU_LOCAL]}));
 }
 
-/* Makes the call, and none that it leaves in atomic mode goes on there. */
+/* Makes the call, in atomic mode if it is only for that, and none that it leaves there goes on there. */
 static keel_status_t invoke(unsigned id, struct call_value *values)
 {
+    keel_guard_t guard = {0};
+    if ((call_descriptors[id].contexts & CONTEXT_TASK) == 0) {
+        CHECK_OK(keel_preempt_disable(&guard));
+    }
     keel_status_t status = call_invoke((enum call_id)id, values);
     if (cpu_context() == CONTEXT_ATOMIC) {
         CHECK(holds_release_atomic());

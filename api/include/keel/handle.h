@@ -74,6 +74,10 @@ typedef struct {
 
 typedef struct {
     uint64_t value;
+} keel_cpu_local_t; /* a number for each CPU */
+
+typedef struct {
+    uint64_t value;
 } keel_guard_t; /* the calling task stays on its CPU; its own, not counted: see keel/guard.h */
 
 #endif

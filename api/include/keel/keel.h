@@ -13,6 +13,7 @@
 #define KEEL_KEEL_H
 
 #include "keel/boot.h"
+#include "keel/cpu_local.h"
 #include "keel/cursor.h"
 #include "keel/fault.h"
 #include "keel/frame.h"
@@ -23,6 +24,7 @@
 #include "keel/list.h"
 #include "keel/machine.h"
 #include "keel/policy.h"
+#include "keel/rcu.h"
 #include "keel/slab_policy.h"
 #include "keel/space.h"
 #include "keel/spinlock.h"

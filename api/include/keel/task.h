@@ -11,6 +11,7 @@
 #include "keel/handle.h"
 
 #define KEEL_TASK_NAME_MAX 15u
+#define KEEL_TASK_WORDS    8u
 
 struct keel_task_options {
     void (*entry)(uint64_t argument); /* returning from it exits with status 0 */
@@ -60,6 +61,11 @@ keel_status_t keel_task_sleep(uint64_t nanoseconds);
 /* Waits until `task` is dead and gives its exit status. Any number of tasks may join one, also after its
  * death. Errors: E_BAD_HANDLE, E_INVALID (status NULL), E_BUSY (joining oneself), E_CANCELED. */
 keel_status_t keel_task_join(keel_task_t task, int32_t *status);
+
+/* The calling task's own words, 0 in a new task: for what a client keeps about the task that runs. Errors:
+ * E_INVALID (index >= KEEL_TASK_WORDS). */
+keel_status_t keel_task_word_load(uint32_t index, uint64_t *value);
+keel_status_t keel_task_word_store(uint32_t index, uint64_t value);
 
 /* Ends what `task` waits for, with E_CANCELED; if it does not wait, the next wait. Or the next keel_user_run
  * answers it. Several requests before it is answered are one. A call that need not wait is not touched. */

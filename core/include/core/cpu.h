@@ -21,8 +21,10 @@ struct cpu {
      * 0: none (core/range.h). */
     atomic_u64_t walks_under;
     uint64_t walk_count;
-    uint64_t guards_made; /* numbers of guards that are used up (core/hold.h) */
-    atomic_u32_t resched; /* 1: switch at the next chance */
+    atomic_u64_t rcu_epoch; /* 0: in no read section (core/rcu.h) */
+    uint32_t rcu_depth;     /* of nested read sections */
+    uint64_t guards_made;   /* numbers of guards that are used up (core/hold.h) */
+    atomic_u32_t resched;   /* 1: switch at the next chance */
     atomic_u32_t online;
 };
 

@@ -24,6 +24,7 @@ struct task;
 
 enum hold_kind {
     HOLD_GUARD,
+    HOLD_GUARD_RCU, /* a read section (core/rcu.h) */
     HOLD_SPINLOCK,
     HOLD_SPINLOCK_SHARED,
     HOLD_MUTEX,
@@ -51,9 +52,11 @@ void holds_init(struct holds *holds);
 
 /* All below: of the code that runs. */
 
-/* A guard: no preemption, with `irq_off` no interrupts either. E_LIMIT: HOLDS_MAX, or the CPU has no number
- * left. */
-keel_status_t guard_take(bool irq_off, uint64_t *token);
+/* All guards keep preemption away. */
+enum guard_also { GUARD_PLAIN, GUARD_IRQ_OFF, GUARD_RCU };
+
+/* E_LIMIT: HOLDS_MAX, or the CPU has no number left. */
+keel_status_t guard_take(enum guard_also also, uint64_t *token);
 /* NULL: it has none of that name. */
 struct hold *guard_find(uint64_t token);
 void guard_release(struct hold *guard);

@@ -33,6 +33,7 @@
 #include "hal/context.h"
 
 #define TASK_NAME_SIZE 16u
+#define TASK_WORDS     8u
 
 enum task_state {
     TASK_NEW = 1,
@@ -67,6 +68,7 @@ struct task {
     struct wait_queue joiners;
     struct wait_entry wait;
     struct holds holds;
+    uint64_t words[TASK_WORDS]; /* the client's, touched by the task itself only */
 };
 
 struct task_options {
