@@ -66,6 +66,7 @@ static void host_unmap(uint64_t page, uint64_t count)
     }
 }
 
+/* Within a run: what is left behind must not be used unseen. */
 static bool keep_host_mappings(void)
 {
     return machine.config.lazy_window && sanitizer_has_asan();
@@ -83,9 +84,8 @@ void window_release(void)
 }
 
 /* Withdraws a run of pages that all are live or left behind. */
-static void withdraw(uint64_t page, uint64_t count)
+static void withdraw(uint64_t page, uint64_t count, bool keep)
 {
-    bool keep = keep_host_mappings();
     for (uint64_t i = page; i < page + count; i++) {
         if (pages[i].live) {
             ram.window[pages[i].host - 1]--;
@@ -105,10 +105,11 @@ static void withdraw(uint64_t page, uint64_t count)
 void window_prepare(void)
 {
     reserve();
-    bool keep = keep_host_mappings();
+    /* From run to run: kernels of one test map the same pages again, in the same order. */
+    bool keep = machine.config.lazy_window;
     for (uint64_t page = 0; page < pages_high; page++) {
         if (pages[page].live || (pages[page].host && !keep)) {
-            withdraw(page, 1);
+            withdraw(page, 1, keep);
         }
     }
 }
@@ -174,7 +175,7 @@ void hal_window_sync(uint64_t va, uint64_t page_count)
             if (frame) {
                 establish(page, count, frame - 1);
             } else {
-                withdraw(page, count);
+                withdraw(page, count, keep_host_mappings());
             }
         }
         page += count;

@@ -79,6 +79,7 @@ enum hosted_end {
     HOSTED_DEADLOCK,   /* every CPU waits and nothing can wake one */
     HOSTED_STEP_LIMIT, /* livelock */
     HOSTED_CHECK,      /* a machine check, where they are not counted */
+    HOSTED_CUT,        /* the explorer needs to see no more of this run */
 };
 
 struct hosted_result {
