@@ -459,6 +459,23 @@ MUTANTS = (
     Mutant("heap-sinks-to-the-later-child", "T9", "core/deadline.c",
            "heap[child + 1]->wait.deadline < heap[child]->wait.deadline", "heap[child + 1]->wait.deadline > heap[child]->wait.deadline",
            ("test_sync",)),
+    Mutant("explorer-lets-loads-and-stores-commute", "HAL", "hal/hosted/explore_points.c",
+           "(one->kind == HAL_POINT_LOAD && other->kind == HAL_POINT_LOAD)", "(one->kind == HAL_POINT_LOAD || other->kind == HAL_POINT_LOAD)",
+           ("test_explorer",)),
+    Mutant("explorer-cuts-what-was-disturbed", "HAL", "hal/hosted/explore_points.c", "points.preempted[cpu] && !points.disturbed[cpu];",
+           "points.preempted[cpu];", ("test_explorer",)),
+    Mutant("explorer-looks-not-into-hal-calls", "HAL", "hal/hosted/explore_points.c",
+           "if ((!one_local && !one->address) || (!other_local && !other->address)) {", "if (!one_local && !one->address && one == other) {",
+           ("test_explorer",)),
+    Mutant("explorer-preempts-beyond-the-bound", "HAL", "hal/hosted/explore_choose.c",
+           "machine.preemptions >= search.explore->bound;", "machine.preemptions > search.explore->bound;", ("test_explorer",)),
+    Mutant("explorer-counts-turns-of-all-cpus", "HAL", "hal/hosted/explore_choose.c", "    search.turns[cpu]++;\n",
+           "    search.turns[0]++;\n", ("test_explorer",)),
+    Mutant("explorer-keeps-priorities", "HAL", "hal/hosted/explore_choose.c", "        demote();\n    }\n    unsigned best",
+           "    }\n    unsigned best", ("test_explorer",)),
+    Mutant("explorer-forgets-timers", "HAL", "hal/hosted/schedule.c", "            explore_disturb();\n", "", ("test_explorer",)),
+    Mutant("explorer-forgets-audits", "HAL", "hal/hosted/power.c", "    explore_disturb(); /* the caller may look at everything */\n", "",
+           ("test_explorer",)),
 )
 
 

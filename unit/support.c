@@ -238,7 +238,7 @@ static void run_seed(const struct unit_case *test, const struct hosted_config *b
 static void run_explorer(const struct unit_case *test, const struct hosted_config *config)
 {
     static struct hosted_explored found;
-    struct hosted_explore explore = {.config = *config, .preemption_bound = test->explore_bound};
+    struct hosted_explore explore = {.config = *config, .bound = test->explore_bound};
     explore.config.lazy_window = true; /* thousands of runs; guard pages are other tests' subject */
     forget_run();
     hosted_explore(&explore, &found);

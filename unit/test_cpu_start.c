@@ -159,7 +159,7 @@ static void HAL_cpu_is_unfit(void **unused)
 static void T1_late_cpu_all_ways(void **unused)
 {
     static struct hosted_explored found;
-    struct hosted_explore explore = {.config = mini_small, .preemption_bound = 3};
+    struct hosted_explore explore = {.config = mini_small, .bound = 3};
     (void)unused;
     newcomer.step = 6000 * MS;
     mini_boot_body = boot;
@@ -178,7 +178,7 @@ static void T1_late_cpu_all_ways(void **unused)
 static void T9_clocks_agree(void **unused)
 {
     static struct hosted_explored found;
-    struct hosted_explore explore = {.config = mini_small, .preemption_bound = 2};
+    struct hosted_explore explore = {.config = mini_small, .bound = 2};
     (void)unused;
     newcomer.startups = 1;
     newcomer.look_at_clock = true;

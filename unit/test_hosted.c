@@ -385,13 +385,13 @@ static void explorer_finds_and_replays_a_lost_update(void **state)
 {
     (void)state;
     static struct hosted_explored found;
-    struct hosted_explore explore = {.config = mini_small, .preemption_bound = 0};
+    struct hosted_explore explore = {.config = mini_small, .bound = 0};
     mini_boot_body = add_and_compare;
     mini_second_body = add_badly;
     hosted_explore(&explore, &found);
     assert_true(found.complete && !found.failed);
 
-    explore.preemption_bound = 2;
+    explore.bound = 2;
     hosted_explore(&explore, &found);
     assert_true(found.failed);
     struct hosted_config replay = mini_small;

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hosted/explore.h"
 #include "report.h"
 
 #define DEPTH_MAX 48
@@ -47,6 +48,17 @@ static int first_object(struct dl_phdr_info *info, size_t size, void *base)
     (void)size;
     memcpy(base, &info->dlpi_addr, sizeof info->dlpi_addr);
     return 1; /* the executable comes first; stop */
+}
+
+uint64_t hosted_image_base(void)
+{
+    static uint64_t base;
+    static bool known;
+    if (!known) {
+        dl_iterate_phdr(first_object, &base);
+        known = true;
+    }
+    return base;
 }
 
 static const char *symbol_in_table(const struct image *image, const Elf64_Shdr *table,
@@ -84,8 +96,7 @@ void machine_backtrace(void)
     void *frames[DEPTH_MAX];
     int count = backtrace(frames, DEPTH_MAX);
     struct image image = image_open();
-    uint64_t base = 0;
-    dl_iterate_phdr(first_object, &base);
+    uint64_t base = hosted_image_base();
 
     for (int i = 1; i < count; i++) {
         uint64_t address = (uint64_t)(uintptr_t)frames[i] - base;

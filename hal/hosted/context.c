@@ -65,7 +65,7 @@ void hal_context_switch(struct hal_context *from, struct hal_context *to)
     CONTRACT(!cpu_current()->irq_on, "interrupts are on");
     CONTRACT(from->fiber == cpu_current()->fiber, "the saved context is not the running one");
     /* Other CPUs may act while this one is about to save itself. */
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     if (from == to) {
         return;
     }

@@ -6,6 +6,7 @@
 #include "hal/boot.h"
 #include "hal/cpu.h"
 
+#include "explore.h"
 #include "report.h"
 #include "sanitizer.h"
 #include "schedule.h"
@@ -44,6 +45,7 @@ void cpu_take_interrupts(void)
 {
     struct cpu *cpu = cpu_current();
     while (cpu_interrupted(cpu)) {
+        explore_interrupt();
         if (cpu->timer_pending) {
             cpu->timer_pending = false;
             hal_upcall_timer();
@@ -71,7 +73,7 @@ void cpu_deliver(void)
 
 bool hal_irq_disable(void)
 {
-    hosted_point(HAL_POINT_IRQ);
+    hosted_point(HAL_POINT_IRQ, NULL);
     bool enabled = cpu_current()->irq_on;
     cpu_current()->irq_on = false;
     return enabled;
@@ -85,7 +87,7 @@ void hal_irq_restore(bool enabled)
             schedule_hurry();
         }
     }
-    hosted_point(HAL_POINT_IRQ);
+    hosted_point(HAL_POINT_IRQ, NULL);
 }
 
 bool hal_irq_enabled(void)
@@ -103,12 +105,12 @@ void hal_cpu_wait(void)
 
 void hal_cpu_relax(void)
 {
-    hosted_point(HAL_POINT_RELAX);
+    hosted_point(HAL_POINT_RELAX, NULL);
 }
 
 void hal_ipi_send(unsigned cpu)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     if (!CONTRACT(cpu < machine.config.cpu_count && machine.cpus[cpu].online, "no such CPU is online") ||
         !CONTRACT(cpu != cpu_current()->id, "to itself")) {
         return;
@@ -119,7 +121,7 @@ void hal_ipi_send(unsigned cpu)
 
 uint64_t hal_time_now(void)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     return schedule_now();
 }
 
@@ -151,5 +153,5 @@ void hal_cpus_start(void)
         machine_start_cpu(cpu, start_cpu);
         sanitizer_release(cpu);
     }
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
 }

@@ -1,66 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Bounded exhaustive search. A schedule is a list of digits: which of how many possibilities was taken at
- * each choice. The next schedule follows from the last by counting up: drop the digits at the end that have
- * no further possibility, advance the one before, and let the run fill up with zeroes again.
+ * The search from schedule to schedule. Exhaustively, the next one follows from the last by counting up: drop
+ * the digits at the end that have no further possibility, advance the one before, and let the run fill up
+ * with zeroes again.
  */
-#include "hosted/explore.h"
-
 #include "explore.h"
+
+#include <string.h>
+
 #include "schedule.h"
 #include "state.h"
 
-struct digit {
-    uint8_t taken, count;
-};
+#define SCHEDULES_DEFAULT 1000u
 
-static struct {
-    bool active;
-    unsigned preemption_bound;
-    struct digit digits[HOSTED_EXPLORE_CHOICE_MAX];
-    size_t length; /* digits of this schedule */
-    size_t next;   /* the digit that the next choice takes */
-    bool cut;      /* a run had more choices than there are digits */
-} search;
-
-bool explore_active(void)
-{
-    return search.active;
-}
-
-/* `count` 1 records a choice that the bound left no freedom for, so that schedules replay without the bound.
- */
-static unsigned take_digit(unsigned count)
-{
-    if (search.next == HOSTED_EXPLORE_CHOICE_MAX) {
-        search.cut = true;
-        return 0;
-    }
-    if (search.next == search.length) {
-        search.digits[search.length++] = (struct digit){0, (uint8_t)count};
-    }
-    return search.digits[search.next++].taken;
-}
-
-unsigned explore_choose(unsigned count)
-{
-    return take_digit(count);
-}
-
-unsigned explore_choose_switch(unsigned count)
-{
-    unsigned choice;
-    if (search.active && count > 1 && machine.preemptions >= search.preemption_bound) {
-        machine.result.choices++;
-        choice = take_digit(1);
-    } else {
-        choice = schedule_choose(count);
-    }
-    if (choice) {
-        machine.preemptions++;
-    }
-    return choice;
-}
+struct search search;
 
 void hosted_explore_begin(void)
 {
@@ -90,42 +43,69 @@ static bool advance(void)
     return false;
 }
 
-static void run_schedule(const struct hosted_explore *explore, struct hosted_explored *found)
+static void run_schedule(enum hosted_search kind, uint64_t seed, size_t choices)
 {
-    struct hosted_config config = explore->config;
+    struct hosted_explored *found = search.found;
+    struct hosted_config config = search.explore->config;
     config.strategy = HOSTED_REPLAY;
     config.choices = NULL;
     config.choice_count = 0;
-    search.next = 0;
-    found->result = hosted_run(&config);
+    search.kind = kind;
+    explore_choose_prepare(seed, choices);
+    explore_points_prepare();
     found->schedules++;
-    found->failed =
-        found->result.end != HOSTED_POWER_OFF || found->result.status != 0 || found->result.violations != 0;
+    found->step_count = 0;
+    found->result = hosted_run(&config);
+    found->preemptions = machine.preemptions;
+    bool cut = found->result.end == HOSTED_CUT;
+    found->cut += cut;
+    found->failed = (!cut && (found->result.end != HOSTED_POWER_OFF || found->result.status != 0)) ||
+                    found->result.violations != 0;
 }
 
-void hosted_explore(const struct hosted_explore *explore, struct hosted_explored *found)
+static void search_exhaustively(const struct hosted_explore *explore)
 {
-    *found = (struct hosted_explored){.complete = true};
-    search.active = true;
-    search.preemption_bound = explore->preemption_bound;
-    search.length = 0;
-    search.cut = false;
-
+    struct hosted_explored *found = search.found;
     bool more = true;
     while (more && !found->failed) {
         if (explore->schedule_limit && found->schedules == explore->schedule_limit) {
             break;
         }
-        run_schedule(explore, found);
+        run_schedule(HOSTED_SEARCH_EXHAUSTIVE, 0, 0);
         if (!found->failed) {
             more = advance();
         }
     }
-    search.active = false;
-    found->complete = !more && !search.cut;
-    if (!found->failed) {
-        return;
+    found->complete = !more && !search.overflowed;
+}
+
+/* The steps of the configuration, if it has any: the schedule without preemption has none. */
+static void search_at_random(const struct hosted_explore *explore)
+{
+    struct hosted_explored *found = search.found;
+    uint64_t limit = explore->schedule_limit ? explore->schedule_limit : SCHEDULES_DEFAULT;
+    run_schedule(HOSTED_SEARCH_STEPS, 0, 0);
+    size_t choices = search.next;
+    for (uint64_t i = 0; i < limit && explore->search != HOSTED_SEARCH_STEPS && !found->failed; i++) {
+        run_schedule(explore->search, explore->seed + i, choices);
     }
+}
+
+void hosted_explore(const struct hosted_explore *explore, struct hosted_explored *found)
+{
+    memset(found, 0, sizeof *found);
+    search.explore = explore;
+    search.found = found;
+    search.length = 0;
+    search.overflowed = false;
+    explore_points_begin();
+    if (explore->search == HOSTED_SEARCH_EXHAUSTIVE) {
+        search_exhaustively(explore);
+    } else {
+        search_at_random(explore);
+    }
+    explore_points_end();
+    search.explore = NULL;
     found->choice_count = search.next;
     for (size_t i = 0; i < search.next; i++) {
         found->choices[i] = search.digits[i].taken;

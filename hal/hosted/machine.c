@@ -37,8 +37,8 @@ static void *owner_stack_pointer;
 
 const char *hosted_end_text(enum hosted_end end)
 {
-    static const char *const text[] = {"power off", "restart",    "panic",        "kernel fault",
-                                       "deadlock",  "step limit", "machine check"};
+    static const char *const text[] = {"power off", "restart",    "panic",         "kernel fault",
+                                       "deadlock",  "step limit", "machine check", "cut short"};
     return (unsigned)end < sizeof text / sizeof text[0] ? text[end] : "unknown";
 }
 

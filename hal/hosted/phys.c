@@ -57,7 +57,7 @@ static bool check_range(hal_paddr_t address, size_t size, enum access access)
 
 void hal_phys_read(void *to, hal_paddr_t from, size_t size)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     if (!size || !check_range(from, size, ACCESS_READ)) {
         return;
     }
@@ -67,7 +67,7 @@ void hal_phys_read(void *to, hal_paddr_t from, size_t size)
 
 void hal_phys_write(hal_paddr_t to, const void *from, size_t size)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     if (!size || !check_range(to, size, ACCESS_WRITE)) {
         return;
     }
@@ -77,7 +77,7 @@ void hal_phys_write(hal_paddr_t to, const void *from, size_t size)
 
 void hal_phys_zero(hal_paddr_t to, size_t size)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     if (!size || !check_range(to, size, ACCESS_ZERO)) {
         return;
     }
@@ -111,7 +111,7 @@ static bool in_object(hal_paddr_t start, size_t size)
 
 void hal_object_clear(hal_paddr_t start, size_t size)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     if (in_object(start, size)) {
         raw_clear_words(ram_pointer(start.value), (size + 7) / 8);
     }

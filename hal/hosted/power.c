@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "explore.h"
 #include "report.h"
 #include "sanitizer.h"
 #include "state.h"
@@ -55,6 +56,7 @@ void hal_panic(const char *message)
 void hal_freeze(void)
 {
     CONTRACT(!cpu_current()->irq_on, "interrupts are on");
+    explore_disturb(); /* the caller may look at everything */
     if (machine.frozen++ == 0) {
         sanitizer_leave_machine();
     }

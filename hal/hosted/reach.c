@@ -59,7 +59,7 @@ static void check_stale(const struct cpu *cpu, uint64_t frame)
 
 void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     CONTRACT(cache != HAL_CACHE_WRITE_BACK, "I/O memory is not cached write-back");
     if (!CONTRACT(page_count > 0 && first.value % HAL_PAGE_SIZE == 0 && ram_is_io(first.value) &&
                       page_count <= (HOSTED_IO_BASE + HOSTED_IO_SIZE - first.value) >> HAL_PAGE_SHIFT,

@@ -52,6 +52,7 @@ void schedule_settle(void)
         if (cpu->deadline <= machine.time) {
             cpu->deadline = UINT64_MAX;
             cpu->timer_pending = true;
+            explore_disturb();
         }
     }
 }
@@ -113,6 +114,7 @@ static void give_way(void)
 {
     struct cpu *next = strategy_give_way();
     if (next) {
+        explore_relaxes();
         switch_to(next);
     } else {
         pass_time(true);
@@ -126,7 +128,7 @@ static void check_step_limit(void)
     }
 }
 
-static void settle_point(enum hal_point_kind kind)
+static void settle_point(const struct explore_point *point)
 {
     machine.result.points++;
     machine.time += MACHINE_POINT_TIME;
@@ -140,21 +142,23 @@ static void settle_point(enum hal_point_kind kind)
     }
 
     check_step_limit();
-    if (kind == HAL_POINT_RELAX) {
+    explore_arrive(point);
+    if (point->kind == HAL_POINT_RELAX) {
         give_way();
     } else if (machine.until_switch == 0) {
         switch_to(strategy_decide());
     }
     cpu_deliver();
+    explore_perform(point);
     grant();
 }
 
-void hosted_point(enum hal_point_kind kind)
+void hosted_point(enum hal_point_kind kind, const volatile void *address)
 {
     if (machine.budget > 1 && kind != HAL_POINT_RELAX) {
         machine.budget--;
     } else if (machine.running) {
-        settle_point(kind);
+        settle_point(&(struct explore_point){kind, address, __builtin_return_address(0)});
     }
 }
 
@@ -165,6 +169,7 @@ void schedule_wait(void)
     machine.result.points++;
     schedule_settle();
     check_step_limit();
+    explore_waits(__builtin_return_address(0));
     while (!cpu_interrupted(cpu)) {
         struct cpu *next = strategy_give_way();
         if (next) {
@@ -187,6 +192,7 @@ uint64_t schedule_user_slice(void)
 
 void schedule_user_time(uint64_t time)
 {
+    explore_disturb(); /* user code did whatever it did */
     schedule_settle();
     machine.result.points++;
     machine.time += time;

@@ -9,12 +9,17 @@
 #include "schedule.h"
 
 /* splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
-static uint64_t next_random(void)
+uint64_t strategy_random(uint64_t *state)
 {
-    uint64_t z = machine.random += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
+}
+
+static uint64_t next_random(void)
+{
+    return strategy_random(&machine.random);
 }
 
 static bool can_run(const struct cpu *cpu)
@@ -163,13 +168,15 @@ static struct cpu *decide_explored(void)
     }
     bool timer =
         machine.config.explore_timers && machine.current->irq_on && machine.current->deadline != UINT64_MAX;
-    unsigned choice = explore_choose_switch(1 + count + timer);
+    unsigned choice = explore_choose_switch(others, count, timer);
     if (choice == 0) {
         return machine.current;
     }
     if (choice <= count) {
+        explore_preempted();
         return others[choice - 1];
     }
+    explore_timer();
     ring_timer();
     return machine.current;
 }
@@ -216,6 +223,9 @@ struct cpu *strategy_give_way(void)
     }
     if (machine.config.strategy == HOSTED_BYTES) {
         return others[0]; /* bytes are for real choices */
+    }
+    if (machine.exploring && explore_active()) {
+        return others[explore_choose_other(others, count)];
     }
     return others[schedule_choose(count)];
 }

@@ -7,6 +7,9 @@
 
 #include "state.h"
 
+/* The next number of the generator whose state that is. */
+uint64_t strategy_random(uint64_t *state);
+
 void strategy_prepare(void);
 
 /* machine.until_switch has run out: the CPU to go on with, perhaps the current one. Sets until_switch anew.

@@ -241,7 +241,7 @@ unsigned hal_pt_leaf_level_max(void)
 
 uint64_t hal_pte_load(const struct hal_pte_slot *slot)
 {
-    hosted_point(HAL_POINT_LOAD);
+    hosted_point(HAL_POINT_LOAD, NULL);
     if (!slot_in_order(slot)) {
         return 0;
     }
@@ -252,7 +252,7 @@ uint64_t hal_pte_load(const struct hal_pte_slot *slot)
 
 uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
 {
-    hosted_point(HAL_POINT_UPDATE);
+    hosted_point(HAL_POINT_UPDATE, NULL);
     if (!slot_in_order(slot) || !CONTRACT(slot->level < HAL_PT_TOP_LEVEL || !mmu_in_window(slot->va),
                                           "upper-half entries of a root never change")) {
         return 0;

@@ -15,7 +15,7 @@
 
 void hal_root_load(hal_paddr_t root)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     struct cpu *cpu = cpu_current();
     CONTRACT(!cpu->irq_on, "interrupts are on");
     if (!CONTRACT(root.value % HAL_PAGE_SIZE == 0 && ram_contains(root.value, HAL_PAGE_SIZE) &&
@@ -31,7 +31,7 @@ void hal_root_load(hal_paddr_t root)
 
 void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     struct cpu *cpu = cpu_current();
     bool window = mmu_in_window(va);
     CONTRACT(!cpu->irq_on, "interrupts are on");
@@ -54,7 +54,7 @@ void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count)
 
 void hal_tlb_flush_all(void)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     struct cpu *cpu = cpu_current();
     CONTRACT(!cpu->irq_on, "interrupts are on");
     tlb_forget_user(cpu);
@@ -65,7 +65,7 @@ void hal_tlb_flush_all(void)
  * copy is a stretch for each page, and between two of them everything may change. */
 static char *reach(uint64_t va, enum hosted_access access, size_t size, size_t *now)
 {
-    hosted_point(HAL_POINT_HAL);
+    hosted_point(HAL_POINT_HAL, NULL);
     struct cpu *cpu = cpu_current();
     if (!CONTRACT(va >= KEEL_USER_START && va < KEEL_USER_END && size <= KEEL_USER_END - va,
                   "range is outside user space") ||

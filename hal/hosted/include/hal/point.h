@@ -6,13 +6,14 @@
 #ifndef HAL_POINT_H
 #define HAL_POINT_H
 
-/* Out of line on purpose: the machine's state must not be seen by the caller's sanitizer instrumentation. */
-void hosted_point(enum hal_point_kind kind);
+/* `address`: of the word that the operation is on, for the explorer; NULL where there is none. Out of line on
+ * purpose: the machine's state must not be seen by the caller's sanitizer instrumentation, and the return
+ * address says where in the source the point is. */
+void hosted_point(enum hal_point_kind kind, const volatile void *address);
 
 static inline void hal_point(enum hal_point_kind kind, const volatile void *address)
 {
-    (void)address;
-    hosted_point(kind);
+    hosted_point(kind, address);
 }
 
 #endif

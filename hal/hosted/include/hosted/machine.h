@@ -66,8 +66,9 @@ struct hosted_config {
 
     uint64_t step_limit;   /* scheduling points before the run counts as a livelock; default 2^40 */
     bool count_violations; /* count machine checks in the result; otherwise the first one ends the run */
-    /* Leave host mappings of the kernel window behind for the next use, poisoned instead of unmapped. Much
-     * faster for fuzzing; a guard page is then seen only by AddressSanitizer. */
+    /* Leave host mappings of the kernel window behind for the next use, poisoned instead of unmapped; without
+     * AddressSanitizer only from run to run. Much faster for fuzzing and exploring; a guard page that was
+     * mapped before is then seen only by AddressSanitizer. */
     bool lazy_window;
 };
 
