@@ -4,6 +4,11 @@
 #
 # A CMocka test program that contains the whole system on the hosted machine and may look at every layer. The
 # time-out only detects hangs: no test's result depends on it.
+#
+# keel_add_explored_test(NAME SOURCES... [CLIENT SOURCES...] [TIMEOUT SECONDS])
+#
+# The same of tests in the frame of unit/support.h and unit/race.h, labelled interleaving and known to ./keel explore. Files
+# of a client see the public API alone, and their atomics become scheduling points (unit/client_points.h).
 
 set(KEEL_TEST_ENVIRONMENT
     "ASAN_OPTIONS=abort_on_error=0:detect_leaks=1:strict_string_checks=1"
@@ -33,6 +38,36 @@ function(keel_add_unit_test name)
     set_tests_properties(
         ${name} PROPERTIES LABELS ${test_LABEL} TIMEOUT ${test_TIMEOUT} ENVIRONMENT "${KEEL_TEST_ENVIRONMENT}"
     )
+endfunction()
+
+# keel_explored(NAME CLIENT_SOURCES...): NAME is a program for ./keel explore, which finds those in explored.txt and builds
+# the target explored.
+function(keel_explored name)
+    if(ARGN)
+        add_library(${name}_client OBJECT ${ARGN})
+        target_link_libraries(${name}_client PRIVATE keel_strict keel_public)
+        target_include_directories(${name}_client PRIVATE ${PROJECT_SOURCE_DIR}/services/include)
+        target_compile_options(${name}_client PRIVATE -include ${PROJECT_SOURCE_DIR}/unit/client_points.h)
+        target_sources(${name} PRIVATE $<TARGET_OBJECTS:${name}_client>)
+    endif()
+    if(NOT TARGET explored)
+        add_custom_target(explored)
+        file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/explored.txt
+             CONTENT "$<JOIN:$<TARGET_PROPERTY:explored,KEEL_PROGRAMS>,\n>\n"
+        )
+    endif()
+    add_dependencies(explored ${name})
+    set_property(TARGET explored APPEND PROPERTY KEEL_PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/${name})
+endfunction()
+
+function(keel_add_explored_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "TIMEOUT" "CLIENT")
+    keel_add_unit_test(
+        ${name} ${test_UNPARSED_ARGUMENTS} ${PROJECT_SOURCE_DIR}/unit/race.c $<TARGET_OBJECTS:unit_support>
+        LABEL interleaving TIMEOUT "${test_TIMEOUT}"
+    )
+    target_link_libraries(${name} PRIVATE keel_calls)
+    keel_explored(${name} ${test_CLIENT})
 endfunction()
 
 # keel_add_canaries(): planted faults that this build tree must report, each in its sanitizer's words.

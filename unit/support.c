@@ -13,12 +13,15 @@
 #include "core/object.h"
 #include "core/slab.h"
 #include "core/task.h"
+#include "explore_tool.h"
 
-#define FAILURES_SIZE 4096u
-#define CONSOLE_SIZE  65536u
-#define SETTLE_NS     UINT64_C(1000000)
-#define STEP_LIMIT    UINT64_C(20000000) /* a livelock; the longest test takes a tenth of it */
-#define SETTLE_TURNS  2000u
+#define FAILURES_SIZE      4096u
+#define CONSOLE_SIZE       65536u
+#define SETTLE_NS          UINT64_C(1000000)
+#define STEP_LIMIT         UINT64_C(20000000) /* a livelock; the longest test takes a tenth of it */
+#define EXPLORE_STEP_LIMIT UINT64_C(1000000)  /* the longest takes a hundredth of it */
+#define SETTLE_TURNS       2000u
+#define STEPS_SIZE         512u
 
 static const struct unit_case *running;
 static uint32_t failure_count;
@@ -149,11 +152,20 @@ void unit_settle(void)
     }
 }
 
+/* Before each run of the machine. */
+static void forget_run(void)
+{
+    failures[0] = '\0';
+    failure_count = 0;
+    console[0] = '\0';
+    console_size = 0;
+}
+
 int32_t keel_main(void)
 {
     uint64_t frames_before = frame_free_count(), slots_before = slab_used_count();
     if (running->explore) {
-        console_size = 0; /* of thousands of runs, the last one matters */
+        forget_run(); /* of thousands of runs, the last one matters */
     }
     running->body();
     if (!running->leaves_things) {
@@ -178,15 +190,6 @@ int32_t keel_main(void)
     return failure_count > 0 ? 1 : running->status;
 }
 
-/* Before each run of the machine. */
-static void forget_run(void)
-{
-    failures[0] = '\0';
-    failure_count = 0;
-    console[0] = '\0';
-    console_size = 0;
-}
-
 static bool starts_with(const char *text, const char *start)
 {
     return strncmp(text, start, strlen(start)) == 0;
@@ -203,7 +206,7 @@ static bool as_expected(const struct unit_case *test, const struct hosted_result
     return ended && said && found && failure_count == 0;
 }
 
-static void print_run(const struct unit_case *test, const struct hosted_result *result)
+void unit_print_run(const struct unit_case *test, const struct hosted_result *result)
 {
     fprintf(stderr, "%s%s", console, failures);
     fprintf(stderr, "%s: %s, status %d, %u machine checks; %s %s\n", test->name, hosted_end_text(result->end),
@@ -228,26 +231,40 @@ static void run_seed(const struct unit_case *test, const struct hosted_config *b
     forget_run();
     struct hosted_result result = hosted_run(&config);
     if (!as_expected(test, &result)) {
-        print_run(test, &result);
+        unit_print_run(test, &result);
         stop_if_asked();
         fail_msg("%s failed; to repeat: UNIT_SEED=%llu PROGRAM %s", test->name, (unsigned long long)seed,
                  test->name);
     }
 }
 
+void unit_prepare(const struct unit_case *test, struct hosted_config *config)
+{
+    running = test;
+    *config = test->config;
+    config->console = capture_console;
+    config->count_violations = true;
+    config->step_limit = config->step_limit != 0 ? config->step_limit
+                         : test->explore         ? EXPLORE_STEP_LIMIT
+                                                 : STEP_LIMIT;
+    config->lazy_window = test->explore; /* thousands of runs; guard pages are other tests' subject */
+    forget_run();
+}
+
 static void run_explorer(const struct unit_case *test, const struct hosted_config *config)
 {
     static struct hosted_explored found;
+    static char steps[STEPS_SIZE];
     struct hosted_explore explore = {.config = *config, .bound = test->explore_bound};
-    explore.config.lazy_window = true; /* thousands of runs; guard pages are other tests' subject */
-    forget_run();
     hosted_explore(&explore, &found);
     print_message("%s: %llu schedules within %u preemptions\n", test->name,
                   (unsigned long long)found.schedules, test->explore_bound);
     if (found.failed || failure_count > 0) {
-        print_run(test, &found.result);
+        unit_print_run(test, &found.result);
         stop_if_asked();
-        fail_msg("%s failed in schedule %llu", test->name, (unsigned long long)found.schedules);
+        unit_print_steps(&found, steps, sizeof steps);
+        fail_msg("%s failed in schedule %llu; to see it: ./keel explore %s --replay %s", test->name,
+                 (unsigned long long)found.schedules, test->name, steps);
     }
     assert_true(found.complete);
     assert_true(found.schedules > 1); /* otherwise nothing was interleaved */
@@ -257,11 +274,8 @@ void unit_run_case(void **state)
 {
     const struct unit_case *test = *state;
     const char *only = getenv("UNIT_SEED");
-    struct hosted_config config = test->config;
-    running = test;
-    config.console = capture_console;
-    config.count_violations = true;
-    config.step_limit = config.step_limit != 0 ? config.step_limit : STEP_LIMIT;
+    struct hosted_config config;
+    unit_prepare(test, &config);
     if (test->explore) {
         run_explorer(test, &config);
         return;
@@ -277,6 +291,9 @@ void unit_run_case(void **state)
 
 int unit_main_of(const struct CMUnitTest *tests, size_t count, int argc, char **argv)
 {
+    if (argc > 1 && strncmp(argv[1], "--", 2) == 0) {
+        return unit_explore_main(tests, count, argc, argv);
+    }
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }

@@ -45,7 +45,7 @@ prints() {
 prints 'usage: ./keel COMMAND'
 prints 'usage: ./keel COMMAND' help
 prints 'usage: ./keel COMMAND' --help
-for command in boot run test setup fuzz replay coverage bench; do
+for command in boot run test setup fuzz replay explore coverage bench; do
     prints "usage: ./keel $command" "$command" --help
     prints "usage: ./keel $command" help "$command"
     refuses "$command has no option --wrong; see ./keel $command --help." "$command" --wrong
@@ -84,6 +84,12 @@ refuses 'replay needs the file' replay
 refuses "The input $work/none does not exist" replay none
 refuses 'No folder of' replay program
 refuses 'There is no fuzz target "none"' replay program --target none
+refuses '--strategy needs a value' explore x --strategy
+refuses 'There is no strategy "all"; there are: exhaustive random pct.' explore x --strategy all
+refuses '--bound needs a whole number, not "-1".' explore x --bound -1
+refuses 'explore has no preset "native"; there are: hosted ' explore x --preset native
+refuses 'explore does not take the argument "y"' explore x y
+refuses 'explore needs a test for --replay' explore --replay 0.1
 
 # A system without ovmf, without and with root.
 cat >bin/dpkg-query <<'END'
