@@ -318,6 +318,7 @@ def main(argument_list):
         program = choose_test(programs, arguments.test)
         if arguments.bound is None:
             arguments.bound = UNBOUNDED if arguments.strategy == "random" else program.bound
+        arguments.bound = min(arguments.bound, UNBOUNDED)
         printer = Printer(program, arguments.preset)
         if arguments.replay is not None:
             return replay(program, printer, read_schedule(arguments.replay))

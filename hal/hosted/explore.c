@@ -79,7 +79,7 @@ static void search_exhaustively(const struct hosted_explore *explore)
     found->complete = !more && !search.overflowed;
 }
 
-/* The steps of the configuration, if it has any: the schedule without preemption has none. */
+/* The first run takes the given steps; RANDOM and PCT have none, so theirs is without preemption. */
 static void search_at_random(const struct hosted_explore *explore)
 {
     struct hosted_explored *found = search.found;

@@ -8,6 +8,8 @@
 #include "hosted/explore.h"
 #include "state.h"
 
+#define EXPLORE_CHANGE_MAX 64u /* PCT: depths beyond it count as this one */
+
 struct digit {
     uint8_t taken, count;
 };
@@ -26,11 +28,9 @@ struct search {
     uint64_t random;                /* RANDOM, PCT: state of the generator, for each schedule anew */
     unsigned rareness;              /* RANDOM: one choice in 2^rareness is a preemption */
     uint64_t priority[HOSTED_CPU_MAX];
-    uint32_t changes[HOSTED_CPU_MAX * 8]; /* PCT: at these digits priorities change */
+    uint32_t changes[EXPLORE_CHANGE_MAX]; /* PCT: at these digits priorities change */
     unsigned change_count;
 };
-
-#define EXPLORE_CHANGE_MAX 64u
 
 extern struct search search;
 
@@ -39,7 +39,7 @@ static inline bool explore_active(void)
     return search.explore != NULL;
 }
 
-/* explore_choose.c: the first of a schedule's choices is still to come; `steps` is what the schedule without
+/* explore_choose.c: a run begins. RANDOM, PCT: with this seed; `choices` is how many the run without
  * preemption had. */
 void explore_choose_prepare(uint64_t seed, size_t choices);
 
@@ -72,7 +72,7 @@ void explore_relaxes(void);
 void explore_waits(const void *place);
 void explore_timer(void);
 void explore_interrupt(void);
-/* A timer's time has come, on any CPU. */
+/* Something happened that every operation depends on: nothing that is under way commutes with it. */
 void explore_disturb(void);
 
 /* explore_trace.c: tells whoever listens that the current CPU did something, called from `place`. */
