@@ -99,6 +99,19 @@ keel_status_t call_time_now(uint64_t *nanoseconds)
     return KEEL_OK;
 }
 
+keel_status_t call_time_wall(uint64_t *nanoseconds)
+{
+    const uint64_t start = boot_info()->wall_time, now = hal_time_now();
+    if (start == 0) {
+        return KEEL_E_NOT_FOUND;
+    }
+    if (now > UINT64_MAX - start) {
+        return KEEL_E_LIMIT;
+    }
+    *nanoseconds = start + now;
+    return KEEL_OK;
+}
+
 keel_status_t call_cpu_current(uint32_t *cpu)
 {
     *cpu = hal_cpu_id();

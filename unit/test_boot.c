@@ -322,6 +322,35 @@ static void M4_what_boot_left_stays_readable_after_reclaiming(void)
     CHECK(memcmp(buffer, command_line, sizeof command_line - 1) == 0);
 }
 
+static void H4_wall_time_goes_on_from_boot(void)
+{
+    uint64_t wall = 0, now = 0, later = 0;
+    CHECK_OK(keel_time_now(&now));
+    CHECK_OK(keel_time_wall(&wall));
+    CHECK_OK(keel_task_sleep(5000000));
+    CHECK_OK(keel_time_now(&later));
+    CHECK(wall >= HOSTED_WALL_TIME + now && wall <= HOSTED_WALL_TIME + later);
+    now = wall;
+    CHECK_OK(keel_time_wall(&wall));
+    CHECK(wall >= now + 5000000 && wall >= HOSTED_WALL_TIME + later);
+    CHECK_STATUS(keel_time_wall(NULL), KEEL_E_INVALID);
+}
+
+static void H4_machine_without_a_wall_clock(void)
+{
+    uint64_t wall = 7;
+    CHECK_STATUS(keel_time_wall(&wall), KEEL_E_NOT_FOUND);
+    CHECK_EQUAL(wall, 7);
+}
+
+static void H4_wall_time_does_not_wrap(void)
+{
+    uint64_t wall = 7;
+    CHECK_OK(keel_task_sleep(1000000));
+    CHECK_STATUS(keel_time_wall(&wall), KEEL_E_LIMIT);
+    CHECK_EQUAL(wall, 7);
+}
+
 #define REGIONS(of) .config.regions = of, .config.region_count = sizeof(of) / sizeof(of)[0]
 
 int main(int argc, char **argv)
@@ -354,6 +383,9 @@ int main(int argc, char **argv)
         UNIT(M5_boot_data_is_reclaimed_once_whoever_asks, REGIONS(boot_data), .config.ram_size = 4 << 20,
              .leaves_things = true, .seeds = 30),
         UNIT(M4_what_boot_left_stays_readable_after_reclaiming, .config = full),
+        UNIT(H4_wall_time_goes_on_from_boot),
+        UNIT(H4_machine_without_a_wall_clock, .config.no_wall_time = true),
+        UNIT(H4_wall_time_does_not_wrap, .config.wall_time = UINT64_MAX - 999999),
         UNIT(M5_map_of_hundreds_of_regions, REGIONS(many), .config.ram_size = 8 << 20, .leaves_things = true),
     };
     return unit_main(tests, argc, argv);

@@ -56,6 +56,7 @@ static void configure(const struct hosted_config *given)
     config->cpu_count = config->cpu_count ? config->cpu_count : 2;
     config->switch_period = config->switch_period ? config->switch_period : 16;
     config->pct_steps = config->pct_steps ? config->pct_steps : 1000;
+    config->wall_time = config->wall_time ? config->wall_time : HOSTED_WALL_TIME;
     config->step_limit = config->step_limit ? config->step_limit : UINT64_C(1) << 40;
     if (config->cpu_count > HOSTED_CPU_MAX) {
         refuse("cpu_count is out of range");
@@ -96,6 +97,7 @@ static void describe_boot(void)
         .command_line_size = config->command_line_size,
         .initrd = hal_paddr(ram.initrd),
         .initrd_size = config->initrd_size,
+        .wall_time = config->no_wall_time ? 0 : config->wall_time,
         .cpus_present = config->cpu_count,
     };
 }

@@ -170,21 +170,26 @@ void hal_cpu_relax(void)
 
 /* ---- time ---- */
 
-static uint64_t host_time(void)
+static uint64_t host_time(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
 void native_time_start(void)
 {
-    time_start = host_time();
+    time_start = host_time(CLOCK_MONOTONIC);
+}
+
+uint64_t native_wall_time(void)
+{
+    return host_time(CLOCK_REALTIME) - hal_time_now();
 }
 
 uint64_t hal_time_now(void)
 {
-    return host_time() - time_start;
+    return host_time(CLOCK_MONOTONIC) - time_start;
 }
 
 void hal_timer_arm(uint64_t deadline)

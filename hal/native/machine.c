@@ -110,6 +110,7 @@ void native_run(const struct native_config *config)
         .command_line = config->command_line,
         .command_line_size = config->command_line != NULL ? strlen(config->command_line) : 0,
         .initrd = hal_paddr(config->ram_size),
+        .wall_time = native_wall_time(),
         .cpus_present = config->cpu_count,
     };
     hal_upcall_boot(&boot);

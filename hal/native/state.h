@@ -72,6 +72,7 @@ void native_cpu_begin(unsigned id);
 /* The thread that raises timer interrupts. */
 void native_ticks_start(void);
 void native_time_start(void);
+uint64_t native_wall_time(void); /* of hal/boot.h */
 
 /* Something that the host cannot do for us: ends the process. */
 _Noreturn void native_die(const char *what);

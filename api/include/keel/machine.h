@@ -31,6 +31,12 @@ keel_status_t keel_log(uint32_t level, const void *text, size_t size);
 /* Nanoseconds since boot. Context: task, atomic, policy. */
 keel_status_t keel_time_now(uint64_t *nanoseconds);
 
+/* Nanoseconds since 1970-01-01 00:00 UTC, as the machine's real-time clock had it at boot and keel_time_now
+ * goes on: to the second at best. Nothing leans on it: it may be wrong, but never goes back on one CPU.
+ * Context: task, atomic, policy. Errors: E_NOT_FOUND (the machine has no such clock, or none that was set),
+ * E_LIMIT (the year 2554 is over), E_INVALID. */
+keel_status_t keel_time_wall(uint64_t *nanoseconds);
+
 /* The CPU that the caller runs on, at some moment during the call. Context: task, atomic, policy. */
 keel_status_t keel_cpu_current(uint32_t *cpu);
 

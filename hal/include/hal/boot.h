@@ -51,6 +51,9 @@ struct hal_boot {
     size_t command_line_size;
     hal_paddr_t initrd; /* first byte; inside an INITRD region */
     uint64_t initrd_size;
+    /* Nanoseconds from 1970-01-01 00:00 UTC to the moment when hal_time_now was 0; 0: the machine has no
+     * clock that knows. */
+    uint64_t wall_time;
     unsigned cpus_present; /* CPUs that the machine has, whether or not they run (>= hal_cpu_count()) */
 };
 

@@ -16,6 +16,9 @@
 #define HOSTED_IO_BASE (UINT64_C(1) << 40)
 #define HOSTED_IO_SIZE (UINT64_C(4) << 20)
 
+/* 2026-01-01 00:00:00 UTC: no run knows the host's date. */
+#define HOSTED_WALL_TIME UINT64_C(1767225600000000000)
+
 /* Who chooses which CPU runs next. */
 enum hosted_strategy {
     HOSTED_SEQUENTIAL, /* switch only where a CPU waits, relaxes or stops */
@@ -50,6 +53,8 @@ struct hosted_config {
 
     const char *command_line;
     size_t command_line_size;
+    uint64_t wall_time; /* of hal/boot.h; default HOSTED_WALL_TIME */
+    bool no_wall_time;
     const void *initrd;
     size_t initrd_size;
     /* In place of "all RAM is usable". The machine adds its own regions (its tables, the initrd). What is
