@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 import make_broken  # noqa: E402
 import make_initrd  # noqa: E402
 
-ELF, CPIO, ACPI_CHAIN, ACPI_TABLE, MEMMAP, CMDLINE = range(6)
+ELF, CPIO, ACPI_CHAIN, ACPI_TABLE, MEMMAP, CMDLINE, CLOCK = range(7)
 ACPI_BASE = 0x1000
 RSDP_SIZE = 36
 ELF_HEADERS_SIZE = 64 + 17 * 56  # the sample with most program headers
@@ -78,18 +78,22 @@ def dsdt():
     return table(b"DSDT", b"\x10\x05\\" + b"\x08_S5_\x12\x06\x04\x0a\x05\x0a\x05\x00\x00", revision=2)
 
 
+def hpet():
+    return table(b"HPET", struct.pack("<IBBBBQBHB", 0x8086A201, 0, 64, 0, 0, 0xFED00000, 0, 100, 0))
+
+
 def acpi_image():
-    """RSDP, then XSDT, RSDT, MADT, FADT and DSDT, at ACPI_BASE."""
+    """RSDP, then XSDT, RSDT, MADT, HPET, FADT and DSDT, at ACPI_BASE."""
     offsets, image = {}, b"\0" * RSDP_SIZE
-    for name, data in (("dsdt", dsdt()), ("apic", madt())):
+    for name, data in (("dsdt", dsdt()), ("apic", madt()), ("hpet", hpet())):
         offsets[name] = ACPI_BASE + len(image)
         image += data
     offsets["facp"] = ACPI_BASE + len(image)
     image += fadt(offsets["dsdt"])
     xsdt = ACPI_BASE + len(image)
-    image += table(b"XSDT", struct.pack("<QQ", offsets["facp"], offsets["apic"]))
+    image += table(b"XSDT", struct.pack("<QQQ", offsets["facp"], offsets["apic"], offsets["hpet"]))
     rsdt = ACPI_BASE + len(image)
-    image += table(b"RSDT", struct.pack("<II", offsets["facp"], offsets["apic"]))
+    image += table(b"RSDT", struct.pack("<III", offsets["facp"], offsets["apic"], offsets["hpet"]))
     rsdp = b"RSD PTR " + struct.pack("<B6sBIIQB3s", 0, b"KEEL", 2, rsdt, RSDP_SIZE, xsdt, 0, b"")
     rsdp = with_checksum(with_checksum(rsdp, 8, 20), 32, RSDP_SIZE)
     return rsdp + image[RSDP_SIZE:]
@@ -99,7 +103,7 @@ def acpi_seeds():
     image = acpi_image()
     yield "acpi-2", bytes([ACPI_CHAIN]) + image
     yield "acpi-1", bytes([ACPI_CHAIN]) + with_checksum(image[:15] + b"\0" + image[16:], 8, 20)
-    for kind, (name, data) in enumerate((("madt", madt()), ("fadt", fadt(0x2000)), ("dsdt", dsdt()))):
+    for kind, (name, data) in enumerate((("madt", madt()), ("fadt", fadt(0x2000)), ("dsdt", dsdt()), ("hpet", hpet()))):
         yield "acpi-" + name, bytes([ACPI_TABLE, kind]) + data
 
 
@@ -125,12 +129,28 @@ def cmdline_seeds():
             yield f"cmdline-{name}-{key}", bytes([CMDLINE, key]) + line
 
 
+def clock_seeds():
+    def numbers(*values):
+        return struct.pack(f"<{len(values)}Q", *values)
+
+    rtc, counter, rates, wish = (bytes([CLOCK, part]) for part in range(4))
+    date = b"\0" + bytes([0x58, 0x59, 0x23, 0x28, 0x02, 0x31, 0x02, 0x20])  # idle, then the date, B, the century
+    yield "clock-rtc", rtc + bytes([0x32, 0x80]) + date + date
+    yield "clock-rtc-twelve", rtc + bytes([0, 0x80]) + (b"\0" + bytes([1, 2, 0x92, 3, 4, 0x70, 0])) * 2
+    yield "clock-rtc-busy", rtc + bytes([0x32]) + b"\x80" * 64
+    for name, capabilities in (("64", 0x009896808086A201), ("32", 0x009896808086 << 16 | 0x8201)):
+        yield "clock-counter-" + name, counter + numbers(capabilities, 5, 1 << 32, (1 << 32) + 7, 3, 2, (1 << 64) - 1)
+    yield "clock-rates", rates + numbers(*(5 * [40000000, 2000000, 20000000]), 10**9, 10**9) + bytes(12)
+    for name in (b"tsc", b"hpet", b"acpi", b"pit", b"sundial"):
+        yield "clock-wish-" + name.decode(), wish + b"a keel.clock=" + name + b"\tb"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("folder", help="where the inputs go")
     folder = parser.parse_args().folder
     os.makedirs(folder, exist_ok=True)
-    for seeds in (elf_seeds, cpio_seeds, acpi_seeds, memmap_seeds, cmdline_seeds):
+    for seeds in (elf_seeds, cpio_seeds, acpi_seeds, memmap_seeds, cmdline_seeds, clock_seeds):
         for name, data in seeds():
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(data)

@@ -11,6 +11,7 @@
 
 #define APIC_ID 7u
 #define PAGE    0x9du
+#define MS      UINT64_C(1000000)
 
 /* What the new CPU does in the run. */
 static struct {
@@ -19,8 +20,9 @@ static struct {
     bool stuck, unfit; /* it does not answer; it says that it is of no use */
     unsigned turns;    /* that it is given before it answers */
     bool look_at_clock;
-    uint64_t ahead; /* of the boot CPU's clock, modulo 2^64 */
-    uint64_t step;  /* by which each look at the clock moves it on */
+    uint64_t ahead;  /* of the boot CPU's clock, modulo 2^64 */
+    uint64_t step;   /* by which each look at the clock moves it on ... */
+    uint64_t coarse; /* ... but by so much until the clock shows this */
 } newcomer;
 
 static atomic_u64_t clock;
@@ -32,7 +34,8 @@ static bool runs, agreed; /* what became of the new CPU */
 uint64_t test_time_now(void);
 uint64_t test_time_now(void)
 {
-    uint64_t time = atomic_u64_fetch_add(&clock, newcomer.step) + newcomer.step;
+    uint64_t step = atomic_u64_peek(&clock) < newcomer.coarse ? 20 * MS : newcomer.step;
+    uint64_t time = atomic_u64_fetch_add(&clock, step) + step;
     return hal_cpu_id() == 0 ? time : time + newcomer.ahead;
 }
 
@@ -111,8 +114,6 @@ static void start_with(uint64_t step)
     mini_run_well(boot, second);
 }
 
-#define MS UINT64_C(1000000)
-
 static void HAL_cpu_comes_at_the_first_ipi(void **unused)
 {
     (void)unused;
@@ -182,19 +183,35 @@ static void T9_clocks_agree(void **unused)
     (void)unused;
     newcomer.startups = 1;
     newcomer.look_at_clock = true;
-    start_with(MS);
+    start_with(1000);
     assert_true(agreed);
     assert_int_equal(result, CPU_START_RUNS);
     /* Whatever moment the two look at their clocks: the same clock is never refused, but for want of
      * patience. */
     mini_boot_body = boot;
     mini_second_body = second;
-    newcomer.step = 200 * MS;
     explore.config.step_limit = 100000;
-    hosted_explore(&explore, &found);
-    print_message("%llu schedules\n", (unsigned long long)found.schedules);
-    assert_false(found.failed);
-    assert_true(found.complete);
+    for (unsigned patient = 0; patient <= 1; patient++) {
+        newcomer.step = patient != 0 ? MS / 5 : 200 * MS;
+        hosted_explore(&explore, &found);
+        print_message("%llu schedules\n", (unsigned long long)found.schedules);
+        assert_false(found.failed);
+        assert_true(found.complete);
+    }
+}
+
+/* As long as the two see each other's clock rarely, ten milliseconds do not show; then they do. */
+static void T9_clocks_are_compared_closely(void **unused)
+{
+    (void)unused;
+    newcomer.look_at_clock = true;
+    newcomer.coarse = 1000 * MS;
+    start_with(1000);
+    assert_true(agreed);
+    newcomer.ahead = 10 * MS;
+    start_with(1000);
+    assert_false(agreed);
+    assert_int_equal(result, CPU_START_REFUSED);
 }
 
 /* By more than the two can look past each other. */
@@ -218,7 +235,7 @@ static int begin(void **unused)
     newcomer.deaf = newcomer.stuck = newcomer.unfit = newcomer.look_at_clock = false;
     newcomer.startups = 1;
     newcomer.turns = 0;
-    newcomer.ahead = 0;
+    newcomer.ahead = newcomer.coarse = 0;
     return 0;
 }
 
@@ -233,6 +250,7 @@ int main(void)
         cmocka_unit_test_setup(T1_late_cpu_all_ways, begin),
         cmocka_unit_test_setup(T9_clocks_agree, begin),
         cmocka_unit_test_setup(T9_clocks_differ, begin),
+        cmocka_unit_test_setup(T9_clocks_are_compared_closely, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

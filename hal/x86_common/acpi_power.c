@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * ACPI: switching off, restarting and the PM timer, from the FADT (ACPI 6.4, 5.2.9) and the DSDT. See
- * hal/acpi.h.
+ * ACPI: switching off, restarting, the PM timer and the real-time clock, from the FADT (ACPI 6.4, 5.2.9) and
+ * the DSDT. See hal/acpi.h.
  */
 #include "acpi_bytes.h"
 
@@ -14,6 +14,8 @@ enum {
     FADT_PM1B_CONTROL = 68,
     FADT_PM_TIMER = 76,
     FADT_PM_TIMER_LENGTH = 91,
+    FADT_CENTURY = 108,
+    FADT_BOOT_FLAGS = 109,
     FADT_FLAGS = 112,
     FADT_RESET = 116,
     FADT_RESET_VALUE = 128,
@@ -23,6 +25,7 @@ enum {
 
 #define FADT_FLAG_TIMER_32_BIT (UINT32_C(1) << 8)
 #define FADT_FLAG_RESET        (UINT32_C(1) << 10)
+#define FADT_BOOT_NO_RTC       (1u << 5) /* table 5.11 */
 
 /* Generic address structure (table 5.1). */
 enum {
@@ -83,6 +86,8 @@ bool acpi_parse_fadt(const struct acpi_memory *memory, const struct acpi_table *
         power->pm_timer = port_from(fields + FADT_PM_TIMER);
     }
     power->pm_timer_is_32_bit = (flags & FADT_FLAG_TIMER_32_BIT) != 0;
+    power->rtc_century = fields[FADT_CENTURY];
+    power->has_no_rtc = (acpi_le16(fields + FADT_BOOT_FLAGS) & FADT_BOOT_NO_RTC) != 0;
     parse_reset(memory, fadt, flags, power);
     return true;
 }

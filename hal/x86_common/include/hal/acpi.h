@@ -76,6 +76,8 @@ struct acpi_power {
     uint16_t pm1a_control, pm1b_control; /* ports (4.8.3.2.1) */
     uint16_t pm_timer;                   /* port of the 3.579545 MHz counter (4.8.3.3) */
     bool pm_timer_is_32_bit;             /* else it has 24 bits */
+    uint8_t rtc_century;                 /* register of the real-time clock; 0: it has none */
+    bool has_no_rtc;                     /* ports 0x70 and 0x71 are not to be touched */
     bool has_reset;                      /* the three below hold (4.8.3.6) */
     enum acpi_space reset_space;
     uint8_t reset_value;
@@ -85,6 +87,10 @@ struct acpi_power {
 /* Reads the FADT (5.2.9). False: too short to be one. */
 bool acpi_parse_fadt(const struct acpi_memory *memory, const struct acpi_table *fadt,
                      struct acpi_power *power);
+
+/* The register block of the first HPET: aligned to its size. False: no table that names one in memory. */
+#define ACPI_HPET_BLOCK_SIZE 1024u
+bool acpi_parse_hpet(const struct acpi_memory *memory, const struct acpi_table *table, uint64_t *address);
 
 /* The two SLP_TYP values of the \_S5 package (7.4.2), found in the DSDT's byte code by a bounded scan: no AML
  * is executed. False: not found in the plain form that firmware uses. */

@@ -40,9 +40,13 @@ enum cpu_start_result cpu_start(atomic_u32_t *state, uint32_t apic_id, uint8_t p
 /* The new CPU's answer to the offer that it took. False: too late, it must sleep. */
 bool cpu_start_answer(atomic_u32_t *state, bool fit);
 
+/* So far apart the clocks of two CPUs may be at most, where both run while they are compared. */
+#define CPU_START_CLOCKS_APART_NS UINT64_C(1000000)
+
 /* New CPU, between taking the offer and answering: does its clock run with the boot CPU's? The boot CPU tells
  * the time over and over while it waits; this CPU's lies between two times that it was told, or their clocks
- * differ. False as well where nobody waits any more. */
+ * differ. It looks until two such times are no further apart than CPU_START_CLOCKS_APART_NS, but not for
+ * ever. False as well where nobody waits any more. */
 bool cpu_start_clock_agrees(const atomic_u32_t *state);
 
 /* Supplied by the machine. The page is that of the first instruction. */
