@@ -70,6 +70,13 @@ foreach(kernel IN ITEMS context vector misuse mapping usercopy cpus)
         )
     endforeach()
 endforeach()
+foreach(cpus IN ITEMS 1 2 4)
+    keel_add_run_test(
+        kernel-clock-${cpus}-cpus KERNEL clock
+        RUNNER --cpus ${cpus} --seed ${cpus} --command-line wall=1767225600
+               --expect ${KEEL_TRANSCRIPTS}/kernels/clock.transcript
+    )
+endforeach()
 keel_add_run_test(
     kernel-overflow KERNEL overflow RUNNER --panic --says "kernel stack overflow in task deep$"
 )

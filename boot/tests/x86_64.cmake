@@ -106,6 +106,23 @@ keel_add_kernel_test(
     cpus-sparse cpus QEMU -m 256M -smp 6,sockets=2,cores=3
     RUNNER --command-line rounds=4 --expect ${KEEL_TRANSCRIPTS}/kernels/cpus.transcript --says "cpu 5: APIC id 6$"
 )
+# Time by each clock, with a date that goes over a border while the machine comes up. The 8254 wraps 18 times a second:
+# by instruction counts, the TSC tells exactly whether anything is lost.
+set(expect --expect ${KEEL_TRANSCRIPTS}/kernels/clock.transcript)
+keel_add_kernel_test(
+    clock-without-hpet clock QEMU -m 128M -machine hpet=off -rtc base=2031-02-28T23:59:58
+    RUNNER ${expect} --command-line "keel.clock=sundial wall=1930089598" --says "^keel: clock: tsc, [0-9]+ MHz by acpi"
+           --says "^keel: clock: keel.clock= names no clock"
+)
+keel_add_kernel_test(
+    clock-hpet clock QEMU -m 128M -rtc base=2038-01-19T03:14:06
+    RUNNER ${expect} --command-line "keel.clock=hpet wall=2147483646" --says "^keel: clock: hpet, as the command line asks$"
+)
+keel_add_kernel_test(
+    clock-pit clock QEMU -m 128M -smp 1 -icount shift=4,sleep=off -rtc base=2027-12-31T23:59:58
+    RUNNER ${expect} --command-line "keel.clock=pit by-tsc wall=1830297598"
+           --says "^keel: clock: pit, as the command line asks$"
+)
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
 keel_add_kernel_test(
     usercopy-wild usercopy QEMU -m 128M RUNNER --command-line wild --panic --says " x86_user_copy\\+0x"
@@ -114,12 +131,14 @@ keel_add_kernel_test(
     misuse misuse QEMU -m 128M
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/misuse.transcript --says "reclaimed frames: [1-9]"
 )
-# The audit's eyes: writable code and constants, executable data, a user bit, each planted and taken back (A4).
+# The audit's eyes: writable code and constants, executable data, a user bit, each planted and taken back (A4); and a TSC
+# that runs too fast, which the HPET gives away (T9).
 keel_add_kernel_test(
     planted planted QEMU -m 128M
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/planted.transcript --says "A4: kernel code or constants are writable"
            --says "A4: memory outside the kernel's code is executable" --says "A4: kernel memory is writable and executable"
            --says "A4: a user may reach into the kernel's half"
+           --says "^keel: clock: hpet from now on, since the TSC runs away from it$"
 )
 keel_add_kernel_test(
     overflow overflow

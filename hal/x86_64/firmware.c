@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * What ACPI says, read once at start-up. A machine without usable tables still runs: with one CPU, with time
- * measured by the 8254, and without soft power-off.
+ * measured by the 8254, without a century in its date, and without soft power-off.
  */
 #include <string.h>
 
@@ -11,6 +11,7 @@
 struct acpi_power x86_power;
 bool x86_can_sleep;
 uint8_t x86_sleep_type[2];
+uint64_t x86_hpet_address;
 
 /* Tables lie in RAM that the linear map holds, or they are not read. */
 static bool read_physical(void *context, uint64_t physical, void *to, size_t size)
@@ -48,6 +49,17 @@ static void read_power(const struct acpi_root *root)
                     acpi_find_s5(&memory, &dsdt, x86_sleep_type);
 }
 
+static void read_hpet(const struct acpi_root *root)
+{
+    struct acpi_table hpet;
+
+    if (acpi_find_table(&memory, root, "HPET", 0, &hpet) &&
+        !acpi_parse_hpet(&memory, &hpet, &x86_hpet_address)) {
+        x86_print("keel: ACPI names no usable HPET\n");
+        x86_hpet_address = 0;
+    }
+}
+
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus)
 {
     struct acpi_root root;
@@ -59,4 +71,5 @@ void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus)
     }
     read_cpus(&root, cpus);
     read_power(&root);
+    read_hpet(&root);
 }

@@ -12,6 +12,7 @@
 #include "../../boot/handoff.h"
 #include "hal/acpi.h"
 #include "hal/boot.h"
+#include "hal/clock.h"
 #include "hal/types.h"
 #include "layout.h"
 
@@ -97,14 +98,17 @@ void x86_map_memory(uint64_t va, hal_paddr_t page);
 /* Page tables in four pages from `tables` on, which are to be loaded where only 32 bits can be: the kernel's
  * half, and the page `code` where it is physically, executable. Answers the root. */
 uint32_t x86_make_low_tables(uint64_t tables, uint64_t code);
-enum x86_fixed_page { X86_FIXED_APIC, X86_FIXED_RESET, X86_FIXED_COUNT };
+enum x86_fixed_page { X86_FIXED_APIC, X86_FIXED_RESET, X86_FIXED_HPET, X86_FIXED_COUNT };
 /* Maps the device registers around `physical` uncached; answers the address of that very byte. */
 volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical);
+/* Can it be registers' address? One that the CPU has, and not memory. */
+bool x86_is_register(uint64_t physical);
 
 /* firmware.c: what ACPI says. */
 extern struct acpi_power x86_power;
 extern bool x86_can_sleep; /* x86_sleep_type holds */
 extern uint8_t x86_sleep_type[2];
+extern uint64_t x86_hpet_address; /* 0: none */
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus);
 
 /* cpu.c */
@@ -121,7 +125,7 @@ bool x86_is_stopped(void);   /* this CPU, by another one */
 void x86_secondaries_prepare(const struct handoff *handoff); /* takes memory from the pool */
 void x86_secondaries_start(void);
 
-/* apic.c, timer.c */
+/* apic.c */
 void x86_apic_init(void);   /* boot CPU */
 void x86_apic_enable(void); /* every CPU */
 uint32_t x86_apic_id(void);
@@ -134,8 +138,22 @@ bool x86_apic_in_service(uint64_t vector); /* delivered by the APIC and not ackn
 void x86_apic_timer_start(uint32_t ticks); /* one shot; 0 stops it */
 uint32_t x86_apic_timer_left(void);
 uint32_t x86_apic_error(void);
-void x86_clock_init(void);
+
+/* counters.c: fills in everything but when it begins. False: there is none, or it does not run. */
+bool x86_counter_open(enum clock_kind kind, struct clock_counter *counter);
+
+/* clock.c */
+uint64_t x86_clock_init(const char *command_line,
+                        size_t size); /* answers the rate of the APIC's timer, in Hz */
+uint64_t x86_clock_patience(void); /* nanoseconds for which the clock may stay unread; UINT64_MAX: for ever */
+void x86_clock_watch(void);        /* any CPU, interrupts off, every now and then */
+
+/* timer.c */
+void x86_timer_init(uint64_t apic_hz); /* boot CPU */
 void x86_timer_interrupt(void);
+
+/* wall.c: for struct hal_boot */
+uint64_t x86_wall_time(void);
 
 /* power.c */
 void x86_power_init(const char *command_line, size_t size);

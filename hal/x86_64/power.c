@@ -42,21 +42,11 @@ static bool has_option(const char *line, size_t size, const char *option)
     return false;
 }
 
-/* A register that firmware's tables name must be an address that the CPU has, and not memory. */
-static bool is_register(uint64_t physical)
-{
-    /* CPUID leaf 0x80000008, EAX bits 7:0: physical-address width (SDM vol. 2A, CPUID); 36 where there is no
-     * such leaf. */
-    bool told = x86_cpuid(0x80000000, 0).eax >= 0x80000008;
-    uint32_t bits = told ? x86_cpuid(0x80000008, 0).eax & 0xff : 36;
-    return bits < 64 && physical >> bits == 0 && !x86_memory_is_mapped(physical, 1);
-}
-
 void x86_power_init(const char *command_line, size_t size)
 {
     debug_exit = has_option(command_line, size, "keel.exit=isa-debug");
     if (x86_power.has_reset && x86_power.reset_space == ACPI_SPACE_MEMORY &&
-        is_register(x86_power.reset_address)) {
+        x86_is_register(x86_power.reset_address)) {
         reset_register = x86_map_registers(X86_FIXED_RESET, x86_power.reset_address);
     }
 }

@@ -28,10 +28,11 @@ static void collect(const struct handoff *handoff, struct hal_boot *boot)
     x86_regions_init(handoff, boot);
 }
 
-static void start_devices(const struct hal_boot *boot)
+static void start_devices(struct hal_boot *boot)
 {
     x86_power_init(boot->command_line, boot->command_line_size);
-    x86_clock_init();
+    x86_timer_init(x86_clock_init(boot->command_line, boot->command_line_size));
+    boot->wall_time = x86_wall_time();
     x86_control_report(0);
     x86_secondaries_start();
 }

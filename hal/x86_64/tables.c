@@ -128,6 +128,16 @@ uint32_t x86_make_low_tables(uint64_t tables, uint64_t code)
     return (uint32_t)(tables - (HAL_PT_LEVELS - 1) * HAL_PAGE_SIZE);
 }
 
+/* What firmware's tables name may be anything. */
+bool x86_is_register(uint64_t physical)
+{
+    /* CPUID leaf 0x80000008, EAX bits 7:0: physical-address width (SDM vol. 2A, CPUID); 36 where there is no
+     * such leaf. */
+    bool told = x86_cpuid(0x80000000, 0).eax >= 0x80000008;
+    uint32_t bits = told ? x86_cpuid(0x80000008, 0).eax & 0xff : 36;
+    return bits < 64 && physical >> bits == 0 && !x86_memory_is_mapped(physical, 1);
+}
+
 volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical)
 {
     const uint64_t va = X86_FIXED_BASE + (uint64_t)page * HAL_PAGE_SIZE;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Damage planted in the kernel's own page tables and in the page attribute table, which only code that breaks
- * every rule can do: the real machine's audit must see each kind (A4, A5). For the real machine only: it
- * reads CR3 and edits entries through the linear map.
+ * Damage planted in the kernel's own page tables, in the page attribute table and in what it knows of its
+ * clock, which only code that breaks every rule can do: the real machine's audit must see each kind of the
+ * first two (A4, A5), and the machine must leave the clock (T9). For the real machine only: it reads CR3 and
+ * edits entries through the linear map.
  */
 #include "check.h"
 
@@ -101,12 +102,41 @@ static void A5_audit_sees_another_cache_policy(void)
     CHECK(audit() == 0);
 }
 
+#define MS UINT64_C(1000000)
+
+extern volatile uint64_t x86_tsc_factor;
+
+static uint64_t time_now(void)
+{
+    uint64_t now = 0;
+    CHECK_OK(keel_time_now(&now));
+    return now;
+}
+
+/* As a TSC that runs faster than it was measured. Once the clock is another one, the factor does not matter:
+ * if it did, time would go back where the factor is put right. */
+static void T9_clock_that_runs_away_is_left(void)
+{
+    uint64_t factor = x86_tsc_factor, last = time_now();
+    x86_tsc_factor += factor / 8;
+    for (uint32_t i = 0; i < 30; i++) {
+        CHECK_OK(keel_task_sleep(100 * MS));
+        uint64_t now = time_now();
+        CHECK_VALUE(now >= last + 100 * MS, now - last);
+        last = now;
+    }
+    x86_tsc_factor = factor;
+    uint64_t now = time_now();
+    CHECK_VALUE(now >= last, last - now);
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
-        TEST(A4_audit_sees_writable_code),   TEST(A4_audit_sees_writable_constants),
-        TEST(A4_audit_sees_executable_data), TEST(A4_audit_sees_an_executable_linear_map),
-        TEST(A4_audit_sees_a_user_bit),      TEST(A5_audit_sees_another_cache_policy),
+        TEST(A4_audit_sees_writable_code),     TEST(A4_audit_sees_writable_constants),
+        TEST(A4_audit_sees_executable_data),   TEST(A4_audit_sees_an_executable_linear_map),
+        TEST(A4_audit_sees_a_user_bit),        TEST(A5_audit_sees_another_cache_policy),
+        TEST(T9_clock_that_runs_away_is_left),
     };
     return tests_run("planted", tests, COUNT_OF(tests));
 }
