@@ -12,7 +12,7 @@
 /* A virtual CPU may have to wait for a host CPU. Reached only where something is broken. */
 #define PATIENCE_NS (5000 * NS_PER_MS)
 /* Virtual CPUs that take turns on one host CPU never see each other's clock closely. */
-#define LOOKS_MAX 16u
+#define LOOKS_MAX 4u
 
 static atomic_u64_t told_time; /* what the boot CPU's clock says */
 
