@@ -112,11 +112,12 @@ static void pass_time(bool spinning)
 
 static void give_way(void)
 {
+    struct cpu *cpu = machine.current;
     struct cpu *next = strategy_give_way();
     if (next) {
         explore_relaxes();
         switch_to(next);
-    } else {
+    } else if (!cpu->irq_on || !cpu_interrupted(cpu)) { /* what is pending comes before anything later */
         pass_time(true);
     }
 }
