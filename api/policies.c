@@ -142,13 +142,44 @@ void policy_task_fallback(struct task *task)
     cpu_policy_leave(outer);
 }
 
-void policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason)
+/* The scheduler's word for where a task is to run, believed only if the task may run there. */
+static struct policy_place checked_place(const struct task *task, uint32_t answer)
 {
-    if (scheduler_injected) {
-        uint32_t outer = cpu_policy_enter();
-        scheduler.enqueue(scheduler.context, handle_of(task), cpu, task->priority, reason);
-        cpu_policy_leave(outer);
+    struct policy_place place = {.answer = POLICY_CHOSE, .cpu = answer & ~KEEL_CPU_PREEMPT};
+    place.preempt = (answer & KEEL_CPU_PREEMPT) != 0;
+    if (answer == KEEL_CPU_ANY) {
+        place.answer = POLICY_NONE;
+    } else if (!cpu_is_online(place.cpu) || !task_may_run(task, place.cpu)) {
+        policy_task_wrong();
+        place.answer = POLICY_WRONG;
     }
+    return place;
+}
+
+struct policy_place policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason)
+{
+    if (!scheduler_injected) {
+        return (struct policy_place){.answer = POLICY_ABSENT};
+    }
+    uint32_t outer = cpu_policy_enter();
+    uint32_t answer =
+        scheduler.enqueue(scheduler.context, handle_of(task), cpu, atomic_u32_load_relaxed(&task->priority),
+                          atomic_u64_load_relaxed(&task->affinity), reason);
+    cpu_policy_leave(outer);
+    return checked_place(task, answer);
+}
+
+struct policy_place policy_task_update(struct task *task, unsigned cpu)
+{
+    if (!scheduler_injected) {
+        return (struct policy_place){.answer = POLICY_ABSENT};
+    }
+    uint32_t outer = cpu_policy_enter();
+    uint32_t answer =
+        scheduler.update(scheduler.context, handle_of(task), cpu, atomic_u32_load_relaxed(&task->priority),
+                         atomic_u64_load_relaxed(&task->affinity));
+    cpu_policy_leave(outer);
+    return checked_place(task, answer);
 }
 
 bool policy_task_tick(struct task *task, unsigned cpu)
@@ -197,12 +228,13 @@ keel_status_t call_frame_allocator_inject(const struct keel_frame_allocator *giv
 
 static void announce_queued(struct task *task)
 {
-    policy_task_enqueue(task, task->last_cpu, KEEL_ENQUEUE_NEW);
+    (void)policy_task_enqueue(task, task->last_cpu, KEEL_ENQUEUE_NEW); /* all idle CPUs will ask */
 }
 
 keel_status_t call_scheduler_inject(const struct keel_scheduler *given)
 {
-    if (given->enqueue == NULL || given->pick == NULL || given->dequeue == NULL || given->tick == NULL) {
+    if (given->enqueue == NULL || given->pick == NULL || given->dequeue == NULL || given->tick == NULL ||
+        given->update == NULL) {
         return KEEL_E_INVALID;
     }
     if (atomic_u32_exchange(&scheduler_claimed, 1) != 0) {
@@ -213,6 +245,7 @@ keel_status_t call_scheduler_inject(const struct keel_scheduler *given)
     scheduler_injected = true;
     sched_for_each_queued(announce_queued);
     sched_unlock(interrupts);
+    sched_kick_all_idle();
     return KEEL_OK;
 }
 

@@ -24,13 +24,21 @@ static void copy_name(char *to, const char *from)
     }
 }
 
+/* Some CPU can run a task with this mask. */
+static bool can_run(uint64_t affinity)
+{
+    return (task_affinity_of(affinity) & cpu_online_mask()) != 0;
+}
+
 keel_status_t call_task_spawn(const struct keel_task_options *options, uint64_t *task)
 {
-    if (options->entry == NULL || options->flags != 0) {
+    if (options->entry == NULL || options->flags != 0 || !can_run(options->affinity)) {
         return KEEL_E_INVALID;
     }
-    struct task_options checked = {
-        .entry = options->entry, .argument = options->argument, .priority = options->priority};
+    struct task_options checked = {.entry = options->entry,
+                                   .argument = options->argument,
+                                   .priority = options->priority,
+                                   .affinity = options->affinity};
     copy_name(checked.name, options->name);
     return task_spawn(&checked, task);
 }
@@ -51,9 +59,25 @@ keel_status_t call_task_info(struct task *task, struct keel_task_info *info)
 {
     copy_name(info->name, task->name);
     info->state = (uint32_t)task_state(task);
-    info->priority = task->priority;
+    info->priority = atomic_u32_load_relaxed(&task->priority);
+    info->affinity = atomic_u64_load_relaxed(&task->affinity);
     info->exit_status = info->state == KEEL_TASK_DEAD ? task->exit_status : 0;
     info->switches = atomic_u64_load_relaxed(&task->switches);
+    return KEEL_OK;
+}
+
+keel_status_t call_task_set_priority(struct task *task, uint32_t priority)
+{
+    sched_set_priority(task, priority);
+    return KEEL_OK;
+}
+
+keel_status_t call_task_set_affinity(struct task *task, uint64_t affinity)
+{
+    if (!can_run(affinity)) {
+        return KEEL_E_INVALID;
+    }
+    sched_set_affinity(task, task_affinity_of(affinity));
     return KEEL_OK;
 }
 

@@ -330,6 +330,11 @@ static void check_tasks_on_cpus(void)
         if ((atomic_u32_peek(&cpu->current->state) & TASK_ON) == 0) {
             audit_report("T1", "the current task is not marked as on a CPU, cpu", id);
         }
+        bool running = (atomic_u32_peek(&cpu->current->state) & TASK_STATE_MASK) == TASK_RUNNING;
+        bool may_run = (atomic_u64_peek(&cpu->current->affinity) >> id & 1) != 0;
+        if (running && !may_run && atomic_u32_peek(&cpu->resched) == 0) {
+            audit_report("T1", "a task runs on a CPU outside its mask and nothing moves it, cpu", id);
+        }
         for (unsigned other = 0; other < id; other++) {
             if (cpu_at(other)->current == cpu->current) {
                 audit_report("T1", "one task runs on two CPUs, cpu", id);

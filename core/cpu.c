@@ -19,7 +19,8 @@ void cpu_init(void)
         cpu->previous_reason = 0;
         cpu->loaded = NULL;
         cpu->vector_owner = NULL;
-        cpu->next_tick = 0;
+        cpu->next_tick = UINT64_MAX;
+        cpu->timer = UINT64_MAX;
         cpu->idle_ticks = 0;
         atomic_u64_init(&cpu->walks_under, 0);
         cpu->walk_count = 0;
@@ -49,6 +50,20 @@ uint64_t cpu_online_mask(void)
         mask |= (uint64_t)atomic_u32_load_acquire(&cpus[id].online) << id;
     }
     return mask;
+}
+
+bool cpu_is_online(unsigned id)
+{
+    return id < hal_cpu_count() && atomic_u32_load_acquire(&cpus[id].online) != 0;
+}
+
+void cpu_timer_by(uint64_t time)
+{
+    struct cpu *cpu = cpu_this();
+    if (time < cpu->timer) {
+        cpu->timer = time;
+        hal_timer_arm(time);
+    }
 }
 
 static uint32_t context_of(const struct cpu *cpu)

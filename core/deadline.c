@@ -13,6 +13,9 @@
 static struct spinlock lock;
 static struct task **heap;
 static uint32_t count;
+/* The CPU whose timer rings when the earliest deadline passes, or before: the one that added it, or to which
+ * it was the next one when that CPU's timer rang. Idle CPUs need no timer besides. */
+static unsigned keeper;
 
 bool deadline_init(void)
 {
@@ -20,6 +23,7 @@ bool deadline_init(void)
     struct frame *first;
     spinlock_init(&lock);
     count = 0;
+    keeper = 0;
     if (frame_alloc(FRAME_OBJECT, (size + HAL_PAGE_SIZE - 1) >> HAL_PAGE_SHIFT, 1, &first) != KEEL_OK) {
         return false;
     }
@@ -84,9 +88,9 @@ void deadline_add(struct task *task)
     CORE_ASSERT(!interrupts);
     count++;
     rise(count - 1, task);
-    uint64_t next_tick = cpu_this()->next_tick;
-    if (heap[0] == task && task->wait.deadline < next_tick) {
-        hal_timer_arm(task->wait.deadline);
+    if (heap[0] == task) {
+        keeper = hal_cpu_id();
+        cpu_timer_by(task->wait.deadline);
     }
     spinlock_release_irq_off(&lock);
 }
@@ -112,7 +116,7 @@ uint64_t deadline_expire(uint64_t now)
             sched_wake(task);
         }
     }
-    uint64_t next = count > 0 ? heap[0]->wait.deadline : UINT64_MAX;
+    uint64_t next = count > 0 && keeper == hal_cpu_id() ? heap[0]->wait.deadline : UINT64_MAX;
     spinlock_release_irq_off(&lock);
     return next;
 }

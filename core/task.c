@@ -48,7 +48,8 @@ static void fill(struct task *task, const struct task_options *options)
     task->fault_depth = 0;
     task->entry = options->entry;
     task->argument = options->argument;
-    task->priority = options->priority;
+    atomic_u32_store_relaxed(&task->priority, options->priority);
+    atomic_u64_store_relaxed(&task->affinity, task_affinity_of(options->affinity));
     task->exit_status = 0;
     task->last_cpu = 0;
     atomic_u64_init(&task->switches, 0);

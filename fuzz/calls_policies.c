@@ -14,7 +14,7 @@ static struct {
 } frames;
 
 static struct {
-    uint64_t queue[TASKS_KNOWN];
+    uint64_t queue[TASKS_KNOWN], affinity[TASKS_KNOWN];
     unsigned count;
     uint64_t last;
 } tasks;
@@ -122,15 +122,55 @@ struct keel_frame_allocator calls_allocator(void)
     return (struct keel_frame_allocator){.context = &frames, .add = add, .alloc = alloc, .free = free_frames};
 }
 
-static void enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
+static uint32_t place_lie(uint32_t cpu)
+{
+    uint64_t random = calls_random(&calls_world.random);
+    calls_policy_calls_back();
+    switch (random % 6) {
+    case 0: /* its own CPU, whatever runs there */
+        return cpu | KEEL_CPU_PREEMPT;
+    case 1: /* one of those near */
+        return (uint32_t)(random >> 8) % 4 | (random & 0x80 ? KEEL_CPU_PREEMPT : 0);
+    case 2: /* another one that there could be */
+        return (uint32_t)(random >> 8) % KEEL_CPU_MAX;
+    case 3: /* flags that there are not */
+        return cpu | UINT32_C(1) << (random >> 8) % 32;
+    case 4:
+        return KEEL_CPU_ANY | KEEL_CPU_PREEMPT;
+    default:
+        return (uint32_t)(random >> 8);
+    }
+}
+
+/* Where the task shall run: honestly, wherever it may. */
+static uint32_t place(uint32_t cpu)
+{
+    return calls_lies(calls_world.input.scheduler_lies) ? place_lie(cpu) : KEEL_CPU_ANY;
+}
+
+static uint32_t enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint64_t affinity,
+                        uint32_t reason)
 {
     (void)context;
-    (void)cpu;
     (void)priority;
     (void)reason;
     if (tasks.count < TASKS_KNOWN && !calls_lies(calls_world.input.scheduler_lies / 4)) {
+        tasks.affinity[tasks.count] = affinity;
         tasks.queue[tasks.count++] = task.value;
     }
+    return place(cpu);
+}
+
+/* Takes out of the list what stands there. */
+static uint64_t take(unsigned index)
+{
+    uint64_t task = tasks.queue[index];
+    tasks.count--;
+    for (unsigned i = index; i < tasks.count; i++) {
+        tasks.queue[i] = tasks.queue[i + 1];
+        tasks.affinity[i] = tasks.affinity[i + 1];
+    }
+    return task;
 }
 
 static keel_task_t pick(void *context, uint32_t cpu)
@@ -152,27 +192,23 @@ static keel_task_t pick(void *context, uint32_t cpu)
             return (keel_task_t){0};
         }
     }
-    if (tasks.count == 0) {
-        return (keel_task_t){0};
-    }
-    tasks.last = tasks.queue[0];
-    tasks.count--;
     for (unsigned i = 0; i < tasks.count; i++) {
-        tasks.queue[i] = tasks.queue[i + 1];
+        if ((tasks.affinity[i] >> cpu & 1) != 0) {
+            tasks.last = take(i);
+            return (keel_task_t){tasks.last};
+        }
     }
-    return (keel_task_t){tasks.last};
+    return (keel_task_t){0};
 }
 
 static void dequeue(void *context, keel_task_t task)
 {
     (void)context;
-    unsigned kept = 0;
-    for (unsigned i = 0; i < tasks.count; i++) {
-        if (tasks.queue[i] != task.value) {
-            tasks.queue[kept++] = tasks.queue[i];
+    for (unsigned i = tasks.count; i-- > 0;) {
+        if (tasks.queue[i] == task.value) {
+            (void)take(i);
         }
     }
-    tasks.count = kept;
 }
 
 static uint32_t tick(void *context, keel_task_t task, uint32_t cpu)
@@ -183,8 +219,22 @@ static uint32_t tick(void *context, keel_task_t task, uint32_t cpu)
     return (uint32_t)(calls_random(&calls_world.random) % 3);
 }
 
+static uint32_t update(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint64_t affinity)
+{
+    (void)context;
+    (void)priority;
+    for (unsigned i = 0; i < tasks.count; i++) {
+        tasks.affinity[i] = tasks.queue[i] == task.value ? affinity : tasks.affinity[i];
+    }
+    return place(cpu);
+}
+
 struct keel_scheduler calls_scheduler(void)
 {
-    return (struct keel_scheduler){
-        .context = &tasks, .enqueue = enqueue, .pick = pick, .dequeue = dequeue, .tick = tick};
+    return (struct keel_scheduler){.context = &tasks,
+                                   .enqueue = enqueue,
+                                   .pick = pick,
+                                   .dequeue = dequeue,
+                                   .tick = tick,
+                                   .update = update};
 }

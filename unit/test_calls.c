@@ -316,11 +316,14 @@ static void P2_every_call_works_or_errs_inside_a_slab_allocator(void)
     CHECK_AUDIT();
 }
 
-static void sched_enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
+static uint32_t sched_enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority,
+                              uint64_t affinity, uint32_t reason)
 {
     (void)task;
     (void)priority;
+    (void)affinity;
     policy_run(context, cpu, reason, 0);
+    return KEEL_CPU_ANY;
 }
 
 static keel_task_t sched_pick(void *context, uint32_t cpu)
@@ -340,14 +343,26 @@ static uint32_t sched_tick(void *context, keel_task_t task, uint32_t cpu)
     return 1;
 }
 
+static uint32_t sched_update(void *context, keel_task_t task, uint32_t cpu, uint32_t priority,
+                             uint64_t affinity)
+{
+    (void)priority;
+    policy_run(context, cpu, task.value, affinity);
+    return cpu;
+}
+
 static void P2_every_call_works_or_errs_inside_a_scheduler(void)
 {
-    const struct keel_scheduler scheduler = {NULL, sched_enqueue, sched_pick, sched_dequeue, sched_tick};
+    const struct keel_scheduler scheduler = {NULL,          sched_enqueue, sched_pick,
+                                             sched_dequeue, sched_tick,    sched_update};
+    keel_task_t self = {0};
     make_handles();
     inside = 0;
     CHECK_OK(keel_scheduler_inject(&scheduler));
     CHECK_OK(keel_task_sleep(30000000));
-    CHECK(inside >= 3);
+    CHECK_OK(keel_task_self(&self));
+    CHECK_OK(keel_task_set_priority(self, 1));
+    CHECK(inside >= 4);
     CHECK_AUDIT();
 }
 

@@ -23,9 +23,20 @@ static int setup(void **state)
     return 0;
 }
 
+static void enqueue_on(uint64_t task, uint32_t cpu, uint64_t affinity)
+{
+    assert_int_equal(policy.enqueue(policy.context, (keel_task_t){task}, cpu, 0, affinity, KEEL_ENQUEUE_NEW),
+                     KEEL_CPU_ANY);
+}
+
 static void enqueue(uint64_t task, uint32_t cpu)
 {
-    policy.enqueue(policy.context, (keel_task_t){task}, cpu, 0, KEEL_ENQUEUE_NEW);
+    enqueue_on(task, cpu, UINT64_MAX);
+}
+
+static void set_affinity(uint64_t task, uint64_t affinity)
+{
+    assert_int_equal(policy.update(policy.context, (keel_task_t){task}, 0, 0, affinity), KEEL_CPU_ANY);
 }
 
 static uint64_t pick(uint32_t cpu)
@@ -70,6 +81,41 @@ static void test_own_queue_first_then_longest(void **state)
     assert_int_equal(pick(1), 0);
 }
 
+/* Nobody gets a task that it may not run, from its own queue or another one. */
+static void test_affinity(void **state)
+{
+    (void)state;
+    enqueue_on(10, 0, UINT64_C(1) << 1);
+    enqueue_on(11, 0, UINT64_C(1) << 63);
+    enqueue_on(12, 0, UINT64_C(3));
+    enqueue_on(13, 2, UINT64_C(1) << 2);
+    enqueue_on(14, 2, UINT64_C(1) << 2 | UINT64_C(1) << 5);
+    assert_int_equal(pick(4), 0);
+    assert_int_equal(pick(0), 12);
+    assert_int_equal(pick(0), 0);
+    assert_int_equal(pick(5), 14); /* past the older one */
+    assert_int_equal(pick(1), 10);
+    assert_int_equal(pick(63), 11);
+    assert_int_equal(pick(2), 13);
+}
+
+static void test_affinity_that_changes(void **state)
+{
+    (void)state;
+    enqueue(10, 0);
+    enqueue(11, 0);
+    enqueue_on(20, 1, 2);
+    set_affinity(10, 2);
+    set_affinity(11, 1); /* stays */
+    set_affinity(99, 1); /* not queued */
+    assert_int_equal(pick(0), 11);
+    assert_int_equal(pick(0), 0);
+    set_affinity(20, 3);
+    assert_int_equal(pick(0), 20);
+    assert_int_equal(pick(1), 10);
+    assert_int_equal(pick(1), 0);
+}
+
 static void test_dequeue_anywhere(void **state)
 {
     (void)state;
@@ -110,6 +156,10 @@ static void test_nonsense(void **state)
     (void)state;
     enqueue(0, 0);
     assert_int_equal(pick(0), 0);
+    set_affinity(0, 1);
+    enqueue_on(9, 3, 0); /* nobody may run it */
+    assert_int_equal(pick(0), 0);
+    dequeue(9);
     enqueue(1, UINT32_MAX);
     enqueue(1, 0); /* queued already */
     assert_int_equal(pick(7), 1);
@@ -171,6 +221,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_order, setup),
         cmocka_unit_test_setup(test_own_queue_first_then_longest, setup),
+        cmocka_unit_test_setup(test_affinity, setup),
+        cmocka_unit_test_setup(test_affinity_that_changes, setup),
         cmocka_unit_test_setup(test_dequeue_anywhere, setup),
         cmocka_unit_test_setup(test_slice, setup),
         cmocka_unit_test_setup(test_nonsense, setup),

@@ -52,6 +52,11 @@ static void P2_spawn_refuses_bad_options(void)
         spawn_arguments_are_checked(&options, KEEL_E_INVALID);
     }
     options.flags = 0;
+    for (unsigned cpu = 2; cpu < 64; cpu++) { /* two are online */
+        options.affinity = UINT64_C(1) << cpu;
+        spawn_arguments_are_checked(&options, KEEL_E_INVALID);
+    }
+    options.affinity = 0;
     options.entry = NULL;
     spawn_arguments_are_checked(&options, KEEL_E_INVALID);
 }
@@ -67,7 +72,15 @@ static void H1_task_info_and_names_are_bounded(void)
     CHECK_OK(keel_task_info(task, &info));
     CHECK(memchr(info.name, '\0', sizeof info.name) == &info.name[KEEL_TASK_NAME_MAX]);
     CHECK_EQUAL(info.priority, 7);
+    CHECK_EQUAL(info.affinity, UINT64_MAX);
     CHECK_EQUAL(info.reserved, 0);
+    CHECK_OK(keel_task_set_priority(task, UINT32_MAX));
+    CHECK_OK(keel_task_set_affinity(task, UINT64_C(0x8000000000000001)));
+    CHECK_STATUS(keel_task_set_affinity(task, UINT64_C(1) << 63), KEEL_E_INVALID);
+    CHECK_OK(keel_task_info(task, &info));
+    CHECK_EQUAL(info.priority, UINT32_MAX);
+    CHECK_EQUAL(info.affinity, UINT64_C(0x8000000000000001));
+    CHECK_OK(keel_task_set_affinity(task, 0));
     int32_t status = 1;
     CHECK_OK(keel_task_join(task, &status));
     CHECK_OK(keel_task_info(task, &info));

@@ -47,17 +47,43 @@ struct keel_frame_allocator {
     void (*free)(void *context, uint32_t cpu, uint64_t first, uint64_t count);
 };
 
+/* What a scheduler answers about a task that it was just given: the number of the CPU that it wants to run
+ * it, which must be online and one of the task's. If that CPU idles, Keel interrupts it, and it asks `pick`.
+ * If it runs a task, it goes on with that, unless KEEL_CPU_PREEMPT is added: then it is interrupted and asks
+ * `pick` as at a tick that was answered 1. That flag counts for tasks that are new or woken, and in `update`;
+ * for others (which were just taken off a CPU themselves) it is allowed and has no effect. */
+#define KEEL_CPU_PREEMPT (UINT32_C(1) << 31)
+/* Keel's choice: some idle CPU of the task's is interrupted, `cpu` if it idles; if none idles, none. Not
+ * together with KEEL_CPU_PREEMPT. A wrong answer is treated as this one. */
+#define KEEL_CPU_ANY UINT32_C(0x7fffffff)
+
+/* The scheduler decides which CPU runs what, when. What Keel enforces is that a task runs on one CPU at a
+ * time, and on CPUs of its affinity mask only.
+ *
+ * Who asks, and when: a CPU asks `pick` when its task waits, ends, yields or is preempted, and when it idles,
+ * each time that it was interrupted; an idle CPU has ticks, and so asks again, only while tasks are queued.
+ * Idle CPUs ask soon after the injection. A scheduler that answers "none" to a CPU for 10 of its ticks in a
+ * row (100 ms), while a task is queued that may run there, is taken to have lost it: that counts as wrong,
+ * and Keel starts the task. */
 struct keel_scheduler {
     void *context;
     /* `task` is runnable; it was not queued before; `reason` is an enum keel_enqueue_reason. `cpu` is where
-     * it ran last, or where it was made; `priority` as given when it was spawned. */
-    void (*enqueue)(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason);
-    /* Choose a queued task for `cpu` and forget it. The zero handle: none, the CPU idles. */
+     * it ran last, or where it was made, which its affinity may exclude; `priority` and `affinity` are as in
+     * struct keel_task_options, but of the mask no bit is 0 where it was given as 0. Answers a CPU, see
+     * above. */
+    uint32_t (*enqueue)(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint64_t affinity,
+                        uint32_t reason);
+    /* Choose a queued task that may run on `cpu`, and forget it. The zero handle: none. What ran on `cpu`, if
+     * it can go on, does so then, and is enqueued otherwise. */
     keel_task_t (*pick)(void *context, uint32_t cpu);
     /* A task that may be queued was started by the fallback: forget it. */
     void (*dequeue)(void *context, keel_task_t task);
     /* A timer tick on `cpu` while `task` ran. Answers 1: preempt it; 0: let it run. */
     uint32_t (*tick)(void *context, keel_task_t task, uint32_t cpu);
+    /* `priority` or `affinity` of a task that is queued, or runs on `cpu`, have changed. Where it runs and
+     * may not any longer, it will be preempted and enqueued again without further ado. Answers which CPU has
+     * to choose anew, as for `enqueue`; KEEL_CPU_ANY of a running task: none. */
+    uint32_t (*update)(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint64_t affinity);
 };
 
 struct keel_policy_report {

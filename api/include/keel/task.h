@@ -19,6 +19,7 @@ struct keel_task_options {
     char name[KEEL_TASK_NAME_MAX + 1]; /* bytes up to the first NUL; for people */
     uint32_t priority; /* means what the scheduler takes it to mean; the built-in one ignores it */
     uint32_t flags;    /* 0 */
+    uint64_t affinity; /* the CPUs that it may run on, bit n for CPU n; 0: all */
 };
 
 enum keel_task_state {
@@ -32,14 +33,16 @@ enum keel_task_state {
 struct keel_task_info {
     char name[KEEL_TASK_NAME_MAX + 1];
     uint32_t state;      /* enum keel_task_state, at some moment during the call */
-    uint32_t priority;   /* as given */
+    uint32_t priority;   /* as given last */
     int32_t exit_status; /* when DEAD */
     uint32_t reserved;   /* 0 */
     uint64_t switches;   /* times that it was switched to */
+    uint64_t affinity;   /* as given last; all bits where 0 was given */
 };
 
 /* Creates a task and makes it runnable; the caller gets a reference. A task lives until it exits, whether or
- * not anybody holds it. Errors: E_INVALID (NULL, entry NULL, flags), E_NO_MEMORY, E_LIMIT. */
+ * not anybody holds it. Errors: E_INVALID (NULL, entry NULL, flags, an affinity of which no CPU is online),
+ * E_NO_MEMORY, E_LIMIT. */
 keel_status_t keel_task_spawn(const struct keel_task_options *options, keel_task_t *task);
 keel_status_t keel_task_ref(keel_task_t task);
 keel_status_t keel_task_release(keel_task_t task);
@@ -47,6 +50,13 @@ keel_status_t keel_task_release(keel_task_t task);
 /* The calling task, with a new reference for the caller. Errors: E_INVALID, E_LIMIT. */
 keel_status_t keel_task_self(keel_task_t *task);
 keel_status_t keel_task_info(keel_task_t task, struct keel_task_info *info);
+
+/* Change what the task was spawned with; the scheduler is told (keel/policy.h). A task that runs on a CPU
+ * outside its new mask is taken off it: the calling task before the call returns, another one as soon as that
+ * CPU takes interrupts, which may be after the return. A task that waits, or is dead, keeps what is set.
+ * Errors: E_BAD_HANDLE, E_INVALID (no CPU of the mask is online). */
+keel_status_t keel_task_set_priority(keel_task_t task, uint32_t priority);
+keel_status_t keel_task_set_affinity(keel_task_t task, uint64_t affinity);
 
 /* Lets others run first. */
 keel_status_t keel_task_yield(void);

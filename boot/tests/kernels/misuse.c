@@ -381,6 +381,8 @@ static void call_what_is_refused(void)
     CHECK_STATUS(KEEL_E_CONTEXT, keel_space_activate(victims.space));
     CHECK_STATUS(KEEL_E_CONTEXT, keel_task_self(&made.task));
     CHECK_STATUS(KEEL_E_CONTEXT, keel_task_yield());
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_set_priority(victims.task, 1));
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_set_affinity(victims.task, 0));
     CHECK_STATUS(KEEL_E_CONTEXT, keel_task_sleep(1));
     CHECK_STATUS(KEEL_E_CONTEXT, keel_task_exit(0));
     CHECK_STATUS(KEEL_E_CONTEXT, keel_task_join(victims.task, &status));
@@ -426,10 +428,11 @@ static void free_frames(void *context, uint32_t cpu, uint64_t first, uint64_t co
     honest_allocator.free(context, cpu, first, count);
 }
 
-static void enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint32_t reason)
+static uint32_t enqueue(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint64_t affinity,
+                        uint32_t reason)
 {
     misbehave("calls of the scheduler", &scheduler_calls);
-    honest_scheduler.enqueue(context, task, cpu, priority, reason);
+    return honest_scheduler.enqueue(context, task, cpu, priority, affinity, reason);
 }
 
 static keel_task_t pick(void *context, uint32_t cpu)
@@ -450,6 +453,12 @@ static uint32_t tick(void *context, keel_task_t task, uint32_t cpu)
     return honest_scheduler.tick(context, task, cpu);
 }
 
+static uint32_t update(void *context, keel_task_t task, uint32_t cpu, uint32_t priority, uint64_t affinity)
+{
+    misbehave("calls of the scheduler", &scheduler_calls);
+    return honest_scheduler.update(context, task, cpu, priority, affinity);
+}
+
 static void yield_often(uint64_t argument)
 {
     for (uint64_t i = 0; i < argument; i++) {
@@ -464,7 +473,7 @@ static void H4_calls_from_policies(void)
     honest_allocator = services_buddy_policy(&buddy, buddy_words, BUDDY_FRAMES);
     honest_scheduler = services_fifo_policy(&fifo);
     const struct keel_frame_allocator allocator = {honest_allocator.context, add, alloc, free_frames};
-    const struct keel_scheduler scheduler = {honest_scheduler.context, enqueue, pick, dequeue, tick};
+    const struct keel_scheduler scheduler = {honest_scheduler.context, enqueue, pick, dequeue, tick, update};
     struct keel_policy_report report = {0};
     CHECK_OK(keel_frame_allocator_inject(&allocator));
     CHECK_OK(keel_scheduler_inject(&scheduler));

@@ -15,7 +15,8 @@ struct cpu {
     struct space *loaded;      /* whose root is loaded; NULL: the kernel root */
     struct task *vector_owner; /* whose vector registers this CPU holds; NULL: nobody's */
     struct hal_context idle;
-    uint64_t next_tick;
+    uint64_t next_tick;  /* UINT64_MAX: its ticks have stopped, it idles */
+    uint64_t timer;      /* what its timer is set to; UINT64_MAX: to nothing */
     uint32_t idle_ticks; /* ticks in a row that the policy left it idle while tasks were runnable */
     /* The root under which it walks without a lock, with a number of the walk in the bits of the page offset;
      * 0: none (core/range.h). */
@@ -24,7 +25,7 @@ struct cpu {
     atomic_u64_t rcu_epoch; /* 0: in no read section (core/rcu.h) */
     uint32_t rcu_depth;     /* of nested read sections */
     uint64_t guards_made;   /* numbers of guards that are used up (core/hold.h) */
-    atomic_u32_t resched;   /* 1: switch at the next chance */
+    atomic_u32_t resched;   /* 1: choose anew at the next chance; written under the scheduler's lock */
     atomic_u32_t online;
 };
 
@@ -34,6 +35,10 @@ struct cpu *cpu_this(void);
 struct cpu *cpu_at(unsigned id);
 /* Bit mask of the CPUs that run core. */
 uint64_t cpu_online_mask(void);
+/* The same of one, for any number. */
+bool cpu_is_online(unsigned id);
+/* Sets the calling CPU's timer to `time`, unless it rings before that. Interrupts off. */
+void cpu_timer_by(uint64_t time);
 
 /* Where a call comes from: what runs on a CPU, kept in the CPU's word. */
 enum cpu_context {

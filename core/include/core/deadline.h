@@ -18,8 +18,9 @@ bool deadline_init(void);
 void deadline_add(struct task *task);
 /* Takes the calling task's out, if it is still there. */
 void deadline_remove(struct task *task);
-/* Ends the wait of every task whose time has come, unless a waker has; answers the next deadline, UINT64_MAX
- * if there is none. From the timer interrupt. */
+/* Ends the wait of every task whose time has come, unless a waker has; answers what this CPU's timer has to
+ * be set to for the next one: UINT64_MAX if there is none, or another CPU's timer is. From the timer
+ * interrupt. */
 uint64_t deadline_expire(uint64_t now);
 
 #endif

@@ -16,6 +16,13 @@ enum policy_answer {
     POLICY_CHOSE,
 };
 
+/* Where the scheduler wants a task to run. */
+struct policy_place {
+    enum policy_answer answer; /* POLICY_CHOSE: on `cpu`, which is online and among the task's */
+    unsigned cpu;
+    bool preempt; /* also if `cpu` runs another task */
+};
+
 /* Frame allocator; on several CPUs at once, `cpu` being the calling one. */
 bool policy_frame_present(void); /* never false again once it was true */
 enum policy_answer policy_frame_choose(unsigned cpu, uint64_t count, uint64_t alignment, uint64_t *first);
@@ -28,7 +35,9 @@ void policy_frame_added(unsigned cpu, uint64_t first, uint64_t count); /* free f
 enum policy_answer policy_task_pick(unsigned cpu, struct task **task);
 void policy_task_wrong(void);
 void policy_task_fallback(struct task *task); /* the fallback took it: the policy forgets it */
-void policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason);
+struct policy_place policy_task_enqueue(struct task *task, unsigned cpu, uint32_t reason);
+/* Priority or affinity of a task that is queued or runs are others now. */
+struct policy_place policy_task_update(struct task *task, unsigned cpu);
 bool policy_task_tick(struct task *task, unsigned cpu); /* true: preempt */
 
 /* Slab allocator: no lock is held, several CPUs may be inside at once; each with interrupts off. Tokens are

@@ -49,7 +49,7 @@ enum task_state {
 struct task {
     struct object object; /* first */
     atomic_u32_t state;   /* enum task_state | TASK_ON */
-    uint32_t last_cpu;
+    uint32_t last_cpu;    /* where it runs, or ran last; under the scheduler's lock */
     struct hal_context context;
     struct frame *stack; /* HAL_STACK_PAGES frames */
     struct area area;    /* where they are mapped, above a guard as large: a frame as large as the stack still
@@ -62,7 +62,9 @@ struct task {
     void (*entry)(uint64_t argument);
     uint64_t argument;
     char name[TASK_NAME_SIZE]; /* NUL-terminated */
-    uint32_t priority;
+    /* Written under the scheduler's lock. The CPUs that it may run on: bit n for CPU n. */
+    atomic_u64_t affinity;
+    atomic_u32_t priority;
     int32_t exit_status;
     atomic_u64_t switches;
     struct wait_queue joiners;
@@ -76,12 +78,23 @@ struct task_options {
     uint64_t argument;
     char name[TASK_NAME_SIZE];
     uint32_t priority;
-    bool detached; /* nobody gets a reference: it lives until it exits */
+    uint64_t affinity; /* 0: all CPUs; otherwise at least one of them is online */
+    bool detached;     /* nobody gets a reference: it lives until it exits */
 };
 
 /* Makes a task and hands it to the scheduler. E_NO_MEMORY, E_LIMIT. */
 keel_status_t task_spawn(const struct task_options *options, uint64_t *handle);
 void task_put(struct task *task);
+/* A mask as it was given: 0 means all CPUs. */
+static inline uint64_t task_affinity_of(uint64_t given)
+{
+    return given != 0 ? given : UINT64_MAX;
+}
+/* May it run on that CPU? */
+static inline bool task_may_run(const struct task *task, unsigned cpu)
+{
+    return (atomic_u64_load_relaxed(&task->affinity) >> cpu & 1) != 0;
+}
 /* The task that runs on this CPU. Interrupts on or off; the caller is that task. */
 struct task *task_current(void);
 enum task_state task_state(const struct task *task);

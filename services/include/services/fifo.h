@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The default task scheduler: one first-in-first-out queue per CPU. A CPU whose queue is empty takes the
- * oldest task of the longest other queue. A task that has run for SERVICES_FIFO_SLICE ticks yields to a
- * queued one.
+ * oldest task that it may run from the longest other queue that has one. A task that has run for
+ * SERVICES_FIFO_SLICE ticks yields to a queued one. Priorities mean nothing.
  *
  * All storage is inside `struct services_fifo`. A task that finds no room is not queued: Keel's fallback runs
  * it. No locks: Keel calls a policy one call at a time.
@@ -20,9 +20,10 @@
 /* Nodes are named by index + 1, so that 0 means none and zeroed storage is an empty list. */
 struct services_fifo_node {
     uint64_t task; /* handle value; 0: the node is spare */
+    uint64_t affinity;
     uint16_t next, previous;
     uint16_t bucket_next;
-    uint16_t cpu;
+    uint16_t cpu; /* whose queue it is in: one of its own, if that can be */
 };
 
 struct services_fifo_queue {
