@@ -5,6 +5,7 @@
 #include "services/defaults.h"
 
 #include "services/buddy.h"
+#include "services/fair.h"
 #include "services/fifo.h"
 #include "services/slab.h"
 
@@ -13,6 +14,7 @@
 static struct services_buddy default_buddy;
 static uint64_t default_words[SERVICES_BUDDY_WORDS(FRAME_NUMBERS)];
 static struct services_fifo default_fifo;
+static struct services_fair default_fair;
 static struct services_slab default_slab;
 
 void services_default_buddy_stats(struct services_buddy_stats *stats)
@@ -20,11 +22,10 @@ void services_default_buddy_stats(struct services_buddy_stats *stats)
     services_buddy_stats(&default_buddy, stats);
 }
 
-keel_status_t services_inject_defaults(void)
+static keel_status_t inject_with(const struct keel_scheduler *scheduler)
 {
     struct keel_frame_allocator allocator =
         services_buddy_policy(&default_buddy, default_words, FRAME_NUMBERS);
-    struct keel_scheduler scheduler = services_fifo_policy(&default_fifo);
     struct keel_slab_allocator slab = services_slab_policy(&default_slab);
 
     keel_status_t status = keel_frame_allocator_inject(&allocator);
@@ -35,5 +36,17 @@ keel_status_t services_inject_defaults(void)
     if (status != KEEL_OK) {
         return status;
     }
-    return keel_scheduler_inject(&scheduler);
+    return keel_scheduler_inject(scheduler);
+}
+
+keel_status_t services_inject_defaults(void)
+{
+    const struct keel_scheduler scheduler = services_fifo_policy(&default_fifo);
+    return inject_with(&scheduler);
+}
+
+keel_status_t services_inject_fair_defaults(void)
+{
+    const struct keel_scheduler scheduler = services_fair_policy(&default_fair);
+    return inject_with(&scheduler);
 }

@@ -9,10 +9,17 @@
 #include "keel/machine.h"
 
 unsigned stub_log_lines;
+uint64_t stub_time;
 
 keel_status_t keel_cpu_relax(void)
 {
     sched_yield();
+    return KEEL_OK;
+}
+
+keel_status_t keel_time_now(uint64_t *nanoseconds)
+{
+    *nanoseconds = stub_time;
     return KEEL_OK;
 }
 

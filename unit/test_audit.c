@@ -289,6 +289,21 @@ static void T1_audit_sees_a_current_task_that_is_not_on(void)
     CHECK(unit_console_contains("audit: T1"));
 }
 
+static void T1_audit_sees_a_task_outside_its_mask(void)
+{
+    bool interrupts = hal_irq_disable();
+    struct cpu *cpu = cpu_this();
+    atomic_u64_init(&cpu->current->affinity, UINT64_C(1) << 63);
+    CHECK_EQUAL(audit_run(), 1);
+    atomic_u32_init(&cpu->resched, 1); /* it is on its way off */
+    CHECK_EQUAL(audit_run(), 0);
+    atomic_u64_init(&cpu->current->affinity, UINT64_MAX);
+    atomic_u32_init(&cpu->resched, 0);
+    CHECK_EQUAL(audit_run(), 0);
+    hal_irq_restore(interrupts);
+    CHECK(unit_console_contains("outside its mask"));
+}
+
 static void T1_audit_sees_one_task_on_two_cpus(void)
 {
     bool interrupts = hal_irq_disable();
@@ -354,6 +369,7 @@ int main(int argc, char **argv)
         UNIT(A3_audit_sees_a_cursor_without_its_task),
         UNIT(A1_audit_sees_a_table_that_is_linked_twice),
         UNIT(T1_audit_sees_a_current_task_that_is_not_on),
+        UNIT(T1_audit_sees_a_task_outside_its_mask),
         UNIT(T1_audit_sees_one_task_on_two_cpus),
         UNIT(U3_audit_sees_foreign_vector_registers),
         UNIT(T4_audit_sees_a_task_without_its_stack),

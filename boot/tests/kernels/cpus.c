@@ -7,7 +7,8 @@
  * native machine with real CPUs and under ThreadSanitizer. The order is the host's there, so those are no
  * replayable runs.
  *
- * Options on the command line: rounds=N (default 200); builtin: no policies are injected.
+ * Options on the command line: rounds=N (default 200); builtin: no policies are injected; fair: the fair
+ * scheduler is, not the FIFO one.
  */
 #include <stdatomic.h>
 
@@ -327,7 +328,7 @@ int32_t keel_main(void)
     cpu_count = info.cpus_online;
     rounds = option_number("rounds=", 200);
     if (!option_given("builtin")) {
-        CHECK_OK(services_inject_defaults());
+        CHECK_OK(option_given("fair") ? services_inject_fair_defaults() : services_inject_defaults());
     }
     note("CPUs", cpu_count);
     return tests_run("cpus", tests, COUNT_OF(tests));

@@ -12,6 +12,9 @@
  * injected then. */
 keel_status_t services_inject_defaults(void);
 
+/* The same with the fair scheduler (services/fair.h) in the place of the FIFO one. */
+keel_status_t services_inject_fair_defaults(void);
+
 /* What the injected buddy frame allocator says of itself; see services/buddy.h. */
 void services_default_buddy_stats(struct services_buddy_stats *stats);
 
