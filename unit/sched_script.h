@@ -30,6 +30,14 @@ static struct {
     uint32_t last_priority;
 } script;
 
+/* Changes what the scheduler goes by, once it is injected: under the lock that its functions run under. */
+#define SCRIPT_SET(field, value)                                                                             \
+    do {                                                                                                     \
+        bool script_irq = sched_lock();                                                                      \
+        script.field = (value);                                                                              \
+        sched_unlock(script_irq);                                                                            \
+    } while (0)
+
 static uint32_t script_answer(uint64_t affinity)
 {
     if (script.answer != SCRIPT_IN_MASK) {

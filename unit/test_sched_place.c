@@ -46,13 +46,13 @@ static void T9_idle_cpu_comes_when_it_is_named(void)
     inject(0);
     script_stay_on_cpu0();
     CHECK_OK(keel_task_sleep(5 * SCHED_TICK_NS));
-    script.answer = 1;
+    SCRIPT_SET(answer, 1);
     uint64_t start = script_now();
     keel_task_t task = unit_spawn(say_where, 0);
     wait_to_hear(SCHED_TICK_NS);
     CHECK_EQUAL(atomic_u32_load_acquire(&ran_on), 1);
     CHECK(script_now() < start + SCHED_TICK_NS / 2);
-    script.answer = SCRIPT_IN_MASK;
+    SCRIPT_SET(answer, SCRIPT_IN_MASK);
     CHECK(unit_join(task) == 0);
     CHECK_EQUAL(script_wrong(), 0);
 }
@@ -62,19 +62,19 @@ static void T9_busy_cpu_comes_when_it_is_to_be_preempted(void)
 {
     inject(SCRIPT_IN_MASK);
     script_stay_on_cpu0();
-    script.answer = 1;
+    SCRIPT_SET(answer, 1);
     keel_task_t spinner = unit_spawn(spin, 0), polite, rude;
     script_await(spinner, KEEL_TASK_RUNNING);
     polite = unit_spawn(say_where, 0);
     wait_to_hear(3 * SCHED_TICK_NS);
     CHECK_EQUAL(atomic_u32_load_acquire(&ran_on), SCRIPT_NOBODY);
-    script.answer = 1 | KEEL_CPU_PREEMPT;
+    SCRIPT_SET(answer, 1 | KEEL_CPU_PREEMPT);
     uint64_t start = script_now();
     rude = unit_spawn(say_where, 0);
     wait_to_hear(SCHED_TICK_NS);
     CHECK_EQUAL(atomic_u32_load_acquire(&ran_on), 1);
     CHECK(script_now() < start + SCHED_TICK_NS / 2);
-    script.answer = SCRIPT_IN_MASK;
+    SCRIPT_SET(answer, SCRIPT_IN_MASK);
     atomic_u32_store_release(&done, 1);
     CHECK(unit_join(spinner) == 0);
     CHECK(unit_join(polite) == 0);
@@ -102,7 +102,7 @@ static void T9_update_of_a_queued_task_preempts(void)
     keel_task_t task = unit_spawn(say_where, 0);
     wait_to_hear(3 * SCHED_TICK_NS);
     CHECK_EQUAL(atomic_u32_load_acquire(&ran_on), SCRIPT_NOBODY);
-    script.answer = 0 | KEEL_CPU_PREEMPT;
+    SCRIPT_SET(answer, 0 | KEEL_CPU_PREEMPT);
     CHECK_OK(keel_task_set_priority(task, 77));
     wait_to_hear(SCHED_TICK_NS / 2);
     CHECK_EQUAL(atomic_u32_load_acquire(&ran_on), 0);
@@ -164,7 +164,7 @@ static void T1_pinned_tasks_under_the_fair_scheduler(void)
 static void T1_scheduler_that_gives_tasks_to_other_cpus(void)
 {
     inject(1);
-    script.is_careful = false; /* of the masks */
+    SCRIPT_SET(is_careful, false); /* of the masks */
     run_pinned(2);
     CHECK(script_wrong() > 0);
 }
@@ -174,9 +174,9 @@ static void P1_cpu_outside_the_mask_is_a_wrong_answer(void)
     inject(SCRIPT_IN_MASK);
     script_stay_on_cpu0();
     uint64_t before = script_wrong();
-    script.answer = 0;
+    SCRIPT_SET(answer, 0);
     keel_task_t task = script_spawn(say_where, 0, CPU1);
-    script.answer = SCRIPT_IN_MASK;
+    SCRIPT_SET(answer, SCRIPT_IN_MASK);
     CHECK_EQUAL(script_wrong(), before + 1);
     CHECK(unit_join(task) == 0);
     CHECK_EQUAL(atomic_u32_load_acquire(&ran_on), 1);
@@ -209,7 +209,7 @@ static void report_moves(uint64_t argument)
 static void T1_running_task_is_moved(void)
 {
     inject(SCRIPT_IN_MASK);
-    script.tick = 1;
+    SCRIPT_SET(tick, 1);
     script_stay_on_cpu0();
     keel_task_t task = script_spawn(report_moves, 0, CPU1);
     wait_to_hear(SCHED_TICK_NS);
@@ -242,7 +242,7 @@ static void T9_task_held_back_is_started_where_it_may_run(void)
 {
     inject(SCRIPT_IN_MASK);
     script_stay_on_cpu0();
-    script.lets_go = false;
+    SCRIPT_SET(lets_go, false);
     uint64_t start = script_now();
     keel_task_t task = script_spawn(say_where, 0, CPU1);
     CHECK(unit_join(task) == 0);
@@ -259,7 +259,7 @@ static void T9_task_that_nobody_is_told_of_is_found(void)
     CHECK_OK(keel_task_sleep(5 * SCHED_TICK_NS));
     keel_task_t task = unit_spawn(say_where, 0); /* for CPU 0, which is busy */
     CHECK(script.queued == 1);
-    script.queue[0].cpus = UINT64_MAX; /* but CPU 1 would have it too */
+    SCRIPT_SET(queue[0].cpus, UINT64_MAX); /* but CPU 1 would have it too */
     wait_to_hear(3 * SCHED_TICK_NS);
     CHECK_EQUAL(atomic_u32_load_acquire(&ran_on), 1);
     CHECK(unit_join(task) == 0);

@@ -84,3 +84,8 @@ keel_add_run_test(
     kernel-overflow-frame KERNEL overflow
     RUNNER --command-line frame --panic --says "kernel stack overflow in task wide$"
 )
+# The other scheduler that ships.
+keel_add_run_test(
+    kernel-cpus-fair KERNEL cpus
+    RUNNER --cpus 2 --seed 15 --command-line "rounds=50 fair" --expect ${KEEL_TRANSCRIPTS}/kernels/cpus.transcript
+)
