@@ -177,7 +177,7 @@ static void read_on_second_cpu(void)
 static void T9_explore_two_cpus_read_a_counter(void **unused)
 {
     static struct hosted_explored found;
-    const struct hosted_explore explore = {.config = mini_small, .preemption_bound = 3};
+    const struct hosted_explore explore = {.config = mini_small, .bound = 3};
     (void)unused;
     mini_boot_body = read_on_boot_cpu;
     mini_second_body = read_on_second_cpu;

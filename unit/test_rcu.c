@@ -183,6 +183,9 @@ static void T7_every_counted_kind_can_be_retired(void)
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++) {
         CHECK_OK(keel_rcu_retire(handles[i]));
     }
+    unit_settle();
+    keel_frame_t later = unit_frame(); /* when the task of the others is gone */
+    CHECK_OK(keel_rcu_retire(later.value));
     unit_settle(); /* and the frame around this looks for what is left */
     for (unsigned i = 0; i + 1 < sizeof handles / sizeof handles[0]; i++) {
         CHECK_STATUS(keel_rcu_retire(handles[i]), KEEL_E_BAD_HANDLE);
@@ -235,20 +238,25 @@ static void read_for_a_while(uint64_t argument)
 
 static void M8_more_than_the_ring_holds(void)
 {
-    keel_event_t event;
+    keel_event_t event, more;
     CHECK_OK(keel_event_create(&event));
-    for (unsigned i = 0; i < RETIRED_MAX + 2; i++) {
+    CHECK_OK(keel_event_create(&more));
+    for (unsigned i = 0; i < RETIRED_MAX - 1; i++) {
         CHECK_OK(keel_event_ref(event));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_OK(keel_event_ref(more));
     }
     atomic_u32_init(&inside, 0);
     keel_task_t reader = unit_spawn(read_for_a_while, 0);
     unit_await(&inside);
     for (unsigned i = 0; i < RETIRED_MAX + 3; i++) {
-        CHECK_OK(keel_rcu_retire(event.value));
+        CHECK_OK(keel_rcu_retire(i < RETIRED_MAX ? event.value : more.value));
     }
     CHECK(unit_join(reader) == 0);
     unit_settle();
     CHECK_STATUS(keel_event_release(event), KEEL_E_BAD_HANDLE);
+    CHECK_STATUS(keel_event_release(more), KEEL_E_BAD_HANDLE);
 }
 
 /* No frame for a task's stack: the caller does the work. */

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a deliberate bug is (mutants.py)."""
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """A deliberate bug."""
+    id: str
+    invariant: str
+    file: str
+    text: str
+    replacement: str
+    tests: tuple
