@@ -16,6 +16,7 @@
 #include "core/segment.h"
 #include "core/sync.h"
 #include "core/task.h"
+#include "core/timer.h"
 #include "resolve.h"
 
 /* What a release must do at least: the clients' reference goes, and with the last one the object. */
@@ -44,6 +45,7 @@ BARE(semaphore, semaphore, OBJECT_SEMAPHORE)
 BARE(mutex, mutex, OBJECT_MUTEX)
 BARE(spinlock, queued_spinlock, OBJECT_SPINLOCK)
 BARE(cpu_local, cpu_local, OBJECT_CPU_LOCAL)
+BARE(timer, timer, OBJECT_TIMER)
 
 #undef BARE
 

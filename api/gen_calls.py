@@ -19,11 +19,12 @@ import sys
 from pathlib import Path
 
 OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory", "io_memory", "event", "semaphore", "mutex",
-           "spinlock", "cpu_local", "guard")
+           "spinlock", "cpu_local", "timer", "guard")
 # What a body gets for an object whose C type has another name: both forms of a frame are one.
 OBJECT_TYPES = {"unique": "frame", "spinlock": "queued_spinlock", "guard": "hold"}
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
-CONTEXTS = {"task": "CONTEXT_TASK", "atomic": "CONTEXT_ATOMIC", "policy": "CONTEXT_POLICY"}
+CONTEXTS = {"task": "CONTEXT_TASK", "atomic": "CONTEXT_ATOMIC", "irq": "CONTEXT_INTERRUPT",
+            "policy": "CONTEXT_POLICY"}
 ARGUMENTS_MAX = 6
 
 
@@ -342,6 +343,7 @@ struct semaphore;
 struct mutex;
 struct queued_spinlock;
 struct cpu_local;
+struct timer;
 struct hold;
 enum call_id {{
 {enums}

@@ -17,6 +17,7 @@
 #include "core/segment.h"
 #include "core/sync.h"
 #include "core/task.h"
+#include "core/timer.h"
 #include "reference.h"
 #include "resolve.h"
 
@@ -56,6 +57,7 @@ REACH(semaphore, semaphore, object.ref)
 REACH(mutex, mutex, object.ref)
 REACH(spinlock, queued_spinlock, object.ref)
 REACH(cpu_local, cpu_local, object.ref)
+REACH(timer, timer, object.ref)
 
 static keel_status_t reach(uint64_t handle, bool drop)
 {
@@ -66,6 +68,7 @@ static keel_status_t reach(uint64_t handle, bool drop)
         [OBJECT_IO_MEMORY] = reach_io_memory, [OBJECT_EVENT] = reach_event,
         [OBJECT_SEMAPHORE] = reach_semaphore, [OBJECT_MUTEX] = reach_mutex,
         [OBJECT_SPINLOCK] = reach_spinlock,   [OBJECT_CPU_LOCAL] = reach_cpu_local,
+        [OBJECT_TIMER] = reach_timer,
     };
     unsigned kind = handle_kind(handle);
     bool known = kind < OBJECT_KIND_COUNT && by_kind[kind] != NULL;

@@ -14,6 +14,7 @@
 #include "core/segment.h"
 #include "core/sync.h"
 #include "core/task.h"
+#include "core/timer.h"
 
 /* The same for every kind that lives in a pool. */
 #define RESOLVE(name, type, kind, put)                                                                       \
@@ -42,6 +43,7 @@ RESOLVE(semaphore, semaphore, OBJECT_SEMAPHORE, semaphore_put)
 RESOLVE(mutex, mutex, OBJECT_MUTEX, mutex_put)
 RESOLVE(spinlock, queued_spinlock, OBJECT_SPINLOCK, queued_spinlock_put)
 RESOLVE(cpu_local, cpu_local, OBJECT_CPU_LOCAL, cpu_local_put)
+RESOLVE(timer, timer, OBJECT_TIMER, timer_put)
 
 keel_status_t resolve_guard(uint64_t handle, struct hold **guard)
 {

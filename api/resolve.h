@@ -22,6 +22,7 @@ struct semaphore;
 struct mutex;
 struct queued_spinlock;
 struct cpu_local;
+struct timer;
 struct hold;
 
 /* One more reference for the object in the slot that a handle names. E_BAD_HANDLE, E_LIMIT. */
@@ -63,7 +64,8 @@ keel_status_t resolve_semaphore(uint64_t handle, struct semaphore **semaphore);
 keel_status_t resolve_mutex(uint64_t handle, struct mutex **mutex);
 keel_status_t resolve_spinlock(uint64_t handle, struct queued_spinlock **spinlock);
 keel_status_t resolve_cpu_local(uint64_t handle, struct cpu_local **local);
-/* Of the calling task, whose own it is: nothing is held, and there is nothing to drop. */
+keel_status_t resolve_timer(uint64_t handle, struct timer **timer);
+/* Of the calling task or handler, whose own it is: nothing is held, and there is nothing to drop. */
 keel_status_t resolve_guard(uint64_t handle, struct hold **guard);
 
 /* Drop what resolve took. */
@@ -93,6 +95,7 @@ void let_go_semaphore(struct semaphore *semaphore);
 void let_go_mutex(struct mutex *mutex);
 void let_go_spinlock(struct queued_spinlock *spinlock);
 void let_go_cpu_local(struct cpu_local *local);
+void let_go_timer(struct timer *timer);
 static inline void let_go_guard(struct hold *guard)
 {
     (void)guard;

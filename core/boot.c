@@ -110,7 +110,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
     retire_init();
     sched_init();
     area_init();
-    if (!frame_init(&memmap) || !object_init() || !deadline_init()) {
+    if (!frame_init(&memmap) || !object_init() || !deadlines_init()) {
         log_string(LOG_ERROR, "boot: not enough usable memory");
         hal_power_off(1);
     }

@@ -26,6 +26,10 @@ void cpu_init(void)
         cpu->walk_count = 0;
         atomic_u64_init(&cpu->rcu_epoch, 0);
         cpu->rcu_depth = 0;
+        cpu->holds = NULL;
+        holds_init(&cpu->interrupt_holds);
+        cpu->interrupt_holds.atomic = 1;
+        cpu->interrupt_holds.irq_off = 1;
         cpu->guards_made = 0;
         atomic_u32_init(&cpu->resched, 0);
         atomic_u32_init(&cpu->online, 0);
@@ -74,5 +78,6 @@ static uint32_t context_of(const struct cpu *cpu)
 void cpu_set_current(struct cpu *cpu, struct task *task)
 {
     cpu->current = task;
+    cpu->holds = task != NULL ? &task->holds : NULL;
     hal_cpu_word_set(context_of(cpu));
 }

@@ -1,25 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A binary heap of waiting tasks, see core/deadline.h. Each task knows its place, so that it can be taken out
- * from the middle. Places count from 0; what a task keeps is one more.
+ * A binary heap, see core/deadline.h. Each deadline knows its place, so that it can be taken out from the
+ * middle. Places count from 0; what a deadline keeps is one more.
  */
 #include "core/deadline.h"
+
+#include <stddef.h>
 
 #include "core/assert.h"
 #include "core/cpu.h"
 #include "core/frame.h"
-#include "core/sched.h"
+#include "core/timer.h"
+#include "core/wait.h"
 
 static struct spinlock lock;
-static struct task **heap;
+static struct deadline **heap;
 static uint32_t count;
 /* The CPU whose timer rings when the earliest deadline passes, or before: the one that added it, or to which
  * it was the next one when that CPU's timer rang. Idle CPUs need no timer besides. */
 static unsigned keeper;
 
-bool deadline_init(void)
+void deadline_init(struct deadline *deadline, enum deadline_kind kind)
 {
-    uint64_t size = (uint64_t)object_slots(OBJECT_TASK) * sizeof(*heap);
+    *deadline = (struct deadline){.kind = kind, .time = UINT64_MAX, .place = 0};
+}
+
+bool deadlines_init(void)
+{
+    uint64_t slots = (uint64_t)object_slots(OBJECT_TASK) + object_slots(OBJECT_TIMER);
+    uint64_t size = slots * sizeof(struct deadline *);
     struct frame *first;
     spinlock_init(&lock);
     count = 0;
@@ -31,92 +40,129 @@ bool deadline_init(void)
     return true;
 }
 
-static void put(uint32_t place, struct task *task)
+static void put(uint32_t place, struct deadline *deadline)
 {
-    heap[place] = task;
-    task->wait.place = place + 1;
+    heap[place] = deadline;
+    deadline->place = place + 1;
 }
 
-/* Puts the task at `place`, which is free, or as far above it as it belongs. */
-static void rise(uint32_t place, struct task *task)
+/* Puts the deadline at `place`, which is free, or as far above it as it belongs. */
+static void rise(uint32_t place, struct deadline *deadline)
 {
-    while (place > 0 && heap[(place - 1) / 2]->wait.deadline > task->wait.deadline) {
+    while (place > 0 && heap[(place - 1) / 2]->time > deadline->time) {
         put(place, heap[(place - 1) / 2]);
         place = (place - 1) / 2;
     }
-    put(place, task);
+    put(place, deadline);
 }
 
 /* The same downwards. */
-static void sink(uint32_t place, struct task *task)
+static void sink(uint32_t place, struct deadline *deadline)
 {
     for (;;) {
         uint32_t child = 2 * place + 1;
-        if (child + 1 < count && heap[child + 1]->wait.deadline < heap[child]->wait.deadline) {
+        if (child + 1 < count && heap[child + 1]->time < heap[child]->time) {
             child++;
         }
-        if (child >= count || heap[child]->wait.deadline >= task->wait.deadline) {
+        if (child >= count || heap[child]->time >= deadline->time) {
             break;
         }
         put(place, heap[child]);
         place = child;
     }
-    put(place, task);
+    put(place, deadline);
 }
 
 /* The last one of the heap takes the place of the one that leaves. */
-static void take_out(struct task *task)
+static void take_out(struct deadline *deadline)
 {
-    uint32_t place = task->wait.place - 1;
-    CORE_ASSERT(place < count && heap[place] == task);
-    task->wait.place = 0;
+    uint32_t place = deadline->place - 1;
+    CORE_ASSERT(place < count && heap[place] == deadline);
+    deadline->place = 0;
     count--;
     if (place == count) {
         return;
     }
-    struct task *last = heap[count];
-    if (place > 0 && last->wait.deadline < heap[(place - 1) / 2]->wait.deadline) {
+    struct deadline *last = heap[count];
+    if (place > 0 && last->time < heap[(place - 1) / 2]->time) {
         rise(place, last);
     } else {
         sink(place, last);
     }
 }
 
-void deadline_add(struct task *task)
+static void acquire(void)
 {
     bool interrupts = spinlock_acquire(&lock);
     CORE_ASSERT(!interrupts);
+}
+
+bool deadline_set(struct deadline *deadline, uint64_t time)
+{
+    acquire();
+    bool was_in = deadline->place != 0;
+    if (was_in) {
+        take_out(deadline);
+    }
+    deadline->time = time;
     count++;
-    rise(count - 1, task);
-    if (heap[0] == task) {
+    rise(count - 1, deadline);
+    if (heap[0] == deadline) {
         keeper = hal_cpu_id();
-        cpu_timer_by(task->wait.deadline);
+        cpu_timer_by(time);
     }
     spinlock_release_irq_off(&lock);
+    return was_in;
 }
 
-void deadline_remove(struct task *task)
+bool deadline_remove(struct deadline *deadline)
 {
-    bool interrupts = spinlock_acquire(&lock);
-    CORE_ASSERT(!interrupts);
-    if (task->wait.place != 0) {
-        take_out(task);
+    acquire();
+    bool was_in = deadline->place != 0;
+    if (was_in) {
+        take_out(deadline);
     }
     spinlock_release_irq_off(&lock);
+    return was_in;
 }
 
+static struct timer *timer_of(struct deadline *deadline)
+{
+    return (struct timer *)(void *)((char *)deadline - offsetof(struct timer, deadline));
+}
+
+static void expire_wait(struct deadline *deadline)
+{
+    wait_expire((struct task *)(void *)((char *)deadline - offsetof(struct task, wait.deadline)));
+}
+
+/* Passes those whose time has come as far as the next timer; answers that, NULL if there is none. */
+static struct timer *expire_to_timer(uint64_t now)
+{
+    while (count > 0 && heap[0]->time <= now) {
+        struct deadline *deadline = heap[0];
+        take_out(deadline);
+        if (deadline->kind == DEADLINE_TIMER) {
+            timer_expire(timer_of(deadline));
+            return timer_of(deadline);
+        }
+        expire_wait(deadline);
+    }
+    return NULL;
+}
+
+/* What handlers set meanwhile is after `now`, so this ends. */
 uint64_t deadline_expire(uint64_t now)
 {
-    (void)spinlock_acquire(&lock);
-    while (count > 0 && heap[0]->wait.deadline <= now) {
-        struct task *task = heap[0];
-        uint32_t outcome = WAIT_WAITING;
-        take_out(task);
-        if (atomic_u32_cas(&task->wait.outcome, &outcome, WAIT_TIMED_OUT)) {
-            sched_wake(task);
-        }
+    acquire();
+    struct timer *timer = expire_to_timer(now);
+    while (timer != NULL) {
+        spinlock_release_irq_off(&lock);
+        timer_run(timer);
+        acquire();
+        timer = expire_to_timer(now);
     }
-    uint64_t next = count > 0 && keeper == hal_cpu_id() ? heap[0]->wait.deadline : UINT64_MAX;
+    uint64_t next = count > 0 && keeper == hal_cpu_id() ? heap[0]->time : UINT64_MAX;
     spinlock_release_irq_off(&lock);
     return next;
 }

@@ -22,6 +22,15 @@ void holds_init(struct holds *holds)
     holds->irq_off = 0;
 }
 
+/* A task may move to another CPU meanwhile: the list stays its own. */
+static struct holds *holds_current(void)
+{
+    bool interrupts = hal_irq_disable();
+    struct holds *holds = cpu_this()->holds;
+    hal_irq_restore(interrupts);
+    return holds;
+}
+
 static bool is_atomic(const struct hold *hold)
 {
     return hold->kind != HOLD_MUTEX && hold->kind != HOLD_MUTEX_SHARED;
@@ -82,7 +91,7 @@ keel_status_t guard_take(enum guard_also also, uint64_t *token)
     bool irq_off = also == GUARD_IRQ_OFF;
     bool interrupts = hal_irq_disable();
     struct cpu *cpu = cpu_this();
-    struct holds *holds = &cpu->current->holds;
+    struct holds *holds = cpu->holds;
     if (holds_full(holds) || cpu->guards_made == GUARD_NUMBER_END) {
         hal_irq_restore(interrupts);
         return KEEL_E_LIMIT;
@@ -101,7 +110,7 @@ keel_status_t guard_take(enum guard_also also, uint64_t *token)
 
 struct hold *guard_find(uint64_t token)
 {
-    struct holds *holds = &task_current()->holds;
+    struct holds *holds = holds_current();
     for (uint32_t i = holds->count; i-- > 0;) {
         struct hold *hold = &holds->entries[i];
         bool is_guard = hold->kind == HOLD_GUARD || hold->kind == HOLD_GUARD_RCU;
@@ -115,7 +124,7 @@ struct hold *guard_find(uint64_t token)
 void guard_release(struct hold *guard)
 {
     (void)hal_irq_disable();
-    struct holds *holds = &cpu_this()->current->holds;
+    struct holds *holds = cpu_this()->holds;
     bool irq_off = guard->irq_off;
     bool reads = guard->kind == HOLD_GUARD_RCU;
     hold_remove(holds, guard);
@@ -147,7 +156,7 @@ static void give_back(struct hold *hold)
 
 bool holds_release_atomic(void)
 {
-    struct holds *holds = &task_current()->holds;
+    struct holds *holds = holds_current();
     bool any = holds->atomic > 0;
     for (uint32_t i = holds->count; i-- > 0;) {
         if (is_atomic(&holds->entries[i])) {
@@ -159,7 +168,7 @@ bool holds_release_atomic(void)
 
 void holds_release_all(void)
 {
-    struct holds *holds = &task_current()->holds;
+    struct holds *holds = holds_current();
     while (holds->count > 0) {
         give_back(&holds->entries[holds->count - 1]);
     }

@@ -17,6 +17,7 @@
 #include "core/space.h"
 #include "core/sync.h"
 #include "core/task.h"
+#include "core/timer.h"
 
 struct pool {
     char *slots;
@@ -42,6 +43,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_SEMAPHORE] = {sizeof(struct semaphore), 32, 8, 4096},
     [OBJECT_MUTEX] = {sizeof(struct mutex), 32, 8, 4096},
     [OBJECT_SPINLOCK] = {sizeof(struct queued_spinlock), 32, 8, 4096},
+    [OBJECT_TIMER] = {sizeof(struct timer), 32, 8, 4096},
     [OBJECT_CPU_LOCAL] = {sizeof(struct cpu_local), 256, 8, 256},
 };
 
@@ -81,7 +83,8 @@ bool object_init(void)
     return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
            pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY) &&
            pool_init(OBJECT_IO_MEMORY) && pool_init(OBJECT_EVENT) && pool_init(OBJECT_SEMAPHORE) &&
-           pool_init(OBJECT_MUTEX) && pool_init(OBJECT_SPINLOCK) && pool_init(OBJECT_CPU_LOCAL);
+           pool_init(OBJECT_MUTEX) && pool_init(OBJECT_SPINLOCK) && pool_init(OBJECT_CPU_LOCAL) &&
+           pool_init(OBJECT_TIMER);
 }
 
 uint32_t object_slots(enum object_kind kind)

@@ -122,6 +122,18 @@ void spin_turn(void)
     hal_cpu_relax();
 }
 
+uint64_t spin_hide(void)
+{
+    uint64_t lock = atomic_u64_load_relaxed(&waits_for[hal_cpu_id()]);
+    atomic_u64_store_release(&waits_for[hal_cpu_id()], 0);
+    return lock;
+}
+
+void spin_unhide(uint64_t lock)
+{
+    atomic_u64_store_release(&waits_for[hal_cpu_id()], lock);
+}
+
 static const struct queued_spinlock *awaited(unsigned cpu)
 {
     return (const struct queued_spinlock *)(uintptr_t)atomic_u64_load_acquire(&waits_for[cpu]);
@@ -196,9 +208,12 @@ static struct hold *hold_of(const struct holds *holds, const struct queued_spinl
     return hold != NULL ? hold : hold_find(holds, HOLD_SPINLOCK_SHARED, lock);
 }
 
-/* Interrupts are off. E_BUSY, E_LIMIT. */
+/* Interrupts are off. E_BUSY, E_LIMIT, E_CONTEXT. */
 static keel_status_t prepare(const struct holds *holds, struct queued_spinlock *lock)
 {
+    if (cpu_context() == CONTEXT_INTERRUPT && !lock->irq_off) {
+        return KEEL_E_CONTEXT;
+    }
     if (hold_of(holds, lock) != NULL) {
         return KEEL_E_BUSY;
     }
@@ -208,7 +223,7 @@ static keel_status_t prepare(const struct holds *holds, struct queued_spinlock *
 keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bool try)
 {
     bool interrupts = hal_irq_disable();
-    struct holds *holds = &cpu_this()->current->holds;
+    struct holds *holds = cpu_this()->holds;
     keel_status_t status = prepare(holds, lock);
     if (status != KEEL_OK) {
         hal_irq_restore(interrupts);
@@ -231,7 +246,7 @@ keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bo
 keel_status_t queued_spinlock_unlock(struct queued_spinlock *lock)
 {
     bool interrupts = hal_irq_disable();
-    struct holds *holds = &cpu_this()->current->holds;
+    struct holds *holds = cpu_this()->holds;
     struct hold *hold = hold_of(holds, lock);
     if (hold == NULL) {
         hal_irq_restore(interrupts);

@@ -6,7 +6,6 @@
 
 #include "core/assert.h"
 #include "core/cpu.h"
-#include "core/deadline.h"
 #include "core/sched.h"
 
 void wait_entry_init(struct wait_entry *entry)
@@ -17,8 +16,7 @@ void wait_entry_init(struct wait_entry *entry)
     entry->want = 0;
     atomic_u32_init(&entry->outcome, WAIT_WOKEN);
     atomic_u32_init(&entry->cancel, WAIT_CANCEL_NONE);
-    entry->deadline = WAIT_FOREVER;
-    entry->place = 0;
+    deadline_init(&entry->deadline, DEADLINE_WAIT);
 }
 
 void wait_queue_init(struct wait_queue *queue)
@@ -87,25 +85,31 @@ bool wait_take_cancel(struct task *task)
 /* From here on the task may be woken, though it still runs: sched_block sees to that. Interrupts are off. */
 static void begin(struct task *task, uint64_t deadline)
 {
-    task->wait.deadline = deadline;
     atomic_u32_store_release(&task->state, TASK_BLOCKED | TASK_ON);
     /* Not a plain store: it must not be passed by the look for a request below, as wait_cancel's two steps do
      * not pass each other. */
     atomic_u32_exchange(&task->wait.outcome, WAIT_WAITING);
     if (deadline != WAIT_FOREVER) {
-        deadline_add(task);
+        (void)deadline_set(&task->wait.deadline, deadline);
     }
     if (atomic_u32_load_acquire(&task->wait.cancel) != WAIT_CANCEL_NONE && end_wait(task, WAIT_CANCELED)) {
         sched_wake(task);
     }
 }
 
+void wait_expire(struct task *task)
+{
+    if (end_wait(task, WAIT_TIMED_OUT)) {
+        sched_wake(task);
+    }
+}
+
 /* Off the CPU and back, with the outcome. Interrupts are off. */
-static keel_status_t finish(struct task *task)
+static keel_status_t finish(struct task *task, uint64_t deadline)
 {
     sched_block();
-    if (task->wait.deadline != WAIT_FOREVER) {
-        deadline_remove(task);
+    if (deadline != WAIT_FOREVER) {
+        (void)deadline_remove(&task->wait.deadline);
     }
     uint32_t outcome = atomic_u32_load_acquire(&task->wait.outcome);
     CORE_ASSERT(outcome != WAIT_WAITING);
@@ -125,9 +129,10 @@ keel_status_t wait_queue_block(struct wait_queue *queue, enum wait_place place, 
         return KEEL_E_TIMEOUT;
     }
     put_in(queue, place, task);
-    begin(task, wait_deadline(timeout));
+    uint64_t deadline = wait_deadline(timeout);
+    begin(task, deadline);
     spinlock_release_irq_off(&queue->lock);
-    keel_status_t status = finish(task);
+    keel_status_t status = finish(task, deadline);
     if (status != KEEL_OK) {
         (void)spinlock_acquire(&queue->lock);
         if (task->wait.queued) {
@@ -178,7 +183,7 @@ keel_status_t wait_sleep_until(uint64_t deadline)
     bool interrupts = hal_irq_disable();
     struct task *task = cpu_this()->current;
     begin(task, deadline);
-    keel_status_t status = finish(task);
+    keel_status_t status = finish(task, deadline);
     hal_irq_restore(interrupts);
     return status == KEEL_E_TIMEOUT ? KEEL_OK : status;
 }

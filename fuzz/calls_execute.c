@@ -20,6 +20,7 @@ union structure {
     struct keel_scheduler scheduler;
     struct keel_slab_allocator slab_allocator;
     struct keel_fault_handler handler;
+    struct keel_timer_options timer_options;
 };
 
 /* Room for whatever the calls store. */
@@ -114,6 +115,9 @@ static void fill_struct(const struct calls_op *op, const struct call_argument *a
     } else if (strcmp(argument->name, "scheduler") == 0) {
         structure->scheduler = calls_scheduler();
         structure->scheduler.pick = op->numbers[0] == 0 ? NULL : structure->scheduler.pick;
+    } else if (strcmp(argument->name, "timer_options") == 0) {
+        structure->timer_options = calls_timer_options();
+        structure->timer_options.handler = op->numbers[0] == 0 ? NULL : structure->timer_options.handler;
     } else if (strcmp(argument->name, "handler") == 0) {
         structure->handler = calls_fault_handler();
         structure->handler.handle = op->numbers[0] == 0 ? NULL : structure->handler.handle;

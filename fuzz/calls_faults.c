@@ -33,6 +33,20 @@ static uint32_t handle(void *context, uint64_t va, uint32_t access)
     return (random >> 32) % 8 == 0 ? (uint32_t)(random >> 40) : 1;
 }
 
+static void ring(void *context)
+{
+    (void)context;
+    if (calls_random(&calls_world.random) % 2 == 0 && calls_world.next_op < calls_world.input.op_count) {
+        struct calls_op op = calls_input_op(&calls_world.input, calls_world.next_op++);
+        calls_execute(&op);
+    }
+}
+
+struct keel_timer_options calls_timer_options(void)
+{
+    return (struct keel_timer_options){.handler = ring, .context = NULL};
+}
+
 struct keel_fault_handler calls_fault_handler(void)
 {
     return (struct keel_fault_handler){.context = NULL, .handle = handle};

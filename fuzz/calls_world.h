@@ -45,6 +45,9 @@ void calls_policy_calls_back(void);
 /* A page-fault handler that makes calls of its own. */
 struct keel_fault_handler calls_fault_handler(void);
 
+/* A timer whose handler makes the next operation in interrupt context. */
+struct keel_timer_options calls_timer_options(void);
+
 /* A user program that does whatever it likes. */
 void calls_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);
 void calls_user_regs(uint8_t pattern, struct keel_user_regs *regs);

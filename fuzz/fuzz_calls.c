@@ -124,6 +124,8 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_semaphore_release((keel_semaphore_t){handle});
     case OBJECT_MUTEX:
         return keel_mutex_release((keel_mutex_t){handle});
+    case OBJECT_TIMER:
+        return keel_timer_release((keel_timer_t){handle});
     case OBJECT_CPU_LOCAL:
         return keel_cpu_local_release((keel_cpu_local_t){handle});
     case OBJECT_SPINLOCK:

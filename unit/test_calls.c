@@ -23,6 +23,11 @@ static void never_run(uint64_t argument)
     (void)keel_task_sleep(UINT64_MAX); /* some call may be one that cancels it */
 }
 
+static void do_nothing(void *context)
+{
+    (void)context;
+}
+
 /* One open and one closed handle of every kind. */
 static void make_handles(void)
 {
@@ -37,6 +42,8 @@ static void make_handles(void)
     keel_mutex_t mutex = {0};
     keel_spinlock_t spinlock = {0};
     keel_cpu_local_t local = {0};
+    keel_timer_t timer = {0};
+    const struct keel_timer_options timer_options = {.handler = do_nothing};
     keel_guard_t guard = {0};
     static uint64_t ranges; /* what a test leaves is gone with its machine, but not with its next handles */
     for (unsigned round = 0; round < 2; round++) {
@@ -62,10 +69,12 @@ static void make_handles(void)
         valid[OBJECT_SEMAPHORE] = semaphore.value;
         CHECK_OK(keel_mutex_create(&mutex));
         valid[OBJECT_MUTEX] = mutex.value;
-        CHECK_OK(keel_spinlock_create(0, &spinlock));
+        CHECK_OK(keel_spinlock_create(KEEL_SPINLOCK_IRQ_OFF, &spinlock));
         valid[OBJECT_SPINLOCK] = spinlock.value;
         CHECK_OK(keel_cpu_local_create(&local));
         valid[OBJECT_CPU_LOCAL] = local.value;
+        CHECK_OK(keel_timer_create(&timer_options, &timer));
+        valid[OBJECT_TIMER] = timer.value;
         /* None that is held: there are calls to be made that need not be atomic. */
         CHECK_OK(keel_preempt_disable(&guard));
         CHECK_OK(keel_guard_release(guard));
@@ -85,6 +94,7 @@ static void make_handles(void)
     CHECK_OK(keel_mutex_release((keel_mutex_t){closed[OBJECT_MUTEX]}));
     CHECK_OK(keel_spinlock_release((keel_spinlock_t){closed[OBJECT_SPINLOCK]}));
     CHECK_OK(keel_cpu_local_release((keel_cpu_local_t){closed[OBJECT_CPU_LOCAL]}));
+    CHECK_OK(keel_timer_release((keel_timer_t){closed[OBJECT_TIMER]}));
 }
 
 /* Makes the call, in atomic mode if it is only for that, and none that it leaves there goes on there. */
@@ -254,7 +264,7 @@ static void H4_every_call_errs_before_there_are_tasks(void)
     CHECK(unit_console_contains("keel: starting"));
 }
 
-static unsigned inside;
+static unsigned inside, inside_context = CONTEXT_POLICY;
 
 static void policy_run(void *context, uint32_t cpu, uint64_t first, uint64_t count)
 {
@@ -263,7 +273,7 @@ static void policy_run(void *context, uint32_t cpu, uint64_t first, uint64_t cou
     (void)first;
     (void)count;
     inside++;
-    invoke_everywhere(CONTEXT_POLICY);
+    invoke_everywhere(inside_context);
 }
 
 static uint64_t policy_alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
@@ -366,6 +376,39 @@ static void P2_every_call_works_or_errs_inside_a_scheduler(void)
     CHECK_AUDIT();
 }
 
+static void interrupt_run(void *context)
+{
+    policy_run(context, 0, 0, 0);
+}
+
+/* What is left out ends an object that the test goes on with. */
+static void P2_every_call_works_or_errs_inside_an_interrupt_handler(void)
+{
+    const struct keel_timer_options options = {.handler = interrupt_run};
+    keel_timer_t timer = {0};
+    uint64_t value = 0;
+    keel_guard_t guard = {0};
+    make_handles();
+    inside = 0;
+    inside_context = CONTEXT_INTERRUPT;
+    CHECK_OK(keel_timer_create(&options, &timer));
+    CHECK_OK(keel_timer_arm(timer, 0));
+    CHECK_OK(keel_task_sleep(1000000));
+    CHECK_OK(keel_preempt_disable(&guard)); /* and in the midst of atomic mode */
+    CHECK_OK(keel_timer_arm(timer, 0));
+    for (uint64_t now = 0, start = 0; inside < 2 && now < start + 100000000;) {
+        CHECK_OK(keel_time_now(&now));
+        start = start == 0 ? now : start;
+        CHECK_OK(keel_cpu_relax());
+    }
+    CHECK_STATUS(keel_task_yield(), KEEL_E_CONTEXT);
+    CHECK_OK(keel_guard_release(guard));
+    CHECK_EQUAL(inside, 2);
+    inside_context = CONTEXT_POLICY;
+    CHECK_OK(keel_time_now(&value));
+    CHECK_AUDIT();
+}
+
 /* A page-fault handler runs as the task itself: nothing is out of its reach. */
 static uint32_t handle_fault(void *context, uint64_t va, uint32_t access)
 {
@@ -461,6 +504,7 @@ int main(int argc, char **argv)
         UNIT(P2_every_call_works_or_errs_inside_a_slab_allocator, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_a_scheduler, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_a_fault_handler, .leaves_things = true),
+        UNIT(P2_every_call_works_or_errs_inside_an_interrupt_handler, .leaves_things = true),
         UNIT(T2_every_call_that_may_wait_errs_in_atomic_mode, .leaves_things = true),
         UNIT(P2_calls_that_do_not_come_back_are_task_calls_only),
         UNIT(H4_calls_are_traced_where_asked, .config.command_line = trace,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Spinlocks, shared mutexes and cancellation: every schedule within the stated number of preemptions. What
- * locks protect is plain memory: ThreadSanitizer sees whether they order it, on fewer schedules, since each
- * takes it some ten times as long.
+ * locks protect is plain memory: ThreadSanitizer sees whether they order it.
  */
 #include "core/deadline.h"
 #include "hal/cpu.h"
@@ -10,15 +9,6 @@
 #include "support.h"
 
 #define HOUR UINT64_C(3600000000000)
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define BOUND 1
-#endif
-#endif
-#ifndef BOUND
-#define BOUND 2
-#endif
 
 static keel_spinlock_t locks[2];
 static keel_mutex_t mutex;
@@ -264,13 +254,13 @@ static void T9_explore_kill_against_going_to_sleep(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T5_explore_spinlock_hand_over, .explore = true, .explore_bound = BOUND),
-        UNIT(T5_explore_reader_against_writer, .explore = true, .explore_bound = BOUND),
-        UNIT(T5_explore_circle, .explore = true, .explore_bound = BOUND),
-        UNIT(T9_explore_two_upgrades, .explore = true, .explore_bound = BOUND),
-        UNIT(T9_explore_who_gives_up_against_unlock, .explore = true, .explore_bound = BOUND),
-        UNIT(T9_explore_cancel_against_token, .explore = true, .explore_bound = BOUND),
-        UNIT(T9_explore_kill_against_going_to_sleep, .explore = true, .explore_bound = BOUND),
+        UNIT(T5_explore_spinlock_hand_over, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T5_explore_reader_against_writer, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T5_explore_circle, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_two_upgrades, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_who_gives_up_against_unlock, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_cancel_against_token, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_kill_against_going_to_sleep, .explore = true, .explore_bound = RACE_BOUND),
     };
     return unit_main(tests, argc, argv);
 }

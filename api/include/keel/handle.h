@@ -78,6 +78,10 @@ typedef struct {
 
 typedef struct {
     uint64_t value;
+} keel_timer_t; /* calls a handler when its time has come */
+
+typedef struct {
+    uint64_t value;
 } keel_guard_t; /* the calling task stays on its CPU; its own, not counted: see keel/guard.h */
 
 #endif

@@ -31,6 +31,7 @@
 #include "keel/status.h"
 #include "keel/sync.h"
 #include "keel/task.h"
+#include "keel/timer.h"
 #include "keel/unique.h"
 #include "keel/user.h"
 #include "keel/user_memory.h"

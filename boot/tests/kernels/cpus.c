@@ -2,7 +2,7 @@
  *
  * Tasks on all CPUs at once: each CPU runs some (T1), a page that is replaced is seen as replaced on every
  * CPU (A2), a storm of calls on one address space leaves a clean audit, also while it goes on (M1, A3), and
- * locks exclude (T5).
+ * locks exclude (T5), also handlers of timers (T8).
  * What the explorer proves on small cases is tried here on many: in QEMU with a TLB for each CPU, on the
  * native machine with real CPUs and under ThreadSanitizer. The order is the host's there, so those are no
  * replayable runs.
@@ -317,11 +317,75 @@ static void T2_atomic_mode_under_load(void)
     run_tasks(keep_cpu);
 }
 
+/* --- Timers --- */
+
+static _Atomic uint32_t rings;
+static uint64_t counted_by_handlers; /* plain: under spinlocks[1] */
+static keel_semaphore_t rung;
+
+struct ringer {
+    keel_timer_t timer;
+    uint64_t left;
+};
+static struct ringer ringers[TASKS_MAX];
+
+static void ring(void *context)
+{
+    struct ringer *ringer = context;
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_yield());
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_spinlock_lock(spinlocks[0]));
+    CHECK_OK(keel_spinlock_lock(spinlocks[1]));
+    counted_by_handlers++;
+    CHECK_OK(keel_spinlock_unlock(spinlocks[1]));
+    rings++;
+    if (--ringer->left > 0) {
+        CHECK_OK(keel_timer_arm(ringer->timer, ringer->left % 3 * 100000));
+    } else {
+        CHECK_OK(keel_semaphore_up(rung, 1));
+    }
+}
+
+/* Each task has a timer that rings again and again, while the task takes the same lock. */
+static void ring_and_lock(uint64_t id)
+{
+    struct ringer *ringer = &ringers[id];
+    const struct keel_timer_options options = {.handler = ring, .context = ringer};
+    ringer->left = rounds / 4 + 1;
+    CHECK_OK(keel_timer_create(&options, &ringer->timer));
+    CHECK_OK(keel_timer_arm(ringer->timer, 0));
+    for (uint64_t round = 0; round < rounds / 4; round++) {
+        CHECK_OK(keel_spinlock_lock(spinlocks[1]));
+        counted_by_handlers++;
+        CHECK_OK(keel_spinlock_unlock(spinlocks[1]));
+    }
+    CHECK_OK(keel_semaphore_down(rung, KEEL_FOREVER));
+}
+
+static void T8_timers_under_load(void)
+{
+    CHECK_OK(keel_spinlock_create(0, &spinlocks[0]));
+    CHECK_OK(keel_spinlock_create(KEEL_SPINLOCK_IRQ_OFF, &spinlocks[1]));
+    CHECK_OK(keel_semaphore_create(0, &rung));
+    rings = 0;
+    counted_by_handlers = 0;
+    run_tasks(ring_and_lock);
+    uint64_t expected = (rounds / 4 + 1) * task_count();
+    CHECK_VALUE(rings == expected, rings);
+    CHECK_VALUE(counted_by_handlers == expected + rounds / 4 * task_count(), counted_by_handlers);
+    for (uint32_t i = 0; i < task_count(); i++) {
+        CHECK_OK(keel_timer_release(ringers[i].timer));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_OK(keel_spinlock_release(spinlocks[i]));
+    }
+    CHECK_OK(keel_semaphore_release(rung));
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
         TEST(T1_every_cpu_runs_tasks), TEST(A2_replaced_pages),         TEST(M1_storm_of_calls),
-        TEST(T5_locks_under_load),     TEST(T2_atomic_mode_under_load),
+        TEST(T5_locks_under_load),     TEST(T2_atomic_mode_under_load), TEST(T8_timers_under_load),
     };
     struct keel_boot_info info = {0};
     CHECK_OK(keel_boot_info(&info));

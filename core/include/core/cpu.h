@@ -24,8 +24,11 @@ struct cpu {
     uint64_t walk_count;
     atomic_u64_t rcu_epoch; /* 0: in no read section (core/rcu.h) */
     uint32_t rcu_depth;     /* of nested read sections */
-    uint64_t guards_made;   /* numbers of guards that are used up (core/hold.h) */
-    atomic_u32_t resched;   /* 1: choose anew at the next chance; written under the scheduler's lock */
+    /* What the running code holds: a task's, or a handler's; NULL: the idle context holds nothing. */
+    struct holds *holds;
+    struct holds interrupt_holds; /* always atomic, and without interrupts */
+    uint64_t guards_made;         /* numbers of guards that are used up (core/hold.h) */
+    atomic_u32_t resched;         /* 1: choose anew at the next chance; written under the scheduler's lock */
     atomic_u32_t online;
 };
 
@@ -45,8 +48,9 @@ enum cpu_context {
     CONTEXT_EARLY = 0,      /* before there are tasks */
     CONTEXT_TASK = 1u << 0, /* a task's own code */
     CONTEXT_POLICY = 1u << 1,
-    CONTEXT_IDLE = 1u << 2,   /* the idle context, interrupt handlers on it */
-    CONTEXT_ATOMIC = 1u << 3, /* a task's own code in atomic mode (core/hold.h) */
+    CONTEXT_IDLE = 1u << 2,      /* the idle context, Keel's own handlers on it */
+    CONTEXT_ATOMIC = 1u << 3,    /* a task's own code in atomic mode (core/hold.h) */
+    CONTEXT_INTERRUPT = 1u << 4, /* an interrupt handler of the client's (core/interrupt.h) */
 };
 /* A task that moves to another CPU meanwhile is a task there as well. */
 static inline unsigned cpu_context(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What running code holds until it gives it back: guards, spinlocks, mutexes. A task has one such list. An
- * entry can be given back by the task whose list it is in and by nobody else, in any order, and once (T5);
- * what is left when the task exits is given back by Keel.
+ * What running code holds until it gives it back: guards, spinlocks, mutexes. A task has one such list, and
+ * each CPU one for its interrupt handlers. An entry can be given back by the code whose list it is in and by
+ * nobody else, in any order, and once (T5); what is left when the task exits, or the handler returns, is
+ * given back by Keel.
  *
  * Entries other than mutexes keep the holder in atomic mode: it stays on its CPU and may not wait (T2). The
  * CPU's word then says CONTEXT_ATOMIC, so that the check of contexts that every call makes refuses those that

@@ -30,6 +30,7 @@ enum object_kind {
     OBJECT_MUTEX,
     OBJECT_SPINLOCK,
     OBJECT_CPU_LOCAL,
+    OBJECT_TIMER,
     OBJECT_GUARD, /* no slots: a guard is named in its task's own list (core/hold.h) */
     OBJECT_KIND_COUNT
 };

@@ -33,10 +33,15 @@ void queued_spinlock_init(void);
 keel_status_t queued_spinlock_create(bool irq_off, uint64_t *handle);
 void queued_spinlock_put(struct queued_spinlock *lock);
 /* E_BUSY: the caller holds it, or would wait for ever, or with `try`, would wait; E_LIMIT: HOLDS_MAX, or its
- * references are at their limit. */
+ * references are at their limit; E_CONTEXT: the caller is an interrupt handler, and the lock does not keep
+ * interrupts off. */
 keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bool try);
 /* E_DENIED: the caller does not hold it. */
 keel_status_t queued_spinlock_unlock(struct queued_spinlock *lock);
+
+/* While a handler runs, which does not stand in the circles of what it interrupted. */
+uint64_t spin_hide(void);
+void spin_unhide(uint64_t lock);
 
 /* One turn of a spin-wait of the clients', with interrupts on or off. */
 void spin_turn(void);

@@ -25,6 +25,7 @@
 #ifndef CORE_WAIT_H
 #define CORE_WAIT_H
 
+#include "core/deadline.h"
 #include "core/spinlock.h"
 #include "keel/status.h"
 
@@ -48,8 +49,7 @@ struct wait_entry {
     uint32_t want;        /* what for, where the queue's owner has to know; fixed while it waits */
     atomic_u32_t outcome; /* enum wait_outcome */
     atomic_u32_t cancel;  /* enum wait_cancel */
-    uint64_t deadline;    /* in hal_time_now's nanoseconds; fixed while it waits */
-    uint32_t place;       /* among the deadlines, plus 1, under their lock; 0: not there */
+    struct deadline deadline;
 };
 
 struct wait_queue {
@@ -76,6 +76,9 @@ bool wait_queue_claim(struct wait_queue *queue, struct task *first);
 uint32_t wait_queue_wake(struct wait_queue *queue, uint32_t limit);
 /* Wakes every waiter. Takes the lock. */
 void wait_queue_wake_all(struct wait_queue *queue);
+
+/* For core/deadline.c: the task's time is up. Under the deadlines' lock. */
+void wait_expire(struct task *task);
 
 /* Blocks the calling task until hal_time_now() >= deadline. E_CANCELED. */
 keel_status_t wait_sleep_until(uint64_t deadline);
