@@ -11,7 +11,4 @@
  * "growth RATIO" for each repetition in which the two tasks really ran on two CPUs. */
 void growth_measure(uint64_t repetitions);
 
-/* Nanoseconds of the host, from an unknown beginning. */
-uint64_t bench_time(void);
-
 #endif

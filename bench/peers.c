@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The allocators that Keel is held against, loaded beside each other; and a yardstick, a loop that takes the
- * same time in every process, by which figures of two processes can be compared.
+ * The allocators that Keel is held against, loaded beside each other.
  */
-#include <dlfcn.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
-#include "kernel.h"
 #include "measure.h"
 
 struct allocator {
@@ -17,20 +14,11 @@ struct allocator {
 
 static struct allocator jemalloc, mimalloc, tcmalloc;
 
-/* A symbol as a function, which ISO C does not know how to write. */
-static void find(void *library, const char *name, void *function)
-{
-    void *symbol = dlsym(library, name);
-    require(symbol != NULL, name);
-    memcpy(function, &symbol, sizeof symbol);
-}
-
 static void load(struct allocator *allocator, const char *file, const char *alloc, const char *release)
 {
-    void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
-    require(library != NULL, file);
-    find(library, alloc, &allocator->alloc);
-    find(library, release, &allocator->release);
+    void *library = bench_load(file);
+    bench_find(library, alloc, &allocator->alloc);
+    bench_find(library, release, &allocator->release);
 }
 
 static void load_jemalloc(void)
@@ -84,17 +72,9 @@ PEER(tcmalloc)
     {.name = #peer "_zeroed", .things = 1, .operations = 5000, .prepare = load_##peer, .run = run_##peer##_zeroed}
 /* clang-format on */
 
-static void run_yardstick(uint64_t n)
-{
-    uint64_t value = n;
-    for (uint64_t i = 0; i < n; i++) {
-        value = value * UINT64_C(6364136223846793005) + 1;
-        __asm__ volatile("" : "+r"(value));
-    }
-}
-
 const struct measure peer_measures[] = {
-    ROWS(jemalloc), ROWS(mimalloc),
-    ROWS(tcmalloc), {.name = "yardstick", .things = 1, .operations = 500000, .run = run_yardstick},
+    ROWS(jemalloc),
+    ROWS(mimalloc),
+    ROWS(tcmalloc),
     {.name = NULL},
 };

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs the benchmark kernel and prints what it costs: instructions counted by callgrind, and times as ratios to peers
-that ran in the same process in turn. The rows stand in memory.tbl; docs/benchmarks.md says how to read them."""
+"""Runs a benchmark kernel and prints what its measures cost: instructions counted by callgrind, and times as ratios to
+peers that ran in the same process in turn. The rows stand in memory.tbl and tasks.tbl; docs/benchmarks.md says how to
+read them."""
 
 import argparse
 import os
@@ -17,6 +18,10 @@ ENVIRONMENT = dict(os.environ, GLIBC_TUNABLES="glibc.rtld.optional_static_tls=16
 REPEAT_LIMIT = 1e-4
 GROWTH_AIM, METADATA_AIM = 1.7, 64
 MEMORIES = (512, 1024)  # MiB; from the first on, Keel's pools of objects have their full size
+DEFAULT = "bench.policy=default"
+# How a measure runs, by what stands after its @: words of the kernel's command line, options of the kernel.
+HOWS = {"": (DEFAULT, []), "builtin": ("", []), "fair": ("bench.policy=fair", []), "2cpus": (DEFAULT, ["--cpus", "2"])}
+UNSTEADY = ("fair", "2cpus")  # what they execute depends on the clock, or on the other CPU: timed, not counted
 
 
 class Row:
@@ -26,17 +31,26 @@ class Row:
         parts = [part.strip() for part in text.split("|")]
         if len(parts) != 5:
             raise ValueError(f"{where}: expected 'what | measure | peers | aim | cost'")
-        self.what, self.peers = parts[0], parts[2].split()
-        self.measure, self.base, self.without = parse_measure(parts[1], where)
+        self.what = parts[0]
+        self.measure, self.base, self.take, self.functions = parse_measure(parts[1], where)
+        self.counted = how_of(self.measure) not in UNSTEADY
+        words = parts[2].split()
+        self.peers = [word.strip("()") for word in words]
+        self.counted_peers = [word for word in words if self.counted and not word.startswith("(")]
         self.aim = parse_aim(parts[3], where)
         self.cost = None if parts[4] == "-" else float(parts[4])
 
 
 def parse_measure(text, where):
-    match = re.fullmatch(r"(\w+)(?: - (\w+) over unchecked| without (\w+))?", text)
-    if not match:
+    """(measure, measure to take off or None, "without" or "of" or None, functions)"""
+    match = re.fullmatch(r"(\w+(?:@\w+)?)(?: - (\w+) over unchecked| (without|of) (\w+(?: \w+)*))?", text)
+    if not match or how_of(match[1]) not in HOWS:
         raise ValueError(f"{where}: cannot read the measure '{text}'")
-    return match.groups()
+    return match[1], match[2], match[3], (match[4] or "").split()
+
+
+def how_of(measure):
+    return measure.partition("@")[2]
 
 
 def parse_aim(text, where):
@@ -71,7 +85,7 @@ def read_costs(text):
     for line in text.splitlines():
         match = re.match(r"(c?)fn=\((\d+)\)(?: (.*))?$", line)  # a name stands where its number comes first
         if match:
-            name = names.setdefault(match[2], match[3])
+            name = names.setdefault(match[2], re.sub(r"'\d+$", "", match[3] or ""))  # 'N: N frames of it are on the stack
             current = current if match[1] else name
         elif line.startswith("calls="):
             inclusive = True  # the next line is what the callee needed
@@ -89,7 +103,9 @@ def count_once(kernel, measure, scale):
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out")
         before = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--compress-pos=no", "--compress-strings=yes"]
-        lines = run_kernel(kernel, f"bench.count={measure} bench.scale={scale} bench.policy=default", before=before)
+        name, _, how = measure.partition("@")
+        words, options = HOWS[how]
+        lines = run_kernel(kernel, f"bench.count={name} bench.scale={scale} {words}", options, before)
         with open(out, encoding="utf-8") as file:
             costs = read_costs(file.read())
     counted = next(line for line in lines if line[:1] == ["counted"])
@@ -105,12 +121,12 @@ def count_difference(kernel, measure):
 
 
 def count_all(kernel, measures, jobs):
-    """Every measure counted twice: {measure: (costs, flushes)} and the largest disagreement."""
+    """Every measure counted twice: {measure: (costs, flushes)}, and the largest disagreement with its measure."""
     measures = sorted(measures)
     with ThreadPoolExecutor(jobs) as pool:
         results = list(pool.map(lambda name: count_difference(kernel, name), [*measures, *measures]))
     first, second = results[:len(measures)], results[len(measures):]
-    worst = max(abs(a[0][None] - b[0][None]) / b[0][None] for a, b in zip(first, second))
+    worst = max((abs(a[0][None] - b[0][None]) / b[0][None], name) for a, b, name in zip(first, second, measures))
     return dict(zip(measures, first)), worst
 
 
@@ -119,19 +135,24 @@ def instructions_of(row, counts, unchecked=None):
     if row.base:
         total -= counts[row.base][0][None]
         total -= unchecked[row.measure][0][None] - unchecked[row.base][0][None]
-    if row.without:
-        total -= counts[row.measure][0].get(row.without, 0)
+    if row.take:
+        costs = counts[row.measure][0]
+        gone = [name for name in row.functions if name not in costs]
+        if gone:
+            raise RuntimeError(f"{row.measure} executes no function {' or '.join(gone)}")
+        own = sum(costs[name] for name in row.functions)
+        total = own if row.take == "of" else total - own
     return total
 
 
 # ---- times ----
 
 
-def time_launch(kernel, measures, repetitions):
+def time_launch(kernel, measures, repetitions, how=""):
     """Nanoseconds of each measure in each repetition of one launch."""
-    words = f"bench.time={','.join(measures)} bench.repetitions={repetitions} bench.policy=default"
+    words, options = HOWS[how]
     times = {name: [] for name in measures}
-    for line in run_kernel(kernel, words):
+    for line in run_kernel(kernel, f"bench.time={','.join(measures)} bench.repetitions={repetitions} {words}", options):
         if line[:1] == ["time"]:
             times[line[1]].append(float(line[2]))
     if any(len(values) != repetitions for values in times.values()):
@@ -142,17 +163,18 @@ def time_launch(kernel, measures, repetitions):
 def time_ratios(kernel, measure, others, launches, repetitions):
     """{other: ratios of `measure` to it, one for each launch: the median of its repetitions}"""
     ratios = {other: [] for other in others}
+    name, _, how = measure.partition("@")
     for _ in range(launches):
-        times = time_launch(kernel, [measure, *others], repetitions)
+        times = time_launch(kernel, [name, *others], repetitions, how)
         for other in others:
-            ratios[other].append(statistics.median(a / b for a, b in zip(times[measure], times[other])))
+            ratios[other].append(statistics.median(a / b for a, b in zip(times[name], times[other])))
     return ratios
 
 
 def measure_growth(kernel, launches, repetitions):
     values = []
     for _ in range(launches):
-        lines = run_kernel(kernel, f"bench.growth=1 bench.repetitions={repetitions} bench.policy=default", ["--cpus", "2"])
+        lines = run_kernel(kernel, f"bench.growth=1 bench.repetitions={repetitions} {DEFAULT}", ["--cpus", "2"])
         values.append(statistics.median(float(line[1]) for line in lines if line[:1] == ["growth"]))
     return values
 
@@ -185,7 +207,7 @@ def judge(row, value, counts):
     kind, limit = row.aim
     if kind == "instructions":
         return f"<= {limit:g}", verdict(value <= limit)
-    best = min(counts[peer][0][None] for peer in row.peers)
+    best = min(counts[peer][0][None] for peer in row.counted_peers)
     return f"<= {limit:g} x best", verdict(value <= limit * best)
 
 
@@ -196,23 +218,32 @@ def print_table(heads, lines):
     print()
 
 
-def print_main(rows, counts, unchecked, ratios, growth, metadata):
-    lines = []
-    for row in rows:
-        value = instructions_of(row, counts, unchecked)
-        peers = ", ".join(f"{name_of(peer)} {counts[peer][0][None]:.0f}" for peer in row.peers)
-        lines.append([row.what, f"{value:.1f}", peers, *judge(row, value, counts)])
+def growth_line(kernel, launches, repetitions):
+    growth = measure_growth(kernel, launches, repetitions)
     median = statistics.median(growth)
-    lines.append(["growth from 1 to 2 CPUs, a cursor each", f"{median:.2f} x (best {max(growth):.2f})", "", f">= {GROWTH_AIM}", verdict(median >= GROWTH_AIM)])
-    lines.append(["metadata of a frame", f"{metadata:.1f} bytes", "", f"<= {METADATA_AIM}", verdict(metadata <= METADATA_AIM)])
+    return ["growth from 1 to 2 CPUs, a cursor each", f"{median:.2f} x (best {max(growth):.2f})", "", f">= {GROWTH_AIM}", verdict(median >= GROWTH_AIM)]
+
+
+def metadata_line(kernel):
+    metadata = measure_metadata(kernel)
+    return ["metadata of a frame", f"{metadata:.1f} bytes", "", f"<= {METADATA_AIM}", verdict(metadata <= METADATA_AIM)]
+
+
+def print_main(rows, counts, unchecked, ratios, more_lines):
+    lines = []
+    counted = [row for row in rows if row.counted]
+    for row in counted:
+        value = instructions_of(row, counts, unchecked)
+        peers = ", ".join(f"{name_of(peer)} {counts[peer][0][None]:.0f}" for peer in row.counted_peers)
+        lines.append([row.what, f"{value:.1f}", peers, *judge(row, value, counts)])
     print("Instructions of one operation (of one page, where it is a range)\n")
-    print_table(["what", "Keel", "peers", "aim", ""], lines)
+    print_table(["what", "Keel", "peers", "aim", ""], lines + more_lines)
 
     print("Time of one operation as a ratio to a peer's in the same process: minimum / median of the launches\n")
     times = [(row.what, peer, values) for (row, peer), values in ratios.items()]
     print_table(["what", "peer", "ratio"], [[what, name_of(peer), f"{min(v):.2f} / {statistics.median(v):.2f}"] for what, peer, v in times])
 
-    flushes = [[row.what, f"{counts[row.measure][1]:.4f}"] for row in rows if counts[row.measure][1] and not row.base]
+    flushes = [[row.what, f"{counts[row.measure][1]:.4f}"] for row in counted if counts[row.measure][1] and not row.base]
     print("TLB flush operations of one page, exact\n")
     print_table(["what", "flushes"], flushes)
 
@@ -233,38 +264,37 @@ def print_soundness(rows, checked, unchecked, times):
 
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("memory", "tasks"))
     parser.add_argument("--kernel", required=True)
     parser.add_argument("--unchecked", required=True, help="the same kernel with the checks compiled out")
-    parser.add_argument("--rows", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "memory.tbl"))
     parser.add_argument("--launches", type=int, default=5)
     parser.add_argument("--repetitions", type=int, default=11)
     parsed = parser.parse_args(arguments)
-    rows = read_rows(parsed.rows)
-    own = {name for row in rows for name in (row.measure, row.base) if name}
-    peers = {peer for row in rows for peer in row.peers}
+    rows = read_rows(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{parsed.what}.tbl"))
+    own = {name for row in rows if row.counted for name in (row.measure, row.base) if name}
+    peers = {peer for row in rows for peer in row.counted_peers}
     compared = sorted({row.measure for row in rows if row.cost is not None})
 
     # Times first, while nothing else of ours runs.
     launches, repetitions = parsed.launches, parsed.repetitions
     ratios = {}
     for row in rows:
-        by_peer = time_ratios(parsed.kernel, row.measure, row.peers, launches, repetitions) if row.peers and not row.without else {}
+        by_peer = time_ratios(parsed.kernel, row.measure, row.peers, launches, repetitions) if row.peers and not row.take else {}
         ratios.update({(row, peer): values for peer, values in by_peer.items()})
     times = {
         name: [time_ratios(kernel, name, ["yardstick"], launches, repetitions)["yardstick"] for kernel in (parsed.kernel, parsed.unchecked)]
         for name in compared
     }
-    growth = measure_growth(parsed.kernel, launches, repetitions)
-    metadata = measure_metadata(parsed.kernel)
-    counts, worst = count_all(parsed.kernel, own | peers, os.cpu_count())
+    more_lines = [growth_line(parsed.kernel, launches, repetitions), metadata_line(parsed.kernel)] if parsed.what == "memory" else []
+    counts, (worst, unsteady) = count_all(parsed.kernel, own | peers, os.cpu_count())
     bases = {name for row in rows if row.base for name in (row.measure, row.base)}
     unchecked, _ = count_all(parsed.unchecked, bases.union(compared), os.cpu_count())
 
-    print_main(rows, counts, unchecked, ratios, growth, metadata)
+    print_main(rows, counts, unchecked, ratios, more_lines)
     print_soundness(rows, counts, unchecked, times)
     print(f"{launches} launches of {repetitions} repetitions; two counts of the same differ by at most {worst * 100:.4f} %.")
     if worst > REPEAT_LIMIT:
-        print("report: the counts do not repeat within 0.01 %; something runs that should not", file=sys.stderr)
+        print(f"report: the counts of {unsteady} do not repeat within 0.01 %; something runs that should not", file=sys.stderr)
         return 1
     return 0
 

@@ -24,9 +24,12 @@ calls=2 20
 fn=(2)
 20 70
 
+fn=(4) inner'2
+20 7
+
 fn=(3) zero
 30 512
-totals: 588
+totals: 595
 """
 
 
@@ -36,25 +39,32 @@ def row(text):
 
 class Reading(unittest.TestCase):
     def test_rows_of_the_table(self):
-        rows = report.read_rows(os.path.join(os.path.dirname(report.__file__), "memory.tbl"))
-        self.assertGreater(len(rows), 10)
-        self.assertTrue(any(r.aim for r in rows) and any(r.cost for r in rows) and any(r.base for r in rows))
+        memory, tasks = (report.read_rows(os.path.join(os.path.dirname(report.__file__), name)) for name in ("memory.tbl", "tasks.tbl"))
+        for rows in (memory, tasks):
+            self.assertGreater(len(rows), 10)
+            self.assertTrue(any(r.aim for r in rows) and any(r.cost for r in rows))
+        self.assertTrue(any(r.base for r in memory))
+        self.assertTrue(any(not r.counted for r in tasks) and any(r.take == "of" for r in tasks))
 
     def test_parts_of_a_row(self):
         read = row("a page | frame without zero | one_page two_page | instructions <= 200 | 7")
-        self.assertEqual((read.measure, read.base, read.without), ("frame", None, "zero"))
+        self.assertEqual((read.measure, read.base, read.take, read.functions), ("frame", None, "without", ["zero"]))
         self.assertEqual((read.peers, read.aim, read.cost), (["one_page", "two_page"], ("instructions", 200.0), 7.0))
         read = row("check | with - without over unchecked | | | -")
         self.assertEqual((read.measure, read.base, read.aim, read.cost), ("with", "without", None, None))
+        read = row("two | turn@builtin of one two | peer (slow) | | -")
+        self.assertEqual((read.measure, read.take, read.functions), ("turn@builtin", "of", ["one", "two"]))
+        self.assertEqual((read.peers, read.counted_peers), (["peer", "slow"], ["peer"]))
+        self.assertEqual(row("two | lock@2cpus | peer | | -").counted_peers, [])
 
     def test_wrong_rows_are_refused(self):
-        for text in ("a | b | c", "a | b - c | | | -", "a | b | | faster | -", "a | b | | | cheap"):
+        for text in ("a | b | c", "a | b - c | | | -", "a | b@never | | | -", "a | b of | | | -", "a | b | | faster | -", "a | b | | | cheap"):
             with self.assertRaises(ValueError):
                 row(text)
 
     def test_costs_are_a_function_s_own(self):
         costs = report.read_costs(PROFILE)
-        self.assertEqual(costs, {None: 588, "outer": 6, "inner": 70, "zero": 512})
+        self.assertEqual(costs, {None: 595, "outer": 6, "inner": 77, "zero": 512})
 
 
 class Judging(unittest.TestCase):
@@ -62,6 +72,9 @@ class Judging(unittest.TestCase):
 
     def test_a_function_is_left_out(self):
         self.assertEqual(report.instructions_of(row("a | frame without zero | | | -"), self.counts), 188)
+        self.assertEqual(report.instructions_of(row("a | frame of zero | | | -"), self.counts), 512)
+        with self.assertRaisesRegex(RuntimeError, "no function gone"):
+            report.instructions_of(row("a | frame without gone | | | -"), self.counts)
 
     def test_the_same_without_checks_is_taken_off(self):
         unchecked = {"frame": ({None: 650.0}, 0), "peer": ({None: 90.0}, 0)}
@@ -98,6 +111,14 @@ class Running(unittest.TestCase):
             self.assertEqual(report.time_ratios(kernel, "a", ["b"], 3, 1), {"b": [0.5] * 3})
             with self.assertRaisesRegex(RuntimeError, "too few"):
                 report.time_launch(kernel, ["a", "b"], 2)
+
+    def test_how_a_measure_runs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for measure, wanted in (("a", "policy=default"), ("a@fair", "policy=fair"), ("a@2cpus", "--cpus 2")):
+                kernel = self.kernel(folder, f"""echo "$*" | grep -q -e "{wanted}" && echo time a 1; echo time b 2\n""")
+                self.assertEqual(report.time_ratios(kernel, measure, ["b"], 1, 1), {"b": [0.5]})
+            with self.assertRaisesRegex(RuntimeError, "too few"):
+                report.time_ratios(kernel, "a@builtin", ["b"], 1, 1)
 
 
 if __name__ == "__main__":
