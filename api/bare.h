@@ -6,17 +6,6 @@
 #ifndef API_BARE_H
 #define API_BARE_H
 
-#include "core/cpu_local.h"
-#include "core/cursor.h"
-#include "core/io_memory.h"
-#include "core/list.h"
-#include "core/memory.h"
-#include "core/mutex.h"
-#include "core/queued_spinlock.h"
-#include "core/segment.h"
-#include "core/sync.h"
-#include "core/task.h"
-#include "core/timer.h"
 #include "resolve.h"
 
 /* What a release must do at least: the clients' reference goes, and with the last one the object. */

@@ -6,18 +6,8 @@
 
 #include "calls.h"
 #include "core/client.h"
-#include "core/cpu_local.h"
 #include "core/hold.h"
-#include "core/io_memory.h"
-#include "core/list.h"
-#include "core/memory.h"
-#include "core/mutex.h"
-#include "core/queued_spinlock.h"
 #include "core/retire.h"
-#include "core/segment.h"
-#include "core/sync.h"
-#include "core/task.h"
-#include "core/timer.h"
 #include "reference.h"
 #include "resolve.h"
 

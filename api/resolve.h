@@ -1,29 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * From a handle's value to the object, held with one reference, and back (H1, H2). Frames and spaces, which
- * most calls are about, are looked up and let go in line where nothing is out of the ordinary.
+ * From a handle's value to the object, held with one reference, and back (H1, H2): resolve_X answers
+ * E_BAD_HANDLE or E_LIMIT, and what the pointer is then means nothing; let_go_X drops what it took. In line,
+ * as far as nothing is out of the ordinary: every call makes these two steps.
  */
 #ifndef API_RESOLVE_H
 #define API_RESOLVE_H
 
+#include "core/cpu_local.h"
+#include "core/cursor.h"
 #include "core/frame.h"
+#include "core/hold.h"
+#include "core/io_memory.h"
+#include "core/list.h"
+#include "core/memory.h"
+#include "core/mutex.h"
 #include "core/object.h"
+#include "core/queued_spinlock.h"
+#include "core/segment.h"
 #include "core/space.h"
+#include "core/sync.h"
+#include "core/task.h"
+#include "core/timer.h"
 #include "keel/status.h"
-
-struct list;
-struct segment;
-struct task;
-struct cursor;
-struct memory;
-struct io_memory;
-struct event;
-struct semaphore;
-struct mutex;
-struct queued_spinlock;
-struct cpu_local;
-struct timer;
-struct hold;
 
 /* One more reference for the object in the slot that a handle names. E_BAD_HANDLE, E_LIMIT. */
 static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
@@ -32,70 +31,63 @@ static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
     return ref_get_quick(ref, generation) ? KEEL_OK : ref_get_by_handle(ref, generation);
 }
 
-/* E_BAD_HANDLE, E_LIMIT: what the pointer is then means nothing. */
-static inline keel_status_t resolve_frame(uint64_t handle, struct frame **frame)
+/* For an X that is a `struct type` with its count at `count`; `put` drops a reference that may be the last.
+ */
+#define RESOLVE(name, type, kind, count, put)                                                                \
+    static inline keel_status_t resolve_##name(uint64_t handle, struct type **name)                          \
+    {                                                                                                        \
+        if (!object_in_range(kind, handle)) {                                                                \
+            return KEEL_E_BAD_HANDLE;                                                                        \
+        }                                                                                                    \
+        *name = object_slot(kind, OBJECT_STRIDE(struct type), handle);                                       \
+        return resolve_hold(&(*name)->count, handle);                                                        \
+    }                                                                                                        \
+    static inline void let_go_##name(struct type *name)                                                      \
+    {                                                                                                        \
+        if (!ref_put_quick(&name->count)) {                                                                  \
+            put(name);                                                                                       \
+        }                                                                                                    \
+    }
+
+RESOLVE(frame, frame, OBJECT_FRAME, ref, frame_put)
+RESOLVE(segment, segment, OBJECT_SEGMENT, object.ref, segment_put)
+RESOLVE(space, space, OBJECT_SPACE, object.ref, space_put)
+RESOLVE(task, task, OBJECT_TASK, object.ref, task_put)
+RESOLVE(cursor, cursor, OBJECT_CURSOR, object.ref, cursor_put)
+RESOLVE(list, list, OBJECT_LIST, object.ref, frame_list_put)
+RESOLVE(memory, memory, OBJECT_MEMORY, object.ref, memory_put)
+RESOLVE(io_memory, io_memory, OBJECT_IO_MEMORY, object.ref, io_memory_put)
+RESOLVE(event, event, OBJECT_EVENT, object.ref, event_put)
+RESOLVE(semaphore, semaphore, OBJECT_SEMAPHORE, object.ref, semaphore_put)
+RESOLVE(mutex, mutex, OBJECT_MUTEX, object.ref, mutex_put)
+RESOLVE(spinlock, queued_spinlock, OBJECT_SPINLOCK, object.ref, queued_spinlock_put)
+RESOLVE(cpu_local, cpu_local, OBJECT_CPU_LOCAL, object.ref, cpu_local_put)
+RESOLVE(timer, timer, OBJECT_TIMER, object.ref, timer_put)
+
+#undef RESOLVE
+
+/* A frame with one owner is one call's at a time. E_BAD_HANDLE, E_BUSY. */
+static inline keel_status_t resolve_unique(uint64_t handle, struct frame **frame)
 {
-    if (!object_in_range(OBJECT_FRAME, handle)) {
+    if (!object_in_range(OBJECT_UNIQUE, handle)) {
         return KEEL_E_BAD_HANDLE;
     }
-    *frame = object_slot(OBJECT_FRAME, OBJECT_STRIDE(struct frame), handle);
-    return resolve_hold(&(*frame)->ref, handle);
+    *frame = frame_at(object_slot_index(OBJECT_UNIQUE, handle));
+    return ref_hold_unique(&(*frame)->ref, handle_generation(handle));
 }
 
-static inline keel_status_t resolve_space(uint64_t handle, struct space **space)
+static inline void let_go_unique(struct frame *frame)
 {
-    if (!object_in_range(OBJECT_SPACE, handle)) {
-        return KEEL_E_BAD_HANDLE;
-    }
-    *space = object_slot(OBJECT_SPACE, OBJECT_STRIDE(struct space), handle);
-    return resolve_hold(&(*space)->object.ref, handle);
+    ref_unhold_unique(&frame->ref);
 }
 
-keel_status_t resolve_segment(uint64_t handle, struct segment **segment);
-keel_status_t resolve_task(uint64_t handle, struct task **task);
-keel_status_t resolve_cursor(uint64_t handle, struct cursor **cursor);
-keel_status_t resolve_list(uint64_t handle, struct list **list);
-/* E_BAD_HANDLE, E_BUSY. */
-keel_status_t resolve_unique(uint64_t handle, struct frame **frame);
-keel_status_t resolve_memory(uint64_t handle, struct memory **memory);
-keel_status_t resolve_io_memory(uint64_t handle, struct io_memory **io_memory);
-keel_status_t resolve_event(uint64_t handle, struct event **event);
-keel_status_t resolve_semaphore(uint64_t handle, struct semaphore **semaphore);
-keel_status_t resolve_mutex(uint64_t handle, struct mutex **mutex);
-keel_status_t resolve_spinlock(uint64_t handle, struct queued_spinlock **spinlock);
-keel_status_t resolve_cpu_local(uint64_t handle, struct cpu_local **local);
-keel_status_t resolve_timer(uint64_t handle, struct timer **timer);
 /* Of the calling task or handler, whose own it is: nothing is held, and there is nothing to drop. */
-keel_status_t resolve_guard(uint64_t handle, struct hold **guard);
-
-/* Drop what resolve took. */
-static inline void let_go_frame(struct frame *frame)
+static inline keel_status_t resolve_guard(uint64_t handle, struct hold **guard)
 {
-    if (!ref_put_quick(&frame->ref)) {
-        frame_put(frame);
-    }
+    *guard = guard_find(handle);
+    return *guard != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE;
 }
 
-static inline void let_go_space(struct space *space)
-{
-    if (!ref_put_quick(&space->object.ref)) {
-        space_put(space);
-    }
-}
-
-void let_go_segment(struct segment *segment);
-void let_go_task(struct task *task);
-void let_go_cursor(struct cursor *cursor);
-void let_go_list(struct list *list);
-void let_go_unique(struct frame *frame);
-void let_go_memory(struct memory *memory);
-void let_go_io_memory(struct io_memory *io_memory);
-void let_go_event(struct event *event);
-void let_go_semaphore(struct semaphore *semaphore);
-void let_go_mutex(struct mutex *mutex);
-void let_go_spinlock(struct queued_spinlock *spinlock);
-void let_go_cpu_local(struct cpu_local *local);
-void let_go_timer(struct timer *timer);
 static inline void let_go_guard(struct hold *guard)
 {
     (void)guard;

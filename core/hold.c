@@ -110,7 +110,10 @@ keel_status_t guard_take(enum guard_also also, uint64_t *token)
 
 struct hold *guard_find(uint64_t token)
 {
-    struct holds *holds = holds_current();
+    if (cpu_context() == CONTEXT_TASK) {
+        return NULL; /* who holds one is in atomic mode, and stays on this CPU */
+    }
+    struct holds *holds = cpu_this()->holds;
     for (uint32_t i = holds->count; i-- > 0;) {
         struct hold *hold = &holds->entries[i];
         bool is_guard = hold->kind == HOLD_GUARD || hold->kind == HOLD_GUARD_RCU;

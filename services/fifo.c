@@ -69,6 +69,7 @@ static void fifo_append(struct services_fifo *fifo, uint16_t name, uint32_t cpu)
     }
     queue->tail = name;
     queue->length++;
+    fifo->filled |= UINT64_C(1) << node->cpu;
 }
 
 static void fifo_unlink(struct services_fifo *fifo, uint16_t name)
@@ -87,6 +88,9 @@ static void fifo_unlink(struct services_fifo *fifo, uint16_t name)
         queue->tail = node->previous;
     }
     queue->length--;
+    if (queue->length == 0) {
+        fifo->filled &= ~(UINT64_C(1) << node->cpu);
+    }
 }
 
 /* Takes a queued node out of its queue and its bucket and gives it back. */
@@ -145,7 +149,8 @@ static uint16_t fifo_oldest(struct services_fifo *fifo, const struct services_fi
 static uint16_t fifo_steal(struct services_fifo *fifo, uint32_t cpu)
 {
     uint16_t found = 0, length = 0;
-    for (uint32_t victim = 0; victim < SERVICES_FIFO_CPUS; victim++) {
+    uint64_t rest = fifo->filled;
+    for (uint32_t victim = 0; rest != 0; victim++, rest >>= 1) {
         const struct services_fifo_queue *queue = &fifo->queues[victim];
         uint16_t name = queue->length > length ? fifo_oldest(fifo, queue, cpu) : 0;
         if (name != 0) {
@@ -172,6 +177,8 @@ static keel_task_t fifo_pick(void *context, uint32_t cpu)
     fifo_remove(fifo, name);
     return task;
 }
+
+_Static_assert(SERVICES_FIFO_CPUS <= 64, "a bit for each queue");
 
 static void fifo_dequeue(void *context, keel_task_t task)
 {

@@ -35,6 +35,7 @@ struct services_fifo_queue {
 struct services_fifo {
     struct services_fifo_node nodes[SERVICES_FIFO_TASKS];
     struct services_fifo_queue queues[SERVICES_FIFO_CPUS];
+    uint64_t filled;                         /* bit n: CPU n's queue is not empty */
     uint16_t buckets[SERVICES_FIFO_BUCKETS]; /* queued nodes by hash of their task */
     uint16_t spare;                          /* list of nodes given back, by `next` */
     uint16_t fresh;                          /* nodes below this index have been used */
