@@ -89,7 +89,7 @@ REFERENCE_CALLS(cpu_local, object.ref)
 
 keel_status_t call_cpu_local_peek(struct cpu_local *local, uint32_t cpu, uint64_t *value)
 {
-    if (cpu >= hal_cpu_count()) {
+    if (!cpu_is_online(cpu)) {
         return KEEL_E_NOT_FOUND;
     }
     *value = cpu_local_peek(local, cpu);

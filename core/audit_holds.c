@@ -69,15 +69,27 @@ static void check_mutex(struct mutex *mutex, uint32_t slot, audit_report_t *repo
     mutex->audit_holds = 0;
 }
 
-/* Who begins or ends a read section counts it first, and last. */
-static void check_read_sections(const struct cpu *cpu, unsigned id, audit_report_t *report)
+static uint32_t count_sections(const struct holds *holds)
 {
-    const struct holds *holds = cpu->current != NULL ? &cpu->current->holds : NULL;
     uint32_t sections = 0;
-    for (uint32_t i = 0; holds != NULL && i < holds->count && i < HOLDS_MAX; i++) {
+    for (uint32_t i = 0; i < holds->count && i < HOLDS_MAX; i++) {
         sections += holds->entries[i].kind == HOLD_GUARD_RCU;
     }
-    if (sections > cpu->rcu_depth || (holds == NULL && cpu->rcu_depth > 0)) {
+    return sections;
+}
+
+/* Who begins or ends a read section counts it first, and last. */
+static void check_cpu(const struct cpu *cpu, unsigned id, audit_report_t *report)
+{
+    bool in_handler = cpu->holds == &cpu->interrupt_holds;
+    uint32_t sections = count_sections(&cpu->interrupt_holds);
+    if (cpu->current != NULL) {
+        sections += count_sections(&cpu->current->holds);
+    }
+    if (!in_handler && cpu->interrupt_holds.count != 0) {
+        report("T8", "an interrupt handler has left something behind, cpu", id);
+    }
+    if (sections > cpu->rcu_depth || (cpu->current == NULL && !in_handler && cpu->rcu_depth > 0)) {
         report("T7", "a CPU's count of read sections is wrong, cpu", id);
     }
     if (sections > 0 && atomic_u64_peek(&cpu->rcu_epoch) == 0) {
@@ -88,7 +100,7 @@ static void check_read_sections(const struct cpu *cpu, unsigned id, audit_report
 void audit_holds(audit_report_t *report)
 {
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
-        check_read_sections(cpu_at(id), id, report);
+        check_cpu(cpu_at(id), id, report);
     }
     for (uint32_t i = 0, slots = object_slots(OBJECT_TASK); i < slots; i++) {
         const struct task *task = (const struct task *)object_at(OBJECT_TASK, i);

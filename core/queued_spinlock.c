@@ -150,7 +150,9 @@ static bool is_circle(const struct queued_spinlock *lock)
         before = stuck;
         for (unsigned cpu = 0; cpu < hal_cpu_count(); cpu++) {
             const struct queued_spinlock *other = awaited(cpu);
-            if (other != NULL && (atomic_u64_load_acquire(&other->holders) & stuck) != 0) {
+            uint64_t holders = other != NULL ? atomic_u64_load_acquire(&other->holders) : 0;
+            /* Who has been let in and has not noticed yet is not stuck. */
+            if ((holders & bit_of(cpu)) == 0 && (holders & stuck) != 0) {
                 stuck |= bit_of(cpu);
             }
         }

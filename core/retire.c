@@ -42,7 +42,8 @@ static uint64_t take_one(void)
     return handle;
 }
 
-/* Waits for grace periods without a sleep that could be ended early. */
+/* Nothing ends these waits early: a task that is asked to stop waiting is `expedited`, which does not sleep,
+ * and Keel's own has no handle that a client could name. */
 static void empty_ring(uint64_t expedited)
 {
     for (uint32_t count = begin_batch(); count > 0; count = begin_batch()) {

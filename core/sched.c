@@ -312,7 +312,7 @@ static void yield_for(uint32_t reason)
 {
     struct cpu *cpu = cpu_this();
     struct task *current = cpu->current;
-    CORE_ASSERT(current->holds.atomic == 0); /* T2 */
+    CORE_ASSERT(cpu->holds->atomic == 0); /* T2 */
     bool interrupts = spinlock_acquire(&lock);
     struct task *next = pick(cpu);
     bool leaves = next != NULL || !task_may_run(current, hal_cpu_id());
@@ -333,7 +333,7 @@ void sched_give_way(void)
 void sched_preempt(void)
 {
     struct cpu *cpu = cpu_this();
-    bool may = cpu->current != NULL && cpu->current->holds.atomic == 0;
+    bool may = cpu->current != NULL && cpu->holds->atomic == 0;
     if (may && atomic_u32_load_relaxed(&cpu->resched) != 0) {
         yield_for(KEEL_ENQUEUE_PREEMPTED);
     }
@@ -351,7 +351,7 @@ static void switch_away(uint32_t reason)
 
 void sched_block(void)
 {
-    CORE_ASSERT(cpu_this()->current->holds.atomic == 0); /* T2 */
+    CORE_ASSERT(cpu_this()->holds->atomic == 0); /* T2 */
     switch_away(KEEL_ENQUEUE_WOKEN);
 }
 

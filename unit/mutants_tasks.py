@@ -223,7 +223,7 @@ TASKS = (
            ("test_guard",)),
     Mutant("atomic-mode-ends-early", "T2", "core/hold.c", "    if (--holds->atomic == 0) {", "    if (--holds->atomic <= 1) {", ("test_guard",)),
     Mutant("atomic-mode-is-not-said", "T2", "core/hold.c", "        hal_cpu_word_set(CONTEXT_ATOMIC);\n", "", ("test_calls",)),
-    Mutant("preempted-in-atomic-mode", "T2", "core/sched.c", "cpu->current != NULL && cpu->current->holds.atomic == 0;",
+    Mutant("preempted-in-atomic-mode", "T2", "core/sched.c", "cpu->current != NULL && cpu->holds->atomic == 0;",
            "cpu->current != NULL;", ("test_guard",)),
     Mutant("preemption-forgotten", "T2", "core/hold.c", "        sched_preempt();\n", "", ("test_guard",)),
     Mutant("guard-of-anybody", "T5", "core/hold.c", "is_guard && hold->token == token", "is_guard && token != 0", ("test_guard",)),

@@ -300,13 +300,19 @@ static void T5_handlers_and_tasks_share_a_lock(void)
 /* While the handler runs, cancelling says so. */
 static atomic_u32_t inside, leave;
 
+/* In a read section, and with its timer armed again if it has a context. */
 static void stay_inside(void *context)
 {
-    (void)context;
+    keel_guard_t guard;
+    CHECK_OK(keel_rcu_read_begin(&guard));
+    if (context != NULL) {
+        CHECK_OK(keel_timer_arm(timer, HOUR));
+    }
     atomic_u32_store_release(&inside, 1);
     while (atomic_u32_load_acquire(&leave) == 0) {
         CHECK_OK(keel_cpu_relax());
     }
+    CHECK_OK(keel_guard_release(guard));
 }
 
 static void arm_and_spin(uint64_t argument)
@@ -333,6 +339,41 @@ static void T9_cancel_says_that_the_handler_runs(void)
     }
     CHECK_STATUS(keel_timer_cancel(timer), KEEL_E_BUSY);
     CHECK_AUDIT();
+    atomic_u32_store_release(&leave, 1);
+    keel_status_t status = KEEL_E_BUSY;
+    while (status == KEEL_E_BUSY) {
+        CHECK_OK(keel_cpu_relax());
+        status = keel_timer_cancel(timer);
+    }
+    CHECK_STATUS(status, KEEL_E_NOT_FOUND);
+    CHECK_OK(keel_guard_release(guard));
+    CHECK(unit_join(other) == 0);
+    CHECK_OK(keel_timer_release(timer));
+}
+
+static void arm_and_die(uint64_t argument)
+{
+    (void)argument;
+    CHECK_OK(keel_timer_arm(timer, MS));
+}
+
+/* The handler runs on a CPU that idles, in a read section, and has armed its timer again: all in order for
+ * the audit, and the cancelled timer is not the handler's end. */
+static void T9_cancelled_timer_of_a_handler_that_runs(void)
+{
+    atomic_u32_init(&inside, 0);
+    atomic_u32_init(&leave, 0);
+    atomic_u32_init(&fired, 0);
+    timer = make_timer(stay_inside, &fired);
+    keel_guard_t guard;
+    keel_task_t other = unit_spawn(arm_and_die, 0);
+    CHECK_OK(keel_irq_disable(&guard));
+    while (atomic_u32_load_acquire(&inside) == 0) {
+        CHECK_OK(keel_cpu_relax());
+    }
+    CHECK_AUDIT();
+    CHECK_OK(keel_timer_cancel(timer));
+    CHECK_STATUS(keel_timer_cancel(timer), KEEL_E_BUSY);
     atomic_u32_store_release(&leave, 1);
     keel_status_t status = KEEL_E_BUSY;
     while (status == KEEL_E_BUSY) {
@@ -400,6 +441,7 @@ int main(int argc, char **argv)
         UNIT(T5_handler_does_not_hold_what_it_interrupted_holds),
         UNIT(T5_handlers_and_tasks_share_a_lock, .config.cpu_count = 3, .seeds = 20),
         UNIT(T9_cancel_says_that_the_handler_runs, .config.cpu_count = 2),
+        UNIT(T9_cancelled_timer_of_a_handler_that_runs, .config.cpu_count = 2),
         UNIT(T5_interrupted_wait_is_no_circle, .config.cpu_count = 2),
     };
     return unit_main(tests, argc, argv);

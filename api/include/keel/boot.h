@@ -42,7 +42,7 @@ struct keel_region {
     uint64_t kind;       /* enum keel_region_kind */
 };
 
-/* Context of all calls below but the last: task, atomic, policy.
+/* Context of all calls below but the last: task, atomic, irq, policy.
  *
  * Errors: E_INVALID (info is NULL). */
 keel_status_t keel_boot_info(struct keel_boot_info *info);

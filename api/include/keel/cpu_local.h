@@ -9,7 +9,7 @@
 
 #include "keel/handle.h"
 
-/* Context of these: task, atomic. */
+/* Context of these: task, atomic, irq. */
 
 /* 0 on every CPU. Errors: E_LIMIT (no free slot), E_INVALID. */
 keel_status_t keel_cpu_local_create(keel_cpu_local_t *local);
@@ -19,7 +19,7 @@ keel_status_t keel_cpu_local_release(keel_cpu_local_t local);
  */
 keel_status_t keel_cpu_local_peek(keel_cpu_local_t local, uint32_t cpu, uint64_t *value);
 
-/* What the caller's CPU has. Context: atomic; a task that is not pinned by a guard or a spinlock gets
+/* What the caller's CPU has. Context: atomic, irq; a task that is not pinned by a guard or a spinlock gets
  * E_CONTEXT, since it could be on another CPU before it uses the answer (T6). Between a load and a store
  * nobody else writes, but for interrupt handlers on this CPU. */
 keel_status_t keel_cpu_local_load(keel_cpu_local_t local, uint64_t *value);

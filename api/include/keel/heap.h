@@ -18,8 +18,8 @@
  * page; an alignment above 16 may take a larger class. More comes in whole contiguous frames. Leans on M7: a
  * slot is handed out once, whatever the injected slab allocator answers (keel/slab_policy.h).
  *
- * Context of all calls below: task, atomic. Exhaustion is E_NO_MEMORY (no frame) or E_LIMIT (no free handle
- * slot), with nothing changed.
+ * Context of all calls below: task, atomic, irq. Exhaustion is E_NO_MEMORY (no frame) or E_LIMIT (no free
+ * handle slot), with nothing changed.
  */
 #ifndef KEEL_HEAP_H
 #define KEEL_HEAP_H

@@ -18,30 +18,30 @@ enum keel_log_level {
 };
 
 /* Writes raw bytes to the console; one call's bytes stay together. A terminal's machine may add a carriage
- * return before a line feed. Context: task, atomic, policy. Errors: E_INVALID (NULL, size >
+ * return before a line feed. Context: task, atomic, irq, policy. Errors: E_INVALID (NULL, size >
  * KEEL_CONSOLE_WRITE_MAX).
  */
 keel_status_t keel_console_write(const void *buffer, size_t size);
 
 /* Writes one line to the log: "[seconds.micros cpu level] text". Bytes that are not printable ASCII show as
- * '?'; past KEEL_LOG_LINE_MAX the line is cut. Context: task, atomic, policy. Errors: E_INVALID (level,
+ * '?'; past KEEL_LOG_LINE_MAX the line is cut. Context: task, atomic, irq, policy. Errors: E_INVALID (level,
  * NULL). */
 keel_status_t keel_log(uint32_t level, const void *text, size_t size);
 
-/* Nanoseconds since boot. Context: task, atomic, policy. */
+/* Nanoseconds since boot. Context: task, atomic, irq, policy. */
 keel_status_t keel_time_now(uint64_t *nanoseconds);
 
 /* Nanoseconds since 1970-01-01 00:00 UTC, as the machine's real-time clock had it at boot and keel_time_now
  * goes on: to the second at best. Nothing leans on it: it may be wrong, but never goes back on one CPU.
- * Context: task, atomic, policy. Errors: E_NOT_FOUND (the machine has no such clock, or none that was set),
- * E_LIMIT (the year 2554 is over), E_INVALID. */
+ * Context: task, atomic, irq, policy. Errors: E_NOT_FOUND (the machine has no such clock, or none that was
+ * set), E_LIMIT (the year 2554 is over), E_INVALID. */
 keel_status_t keel_time_wall(uint64_t *nanoseconds);
 
-/* The CPU that the caller runs on, at some moment during the call. Context: task, atomic, policy. */
+/* The CPU that the caller runs on, at some moment during the call. Context: task, atomic, irq, policy. */
 keel_status_t keel_cpu_current(uint32_t *cpu);
 
 /* One turn of a spin-wait: tells the machine that the caller waits for another CPU. Context: task, atomic,
- * policy. */
+ * irq, policy. */
 keel_status_t keel_cpu_relax(void);
 
 /* Ends the run; `status` reaches whoever started the machine (0: all is well). Does not return when it

@@ -53,8 +53,8 @@ struct keel_frame_allocator {
  * `pick` as at a tick that was answered 1. That flag counts for tasks that are new or woken, and in `update`;
  * for others (which were just taken off a CPU themselves) it is allowed and has no effect. */
 #define KEEL_CPU_PREEMPT (UINT32_C(1) << 31)
-/* Keel's choice: some idle CPU of the task's is interrupted, `cpu` if it idles; if none idles, none. Not
- * together with KEEL_CPU_PREEMPT. A wrong answer is treated as this one. */
+/* Keel's choice: some idle CPU of the task's, other than the calling one, is interrupted, `cpu` if it idles;
+ * if none idles, none. Not together with KEEL_CPU_PREEMPT. A wrong answer is treated as this one. */
 #define KEEL_CPU_ANY UINT32_C(0x7fffffff)
 
 /* The scheduler decides which CPU runs what, when. What Keel enforces is that a task runs on one CPU at a
@@ -101,7 +101,7 @@ struct keel_policy_report {
 keel_status_t keel_frame_allocator_inject(const struct keel_frame_allocator *allocator);
 keel_status_t keel_scheduler_inject(const struct keel_scheduler *scheduler);
 
-/* Context: task, atomic, policy. */
+/* Context: task, atomic, irq, policy. */
 keel_status_t keel_policy_report(struct keel_policy_report *report);
 
 #endif

@@ -15,8 +15,8 @@
 
 #define KEEL_RCU_EXPEDITED 1u
 
-/* Begins a read section; keel_guard_release ends it. Sections nest. Context: task, atomic. Errors: those of
- * keel_preempt_disable. */
+/* Begins a read section; keel_guard_release ends it. Sections nest. Context: task, atomic, irq. Errors: those
+ * of keel_preempt_disable. */
 keel_status_t keel_rcu_read_begin(keel_guard_t *guard);
 
 /* Waits until every read section that has begun has ended. With KEEL_RCU_EXPEDITED it looks again and again,
@@ -26,8 +26,9 @@ keel_status_t keel_rcu_synchronize(uint32_t flags, uint64_t timeout);
 
 /* Releases a handle, named by its value, when every read section that has begun has ended. Until then it is
  * the caller's no more, and readers who find it may use it. Any kind that has a release with a count: not
- * guards, cursors, unique frames. It always comes to that: where too much waits, the call waits for the grace
- * period itself. Context: task. Errors: E_BAD_HANDLE, E_LIMIT (the object's count is full). */
+ * guards, cursors, unique frames. It comes to that however much waits: the call waits for the grace period
+ * itself then. (Only if the object's count is full at that moment the reference stays for good.) Context:
+ * task. Errors: E_BAD_HANDLE, E_LIMIT (the object's count is full). */
 keel_status_t keel_rcu_retire(uint64_t handle);
 
 #endif

@@ -10,7 +10,8 @@
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. An
  * object stays while a task waits for it, also when its last handle is released: who waits without end for
  * what nobody can name any more waits for ever. Context of all calls below: task; of those without a
- * `timeout` also atomic. Elsewhere each answers E_CONTEXT, whether or not it would have had to wait (T2).
+ * `timeout` also atomic, and irq but for those that unlock or downgrade. Elsewhere each answers E_CONTEXT,
+ * whether or not it would have had to wait (T2).
  */
 #ifndef KEEL_SYNC_H
 #define KEEL_SYNC_H

@@ -14,7 +14,7 @@
  *
  * Every call that takes a keel_unique_t may answer E_BAD_HANDLE and E_BUSY (another call is using the frame
  * at this moment). Where a call has more errors, nothing has changed and the handles given stay valid.
- * Context of all calls below: task, atomic.
+ * Context of all calls below: task, atomic, irq.
  */
 #ifndef KEEL_UNIQUE_H
 #define KEEL_UNIQUE_H

@@ -10,8 +10,8 @@
  * may have to wait. Entries that keep interrupts off are counted apart, so that none comes on early, whatever
  * the order.
  *
- * Whoever owns the list changes it, with interrupts off; a task that waits for a mutex may find it there when
- * it is woken (core/mutex.h).
+ * The code whose list it is changes it, with interrupts off; but who hands a mutex over puts it into the list
+ * of the task that waits, before waking it (core/mutex.h).
  */
 #ifndef CORE_HOLD_H
 #define CORE_HOLD_H
@@ -62,7 +62,7 @@ keel_status_t guard_take(enum guard_also also, uint64_t *token);
 struct hold *guard_find(uint64_t token);
 void guard_release(struct hold *guard);
 
-/* The parts of locking. Interrupts are off for all of them but the first.
+/* The parts of locking. Interrupts are off for those that change something.
  *
  * NULL: it holds nothing of the kind. */
 struct hold *hold_find(const struct holds *holds, enum hold_kind kind, const void *object);

@@ -7,7 +7,8 @@
  *
  *   [range] -> frame allocator -> (allocator policy) -> console
  *   [range] -> wait queue -> deadlines -> scheduler -> (scheduler policy) -> console
- *   list; kernel window (nothing is taken under them)
+ *   deadlines alone, for timers
+ *   list; kernel window; a client's spinlock's queue; retired handles (nothing is taken under them)
  *   [range] -> ranges of I/O memory (core/io_memory.c; nothing is taken under it)
  *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's
  *
