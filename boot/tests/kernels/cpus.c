@@ -237,7 +237,9 @@ static void count_under_mutex(uint64_t round)
     CHECK_OK(round % 3 == 0 ? keel_mutex_lock_shared(mutex, KEEL_FOREVER)
                             : keel_mutex_lock(mutex, KEEL_FOREVER));
     bool alone = round % 3 != 0 || keel_mutex_upgrade(mutex, 0) == KEEL_OK;
-    counts[2] += alone ? 1 : 0;
+    if (alone) {
+        counts[2]++;
+    }
     CHECK_OK(keel_mutex_unlock(mutex));
 }
 
