@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/deadline.h"
 #include "core/frame.h"
 #include "core/object.h"
 #include "core/slab.h"
@@ -133,6 +134,29 @@ int32_t unit_join(keel_task_t task)
     CHECK_OK(keel_task_join(task, &status));
     CHECK_OK(keel_task_release(task));
     return status;
+}
+
+void unit_until_blocked(keel_task_t task)
+{
+    struct keel_task_info info = {0};
+    while (info.state != KEEL_TASK_BLOCKED && info.state != KEEL_TASK_DEAD) {
+        CHECK_OK(keel_task_yield());
+        CHECK_OK(keel_task_info(task, &info));
+    }
+}
+
+keel_task_t unit_spawn_until_blocked(void (*entry)(uint64_t), uint64_t argument)
+{
+    keel_task_t task = unit_spawn(entry, argument);
+    unit_until_blocked(task);
+    return task;
+}
+
+void unit_let_time_pass(void)
+{
+    bool interrupts = hal_irq_disable();
+    (void)deadline_expire(UINT64_MAX - 1);
+    hal_irq_restore(interrupts);
 }
 
 static uint32_t objects_in_use(enum object_kind kind)

@@ -78,6 +78,11 @@ keel_list_t unit_list(void);
 keel_space_t unit_space(void);
 keel_task_t unit_spawn(void (*entry)(uint64_t), uint64_t argument);
 int32_t unit_join(keel_task_t task); /* and releases it */
+/* Lets the task run until it waits, or is dead. */
+void unit_until_blocked(keel_task_t task);
+keel_task_t unit_spawn_until_blocked(void (*entry)(uint64_t), uint64_t argument);
+/* Passes every deadline there is, as one timer interrupt at the end of time would. */
+void unit_let_time_pass(void);
 /* Waits until no task but the caller is left. */
 void unit_settle(void);
 /* Spins until the flag is set. (In line: ThreadSanitizer must see the load, and does not look at support.c.)

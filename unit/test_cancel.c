@@ -60,22 +60,13 @@ static void be_cancelled_once(uint64_t way)
     CHECK_STATUS(wait_by(SEMAPHORE, MS), KEEL_E_TIMEOUT);
 }
 
-static void until_blocked(keel_task_t task)
-{
-    struct keel_task_info info = {0};
-    while (info.state != KEEL_TASK_BLOCKED) {
-        CHECK_OK(keel_task_yield());
-        CHECK_OK(keel_task_info(task, &info));
-    }
-}
-
 static void T9_cancel_ends_every_kind_of_wait(void)
 {
     begin();
     sleeper = unit_spawn(sleep_long, 0);
     for (uint64_t way = 0; way < WAYS; way++) {
         keel_task_t task = unit_spawn(be_cancelled_once, way);
-        until_blocked(task);
+        unit_until_blocked(task);
         CHECK_OK(keel_task_cancel(task));
         CHECK(unit_join(task) == 0);
     }
@@ -125,7 +116,7 @@ static void T9_kill_ends_every_wait_from_then_on(void)
     begin();
     sleeper = unit_spawn(sleep_long, 0);
     keel_task_t task = unit_spawn(be_killed, 0);
-    until_blocked(task);
+    unit_until_blocked(task);
     CHECK_OK(keel_task_kill(task));
     CHECK(unit_join(task) == 0);
     CHECK_OK(keel_task_kill(sleeper));
@@ -149,9 +140,9 @@ static void T9_token_is_not_spent_on_who_was_cancelled(void)
 {
     begin();
     keel_task_t first = unit_spawn(be_cancelled_once, SEMAPHORE);
-    until_blocked(first);
+    unit_until_blocked(first);
     keel_task_t second = unit_spawn(take_token, 0);
-    until_blocked(second);
+    unit_until_blocked(second);
     CHECK_OK(keel_task_cancel(first));
     CHECK_OK(keel_semaphore_up(semaphore, 1));
     CHECK(unit_join(second) == 0);

@@ -3,8 +3,6 @@
  * Spinlocks, shared mutexes and cancellation: every schedule within the stated number of preemptions. What
  * locks protect is plain memory: ThreadSanitizer sees whether they order it.
  */
-#include "core/deadline.h"
-#include "hal/cpu.h"
 #include "race.h"
 #include "support.h"
 
@@ -150,17 +148,6 @@ static void T9_explore_two_upgrades(void)
     free_mutex();
 }
 
-static keel_task_t spawn_waiter(void (*entry)(uint64_t), uint64_t argument)
-{
-    keel_task_t task = unit_spawn(entry, argument);
-    struct keel_task_info info = {0};
-    while (info.state != KEEL_TASK_BLOCKED) {
-        CHECK_OK(keel_task_yield());
-        CHECK_OK(keel_task_info(task, &info));
-    }
-    return task;
-}
-
 static void lock_alone_for_an_hour(uint64_t argument)
 {
     (void)argument;
@@ -181,9 +168,7 @@ static void pass_time(uint64_t argument)
 {
     (void)argument;
     race_wait();
-    bool interrupts = hal_irq_disable();
-    (void)deadline_expire(UINT64_MAX - 1);
-    hal_irq_restore(interrupts);
+    unit_let_time_pass();
     race_done();
 }
 
@@ -193,8 +178,8 @@ static void T9_explore_who_gives_up_against_unlock(void)
 {
     CHECK_OK(keel_mutex_create(&mutex));
     CHECK_OK(keel_mutex_lock_shared(mutex, 0));
-    keel_task_t first = spawn_waiter(lock_alone_for_an_hour, 0);
-    keel_task_t second = spawn_waiter(share, 0);
+    keel_task_t first = unit_spawn_until_blocked(lock_alone_for_an_hour, 0);
+    keel_task_t second = unit_spawn_until_blocked(share, 0);
     keel_task_t other = race_start(pass_time, 0);
     CHECK_OK(keel_mutex_unlock(mutex));
     race_finish(other);
@@ -230,7 +215,7 @@ static void cancel_in_race(uint64_t argument)
 static void T9_explore_cancel_against_token(void)
 {
     CHECK_OK(keel_semaphore_create(0, &semaphore));
-    waiter = spawn_waiter(take_token, 0);
+    waiter = unit_spawn_until_blocked(take_token, 0);
     keel_task_t other = race_start(cancel_in_race, 0);
     CHECK_OK(keel_semaphore_up(semaphore, 1));
     race_finish(other);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Waiting against waking, against a deadline, and against exit: every schedule within the stated number of
- * preemptions. Deadlines pass when the test says so: deadline_expire with a time that is after all of them.
+ * preemptions. Deadlines pass when the test says so (unit_let_time_pass).
  */
-#include "core/deadline.h"
 #include "core/sync.h"
 #include "race.h"
 #include "support.h"
@@ -15,31 +14,12 @@ static keel_semaphore_t semaphore;
 static keel_mutex_t mutex;
 static keel_status_t waited;
 
-static void let_time_pass(void)
-{
-    bool interrupts = hal_irq_disable();
-    (void)deadline_expire(UINT64_MAX - 1);
-    hal_irq_restore(interrupts);
-}
-
 static void pass_time(uint64_t argument)
 {
     (void)argument;
     race_wait();
-    let_time_pass();
+    unit_let_time_pass();
     race_done();
-}
-
-/* A new task, run until it waits. */
-static keel_task_t spawn_waiter(void (*entry)(uint64_t))
-{
-    keel_task_t task = unit_spawn(entry, 0);
-    struct keel_task_info info = {0};
-    while (info.state != KEEL_TASK_BLOCKED) {
-        CHECK_OK(keel_task_yield());
-        CHECK_OK(keel_task_info(task, &info));
-    }
-    return task;
 }
 
 /* The waiter got what there was one of, or its time was up; then it is still there. */
@@ -91,7 +71,7 @@ static void take_token(uint64_t argument)
 static void T9_explore_token_against_deadline(void)
 {
     CHECK_OK(keel_semaphore_create(0, &semaphore));
-    keel_task_t waiter = spawn_waiter(take_token);
+    keel_task_t waiter = unit_spawn_until_blocked(take_token, 0);
     keel_task_t other = race_start(pass_time, 0);
     CHECK_OK(keel_semaphore_up(semaphore, 1));
     race_finish(other);
@@ -113,7 +93,7 @@ static void T9_explore_deadline_against_going_to_sleep(void)
 {
     CHECK_OK(keel_semaphore_create(0, &semaphore));
     keel_task_t other = race_start(take_token_in_race, 0);
-    let_time_pass();
+    unit_let_time_pass();
     CHECK_OK(keel_semaphore_up(semaphore, 1));
     race_finish(other);
     check_one_token();
@@ -133,8 +113,8 @@ static void take_token_second(uint64_t argument)
 static void T9_explore_wake_up_is_not_spent_on_who_leaves(void)
 {
     CHECK_OK(keel_semaphore_create(0, &semaphore));
-    keel_task_t first = spawn_waiter(take_token);
-    keel_task_t second = spawn_waiter(take_token_second);
+    keel_task_t first = unit_spawn_until_blocked(take_token, 0);
+    keel_task_t second = unit_spawn_until_blocked(take_token_second, 0);
     keel_task_t other = race_start(pass_time, 0);
     CHECK_OK(keel_semaphore_up(semaphore, 1));
     race_finish(other);
@@ -190,7 +170,7 @@ static void T9_explore_hand_over_against_deadline(void)
 {
     CHECK_OK(keel_mutex_create(&mutex));
     CHECK_OK(keel_mutex_lock(mutex, 0));
-    keel_task_t waiter = spawn_waiter(lock_for_a_while);
+    keel_task_t waiter = unit_spawn_until_blocked(lock_for_a_while, 0);
     keel_task_t other = race_start(pass_time, 0);
     CHECK_OK(keel_mutex_unlock(mutex));
     race_finish(other);

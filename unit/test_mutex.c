@@ -55,17 +55,6 @@ static void come_in(uint64_t argument)
     CHECK_OK(keel_mutex_unlock(mutex));
 }
 
-static keel_task_t spawn_until_blocked(void (*entry)(uint64_t), uint64_t argument)
-{
-    keel_task_t task = unit_spawn(entry, argument);
-    struct keel_task_info info = {0};
-    while (info.state != KEEL_TASK_BLOCKED && info.state != KEEL_TASK_DEAD) { /* it may give up soon */
-        CHECK_OK(keel_task_yield());
-        CHECK_OK(keel_task_info(task, &info));
-    }
-    return task;
-}
-
 static void check_story(const char *expected)
 {
     CHECK(strcmp(story, expected) == 0);
@@ -81,7 +70,7 @@ static void T9_sharers_come_in_together_and_nobody_overtakes(void)
     begin();
     CHECK_OK(keel_mutex_lock(mutex, 0));
     for (unsigned i = 0; i < 5; i++) {
-        tasks[i] = spawn_until_blocked(come_in, waiters[i]);
+        tasks[i] = unit_spawn_until_blocked(come_in, waiters[i]);
     }
     CHECK_OK(keel_mutex_unlock(mutex));
     for (unsigned i = 0; i < 5; i++) {
@@ -96,8 +85,8 @@ static void T9_writer_is_not_starved_by_readers(void)
 {
     begin();
     CHECK_OK(keel_mutex_lock_shared(mutex, 0));
-    keel_task_t writer = spawn_until_blocked(come_in, 0);
-    keel_task_t reader = spawn_until_blocked(come_in, 1 | SHARED);
+    keel_task_t writer = unit_spawn_until_blocked(come_in, 0);
+    keel_task_t reader = unit_spawn_until_blocked(come_in, 1 | SHARED);
     check_story("");
     CHECK_OK(keel_mutex_unlock(mutex));
     CHECK(unit_join(writer) == 0);
@@ -111,8 +100,8 @@ static void T9_who_gives_up_lets_others_in(void)
 {
     begin();
     CHECK_OK(keel_mutex_lock_shared(mutex, 0));
-    keel_task_t writer = spawn_until_blocked(come_in, 0 | GIVE_UP);
-    keel_task_t reader = spawn_until_blocked(come_in, 1 | SHARED);
+    keel_task_t writer = unit_spawn_until_blocked(come_in, 0 | GIVE_UP);
+    keel_task_t reader = unit_spawn_until_blocked(come_in, 1 | SHARED);
     CHECK(unit_join(writer) == 0);
     CHECK(unit_join(reader) == 0);
     CHECK(strchr(story, 'b') != NULL && strchr(story, '-') != NULL);
@@ -161,8 +150,8 @@ static void T9_upgrade_goes_first(void)
     begin();
     atomic_u32_init(&now_upgrade, 0);
     CHECK_OK(keel_mutex_lock_shared(mutex, 0));
-    keel_task_t first = spawn_until_blocked(upgrade_when_told, 0);
-    keel_task_t writer = spawn_until_blocked(come_in, 1);
+    keel_task_t first = unit_spawn_until_blocked(upgrade_when_told, 0);
+    keel_task_t writer = unit_spawn_until_blocked(come_in, 1);
     atomic_u32_store_release(&now_upgrade, 1);
     CHECK_OK(keel_task_sleep(20 * MS));
     CHECK_STATUS(keel_mutex_upgrade(mutex, KEEL_FOREVER), KEEL_E_BUSY);
@@ -193,7 +182,8 @@ static void T9_sharers_are_in_at_once(void)
     begin();
     atomic_u32_init(&together, 0);
     CHECK_OK(keel_mutex_lock(mutex, 0));
-    keel_task_t first = spawn_until_blocked(meet_inside, 0), second = spawn_until_blocked(meet_inside, 1);
+    keel_task_t first = unit_spawn_until_blocked(meet_inside, 0),
+                second = unit_spawn_until_blocked(meet_inside, 1);
     CHECK_OK(keel_mutex_unlock(mutex));
     CHECK(unit_join(first) == 0);
     CHECK(unit_join(second) == 0);
@@ -214,8 +204,8 @@ static void T9_upgrade_that_gives_up_still_shares(void)
 {
     begin();
     CHECK_OK(keel_mutex_lock_shared(mutex, 0));
-    keel_task_t other = spawn_until_blocked(upgrade_and_give_up, 0);
-    keel_task_t reader = spawn_until_blocked(come_in, 1 | SHARED);
+    keel_task_t other = unit_spawn_until_blocked(upgrade_and_give_up, 0);
+    keel_task_t reader = unit_spawn_until_blocked(come_in, 1 | SHARED);
     CHECK(unit_join(other) == 0);
     CHECK(unit_join(reader) == 0);
     CHECK(strchr(story, 'b') != NULL);
@@ -228,8 +218,8 @@ static void T9_downgrade_lets_sharers_in(void)
 {
     begin();
     CHECK_OK(keel_mutex_lock(mutex, 0));
-    keel_task_t reader = spawn_until_blocked(come_in, 0 | SHARED);
-    keel_task_t writer = spawn_until_blocked(come_in, 1);
+    keel_task_t reader = unit_spawn_until_blocked(come_in, 0 | SHARED);
+    keel_task_t writer = unit_spawn_until_blocked(come_in, 1);
     CHECK_OK(keel_mutex_downgrade(mutex));
     CHECK(unit_join(reader) == 0);
     check_story("a");

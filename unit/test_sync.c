@@ -23,21 +23,6 @@ static keel_mutex_t mutex;
 static atomic_u32_t order;
 static uint32_t rank[8];
 
-static uint32_t task_state_of(keel_task_t task)
-{
-    struct keel_task_info info = {0};
-    CHECK_OK(keel_task_info(task, &info));
-    return info.state;
-}
-
-/* Lets the task run until it waits. */
-static void until_blocked(keel_task_t task)
-{
-    while (task_state_of(task) != KEEL_TASK_BLOCKED) {
-        CHECK_OK(keel_task_yield());
-    }
-}
-
 static uint64_t sequence_of(keel_event_t of)
 {
     uint64_t sequence = 0;
@@ -66,7 +51,7 @@ static void T9_signal_wakes_in_order_and_as_many_as_it_says(void)
     CHECK_OK(keel_event_create(&event));
     for (uint64_t i = 0; i < 5; i++) {
         tasks[i] = unit_spawn(wait_for_event, i);
-        until_blocked(tasks[i]);
+        unit_until_blocked(tasks[i]);
     }
     CHECK_OK(keel_event_signal(event, 0, &woken));
     CHECK_EQUAL(woken, 0);
@@ -127,7 +112,7 @@ static void T9_who_leaves_the_queue_takes_nobody_along(void)
         for (uint64_t i = 0; i < 3; i++) {
             tasks[i] =
                 i == leaver ? unit_spawn(wait_until_time_is_up, 20 * MS) : unit_spawn(wait_for_event, i);
-            until_blocked(tasks[i]);
+            unit_until_blocked(tasks[i]);
         }
         CHECK(unit_join(tasks[leaver]) == 0);
         CHECK_OK(keel_event_signal(event, UINT32_MAX, &woken));
@@ -158,9 +143,9 @@ static void T9_deadlines_pass_in_order(void)
     CHECK_OK(keel_semaphore_create(0, &semaphore));
     for (uint64_t i = 0; i < 8; i++) {
         tasks[i] = unit_spawn(sleep_and_rank, i);
-        until_blocked(tasks[i]);
+        unit_until_blocked(tasks[i]);
         takers[i] = unit_spawn(take_token, (i * 5 % 8 + 1) * 25 * MS);
-        until_blocked(takers[i]);
+        unit_until_blocked(takers[i]);
     }
     CHECK_OK(keel_semaphore_up(semaphore, 8));
     for (unsigned i = 0; i < 8; i++) {
@@ -202,7 +187,7 @@ static void T9_tokens_go_to_who_waits(void)
     CHECK_STATUS(keel_semaphore_down(semaphore, 5 * MS), KEEL_E_TIMEOUT);
     for (unsigned i = 0; i < 3; i++) {
         tasks[i] = unit_spawn(take_token, i == 1 ? LONG : KEEL_FOREVER);
-        until_blocked(tasks[i]);
+        unit_until_blocked(tasks[i]);
     }
     CHECK_OK(keel_semaphore_up(semaphore, 2));
     CHECK_STATUS(keel_semaphore_down(semaphore, 0), KEEL_E_TIMEOUT); /* they are taken already */
@@ -254,7 +239,7 @@ static void T9_mutex_is_handed_over_in_order(void)
     CHECK_OK(keel_mutex_lock(mutex, KEEL_FOREVER));
     for (uint64_t i = 0; i < 4; i++) {
         tasks[i] = unit_spawn(lock_and_rank, i);
-        until_blocked(tasks[i]);
+        unit_until_blocked(tasks[i]);
     }
     CHECK_OK(keel_mutex_unlock(mutex));
     CHECK_STATUS(keel_mutex_lock(mutex, 0), KEEL_E_TIMEOUT); /* it is the first waiter's already */
@@ -304,7 +289,7 @@ static void T5_objects_stay_while_they_are_used(void)
     CHECK_OK(keel_mutex_create(&mutex));
     CHECK_OK(keel_event_create(&event));
     keel_task_t task = unit_spawn(lock_and_wait, 0);
-    until_blocked(task);
+    unit_until_blocked(task);
     CHECK_OK(keel_mutex_release(mutex));
     CHECK_STATUS(keel_mutex_lock(mutex, 0), KEEL_E_BAD_HANDLE);
     CHECK_AUDIT();
