@@ -29,3 +29,12 @@ const char *initrd_for_each(void (*found)(const struct services_cpio_entry *file
     }
     return result == SERVICES_CPIO_END ? NULL : services_cpio_text(result);
 }
+
+const char *initrd_open_elf(const struct services_cpio_entry *entry, uint64_t *file_offset,
+                            struct services_source *file, struct services_elf *elf)
+{
+    *file_offset = entry->offset;
+    *file = (struct services_source){initrd_read_file, file_offset, entry->size};
+    enum services_elf_result result = services_elf_parse(file, elf);
+    return result == SERVICES_ELF_OK ? NULL : services_elf_text(result);
+}

@@ -5,6 +5,12 @@
 #include "text.h"
 
 #include "keel/machine.h"
+#include "keel/user_memory.h"
+#include "linux.h"
+
+/* One write call takes at most this many bytes; more is a short write, as programs must expect. */
+#define WRITE_MAX  65536u
+#define CHUNK_SIZE 256u
 
 void line_add_char(struct line *line, char c)
 {
@@ -75,6 +81,24 @@ void line_output(struct line *line, const char *name, const char *bytes, size_t 
             line_print(line, name);
         }
     }
+}
+
+/* Never copies over a page border at once. */
+int64_t line_output_user(struct line *line, const char *name, uint64_t va, uint64_t size)
+{
+    char chunk[CHUNK_SIZE];
+    uint64_t done = 0;
+    size = size < WRITE_MAX ? size : WRITE_MAX;
+    while (done < size) {
+        uint64_t part = CHUNK_SIZE - (va + done) % CHUNK_SIZE;
+        part = part < size - done ? part : size - done;
+        if (keel_user_read(va + done, chunk, (size_t)part) != KEEL_OK) {
+            return done != 0 ? (int64_t)done : -LINUX_EFAULT;
+        }
+        line_output(line, name, chunk, (size_t)part);
+        done += part;
+    }
+    return (int64_t)done;
 }
 
 static bool is_name_char(char c)

@@ -30,6 +30,10 @@ void line_print(struct line *line, const char *name);
 /* What a program writes: line by line, the last one when it is complete or full. */
 void line_output(struct line *line, const char *name, const char *bytes, size_t size);
 
+/* The same of what lies in the active space at `va`, as write(2) has it: how many bytes were taken, or a
+ * negative Linux error number. What comes before a page that cannot be read is written. */
+int64_t line_output_user(struct line *line, const char *name, uint64_t va, uint64_t size);
+
 /* Copies `from` with every byte outside A-Za-z0-9_.- replaced by '_'. At most `size` - 1 bytes and a NUL. */
 void name_sanitise(char *to, uint32_t size, const char *from);
 

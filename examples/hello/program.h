@@ -7,6 +7,7 @@
 
 #include "services/elf.h"
 #include "keel/keel.h"
+#include "../common/load.h"
 #include "../common/text.h"
 
 #define PROGRAMS_MAX 32u
@@ -30,7 +31,7 @@ struct fault_handler {
 };
 
 struct program {
-    char name[32];
+    char name[PROGRAM_NAME_SIZE];
     uint32_t pid;
     bool ended;           /* by exit or by a fault */
     bool served;          /* to its end; false: this kernel failed it */

@@ -6,10 +6,6 @@
 #include "../common/linux.h"
 #include "program.h"
 
-/* One write call takes at most this many bytes; more is a short write, as programs must expect. */
-#define WRITE_MAX  65536u
-#define CHUNK_SIZE 256u
-
 /* 0x4b00 (resume, quiet): a one-shot fault handler, as a signal handler would be. The program's next
  * exception does not end it. It is reported (unless quiet is 1), and the program goes on at `resume` with the
  * stack pointer that it has now, default flags, the vector in rax and the error code in rdx. 0x4b01: forget
@@ -17,27 +13,9 @@
 #define HELLO_EXPECT_FAULT 0x4b00u
 #define HELLO_FORGET_FAULT 0x4b01u
 
-/* Never copies over a page border at once, so what comes before an unmapped page is written. */
 static int64_t serve_write(struct program *program, uint64_t fd, uint64_t va, uint64_t size)
 {
-    char chunk[CHUNK_SIZE];
-    uint64_t done = 0;
-    if (fd != 1 && fd != 2) {
-        return -LINUX_EBADF;
-    }
-    if (size > WRITE_MAX) {
-        size = WRITE_MAX;
-    }
-    while (done < size) {
-        uint64_t part = CHUNK_SIZE - (va + done) % CHUNK_SIZE;
-        part = part < size - done ? part : size - done;
-        if (keel_user_read(va + done, chunk, (size_t)part) != KEEL_OK) {
-            return done != 0 ? (int64_t)done : -LINUX_EFAULT;
-        }
-        line_output(&program->output, program->name, chunk, (size_t)part);
-        done += part;
-    }
-    return (int64_t)done;
+    return fd == 1 || fd == 2 ? line_output_user(&program->output, program->name, va, size) : -LINUX_EBADF;
 }
 
 static int64_t serve_exit(struct program *program, uint64_t status)

@@ -10,31 +10,12 @@
 /* 0x4b10 (key): memory that all programs share which ask for the same key. Answers its address. */
 #define PAGER_SHARE 0x4b10u
 
-#define WRITE_MAX  65536u
-#define CHUNK_SIZE 256u
-
 /* What wait(2) shows of a program that was ended by its own fault: signal 11. */
 #define WAIT_FAULTED 11
 
-/* Never copies over a page border at once, so what comes before an unmapped page is written. */
 static int64_t serve_write(struct process *process, uint64_t fd, uint64_t va, uint64_t size)
 {
-    char chunk[CHUNK_SIZE];
-    uint64_t done = 0;
-    if (fd != 1 && fd != 2) {
-        return -LINUX_EBADF;
-    }
-    size = size < WRITE_MAX ? size : WRITE_MAX;
-    while (done < size) {
-        uint64_t part = CHUNK_SIZE - (va + done) % CHUNK_SIZE;
-        part = part < size - done ? part : size - done;
-        if (keel_user_read(va + done, chunk, (size_t)part) != KEEL_OK) {
-            return done != 0 ? (int64_t)done : -LINUX_EFAULT;
-        }
-        line_output(&process->output, process->name, chunk, (size_t)part);
-        done += part;
-    }
-    return (int64_t)done;
+    return fd == 1 || fd == 2 ? line_output_user(&process->output, process->name, va, size) : -LINUX_EBADF;
 }
 
 /* The child is a copy of the parent, down to the vector registers; its fork answers 0. */

@@ -7,8 +7,7 @@
 #include "threads.h"
 
 /* One call moves at most this many bytes; more is a short read or write, as programs must expect. */
-#define CALL_MAX   UINT64_C(0x7ffff000)
-#define CHUNK_SIZE 256u
+#define CALL_MAX UINT64_C(0x7ffff000)
 
 static void changed(const struct pipe *pipe)
 {
@@ -235,24 +234,6 @@ static int64_t write_pipe(const struct thread *thread, struct pipe *pipe, uint64
     return done != 0 ? (int64_t)done : error;
 }
 
-/* Never copies over a page border at once, so what comes before an unmapped page is written. */
-static int64_t write_console(struct process *process, uint64_t va, uint64_t size)
-{
-    char chunk[CHUNK_SIZE];
-    uint64_t done = 0;
-    size = size < PIPE_SIZE ? size : PIPE_SIZE;
-    while (done < size) {
-        uint64_t part = CHUNK_SIZE - (va + done) % CHUNK_SIZE;
-        part = part < size - done ? part : size - done;
-        if (keel_user_read(va + done, chunk, (size_t)part) != KEEL_OK) {
-            return done != 0 ? (int64_t)done : -LINUX_EFAULT;
-        }
-        line_output(&process->output, process->name, chunk, (size_t)part);
-        done += part;
-    }
-    return (int64_t)done;
-}
-
 /* --- System calls --- */
 
 /* The descriptor's copy stays open during the call, whatever other threads close meanwhile. */
@@ -283,7 +264,7 @@ static int64_t transfer(struct thread *thread, uint64_t number, uint64_t va, uin
     } else if (reading && fd.kind == FD_CONSOLE_IN) {
         answer = 0; /* nothing ever comes */
     } else if (!reading && fd.kind == FD_CONSOLE_OUT) {
-        answer = write_console(process, va, size);
+        answer = line_output_user(&process->output, process->name, va, size);
     }
     program_unlock(process->program);
     return answer;

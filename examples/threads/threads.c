@@ -37,13 +37,12 @@ static void add_program(const struct services_cpio_entry *entry)
     }
     struct program *program = &programs[program_count];
     name_sanitise(program->name, sizeof(program->name), name);
-    program->file_offset = entry->offset;
-    program->file = (struct services_source){initrd_read_file, &program->file_offset, entry->size};
-    enum services_elf_result result = services_elf_parse(&program->file, &program->elf);
-    if (result != SERVICES_ELF_OK) {
-        refuse(name, services_elf_text(result));
-    } else if (!program_fits(&program->elf)) {
-        refuse(name, "a segment lies where this kernel puts the stack or mmap's pages");
+    const char *wrong = initrd_open_elf(entry, &program->file_offset, &program->file, &program->elf);
+    if (wrong == NULL && !program_fits(&program->elf)) {
+        wrong = "a segment lies where this kernel puts the stack or mmap's pages";
+    }
+    if (wrong != NULL) {
+        refuse(name, wrong);
     } else {
         program_count++;
     }

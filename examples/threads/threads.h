@@ -18,6 +18,7 @@
 
 #include <stdatomic.h>
 
+#include "../common/load.h"
 #include "../common/text.h"
 #include "services/elf.h"
 #include "keel/keel.h"
@@ -112,7 +113,7 @@ struct thread {
 };
 
 struct program {
-    char name[32];
+    char name[PROGRAM_NAME_SIZE];
     uint64_t file_offset; /* of the ELF file in the initrd */
     struct services_source file;
     struct services_elf elf;
