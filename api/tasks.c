@@ -122,7 +122,7 @@ keel_status_t call_task_word_store(uint32_t index, uint64_t value)
 
 keel_status_t call_task_cancel(struct task *task)
 {
-    wait_cancel(task, WAIT_CANCEL_ONE);
+    wait_cancel(task, WAIT_CANCEL_NEXT);
     return KEEL_OK;
 }
 

@@ -15,7 +15,6 @@ void wait_entry_init(struct wait_entry *entry)
     entry->queued = false;
     entry->want = 0;
     atomic_u32_init(&entry->outcome, WAIT_WOKEN);
-    atomic_u32_init(&entry->cancel, WAIT_CANCEL_NONE);
     deadline_init(&entry->deadline, DEADLINE_WAIT);
 }
 
@@ -65,35 +64,39 @@ static bool end_wait(struct task *task, enum wait_outcome outcome)
     return atomic_u32_cas(&task->wait.outcome, &waiting, outcome);
 }
 
-void wait_cancel(struct task *task, enum wait_cancel request)
+void wait_cancel(struct task *task, enum wait_request request)
 {
-    atomic_u32_fetch_or(&task->wait.cancel, request);
-    if (end_wait(task, WAIT_CANCELED)) {
+    uint32_t word = atomic_u32_load_acquire(&task->wait.outcome), next;
+    do {
+        next = word == WAIT_WAITING ? WAIT_CANCELED | (request & WAIT_CANCEL_ALL) : word | request;
+    } while (!atomic_u32_cas(&task->wait.outcome, &word, next));
+    if (word == WAIT_WAITING) {
         sched_wake(task);
     }
 }
 
 bool wait_take_cancel(struct task *task)
 {
-    if (atomic_u32_load_relaxed(&task->wait.cancel) == WAIT_CANCEL_NONE) {
+    uint32_t word = atomic_u32_load_relaxed(&task->wait.outcome);
+    if ((word & ~WAIT_OUTCOME) == 0) {
         return false;
     }
-    atomic_u32_fetch_and(&task->wait.cancel, ~(uint32_t)WAIT_CANCEL_ONE);
+    atomic_u32_fetch_and(&task->wait.outcome, ~(uint32_t)WAIT_CANCEL_NEXT);
     return true;
 }
 
 /* From here on the task may be woken, though it still runs: sched_block sees to that. Interrupts are off. */
 static void begin(struct task *task, uint64_t deadline)
 {
+    uint32_t word = atomic_u32_load_acquire(&task->wait.outcome), next;
     atomic_u32_store_release(&task->state, TASK_BLOCKED | TASK_ON);
-    /* Not a plain store: it must not be passed by the look for a request below, as wait_cancel's two steps do
-     * not pass each other. */
-    atomic_u32_exchange(&task->wait.outcome, WAIT_WAITING);
-    if (deadline != WAIT_FOREVER) {
-        (void)deadline_set(&task->wait.deadline, deadline);
-    }
-    if (atomic_u32_load_acquire(&task->wait.cancel) != WAIT_CANCEL_NONE && end_wait(task, WAIT_CANCELED)) {
+    do {
+        next = (word & ~WAIT_OUTCOME) != 0 ? WAIT_CANCELED | (word & WAIT_CANCEL_ALL) : WAIT_WAITING;
+    } while (!atomic_u32_cas(&task->wait.outcome, &word, next));
+    if (next != WAIT_WAITING) {
         sched_wake(task);
+    } else if (deadline != WAIT_FOREVER) {
+        (void)deadline_set(&task->wait.deadline, deadline);
     }
 }
 
@@ -111,13 +114,15 @@ static keel_status_t finish(struct task *task, uint64_t deadline)
     if (deadline != WAIT_FOREVER) {
         (void)deadline_remove(&task->wait.deadline);
     }
-    uint32_t outcome = atomic_u32_load_acquire(&task->wait.outcome);
-    CORE_ASSERT(outcome != WAIT_WAITING);
-    if (outcome == WAIT_CANCELED) {
-        (void)wait_take_cancel(task);
+    switch (atomic_u32_load_acquire(&task->wait.outcome) & WAIT_OUTCOME) {
+    case WAIT_WOKEN:
+        return KEEL_OK;
+    case WAIT_TIMED_OUT:
+        return KEEL_E_TIMEOUT;
+    default:
+        CORE_ASSERT(atomic_u32_peek(&task->wait.outcome) != WAIT_WAITING);
         return KEEL_E_CANCELED;
     }
-    return outcome == WAIT_WOKEN ? KEEL_OK : KEEL_E_TIMEOUT;
 }
 
 keel_status_t wait_queue_block(struct wait_queue *queue, enum wait_place place, uint64_t timeout,

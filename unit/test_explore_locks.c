@@ -236,6 +236,39 @@ static void T9_explore_kill_against_going_to_sleep(void)
     CHECK_OK(keel_semaphore_release(semaphore));
 }
 
+static uint32_t canceled;
+
+static void take_three_tokens(uint64_t argument)
+{
+    (void)argument;
+    for (unsigned i = 0; i < 3; i++) {
+        keel_status_t status = keel_semaphore_down(semaphore, KEEL_FOREVER);
+        CHECK(status == KEEL_OK || status == KEEL_E_CANCELED);
+        canceled += status == KEEL_E_CANCELED;
+    }
+}
+
+/* One request ends one wait, wherever the end of that and the beginning of the next fall. */
+static void T9_explore_one_request_ends_one_wait(void)
+{
+    canceled = 0;
+    CHECK_OK(keel_semaphore_create(0, &semaphore));
+    waiter = unit_spawn_until_blocked(take_three_tokens, 0);
+    CHECK_OK(keel_task_set_affinity(waiter, 1)); /* not behind the other */
+    keel_task_t other = race_start(cancel_in_race, 0);
+    CHECK_OK(keel_cpu_relax()); /* the one preemption is for the other, in its request */
+    CHECK_OK(keel_semaphore_up(semaphore, 1));
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_OK(keel_task_yield()); /* to the waiter, once for each of its waits */
+    }
+    race_finish(other);
+    unit_until_blocked(waiter); /* it had to wait once more, and found the request if it was left */
+    CHECK_OK(keel_semaphore_up(semaphore, 3));
+    CHECK(unit_join(waiter) == 0);
+    CHECK_EQUAL(canceled, 1);
+    CHECK_OK(keel_semaphore_release(semaphore));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +278,7 @@ int main(int argc, char **argv)
         UNIT(T9_explore_two_upgrades, .explore = true, .explore_bound = RACE_BOUND),
         UNIT(T9_explore_who_gives_up_against_unlock, .explore = true, .explore_bound = RACE_BOUND),
         UNIT(T9_explore_cancel_against_token, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_one_request_ends_one_wait, .explore = true, .explore_bound = 1),
         UNIT(T9_explore_kill_against_going_to_sleep, .explore = true, .explore_bound = RACE_BOUND),
     };
     return unit_main(tests, argc, argv);

@@ -53,10 +53,9 @@ keel_status_t keel_task_self(keel_task_t *task);
 keel_status_t keel_task_info(keel_task_t task, struct keel_task_info *info);
 
 /* Change what the task was spawned with; the scheduler is told (keel/policy.h). A task that runs on a CPU
- * outside its new mask is taken off it: the calling task before the call returns, or in
- * atomic mode when it leaves that, another one as soon as that
- * CPU takes interrupts, which may be after the return. A task that waits, or is dead, keeps what is set.
- * Errors: E_BAD_HANDLE, E_INVALID (no CPU of the mask is online). */
+ * outside its new mask is taken off it: the calling task before the call returns, or in atomic mode when it
+ * leaves that, another one as soon as that CPU takes interrupts, which may be after the return. A task that
+ * waits, or is dead, keeps what is set. Errors: E_BAD_HANDLE, E_INVALID (no CPU of the mask is online). */
 keel_status_t keel_task_set_priority(keel_task_t task, uint32_t priority);
 keel_status_t keel_task_set_affinity(keel_task_t task, uint64_t affinity);
 

@@ -5,9 +5,8 @@
  * Handlers run in interrupt context: with interrupts off, on whatever the CPU was doing, one at a time on
  * each CPU. They may make the calls that list irq among their contexts (api/calls.tbl): wake tasks, take
  * spinlocks that keep interrupts off, arm timers again. Guards and locks that a handler does not give back
- * are given back when it returns. It must return to its caller, soon: what it
- * interrupted waits, and so may other CPUs. One that jumps out (longjmp) stops the machine when the task ends
- * in whose place it then runs.
+ * are given back when it returns. It must return to its caller, soon: what it interrupted waits, and so may
+ * other CPUs. One that jumps out (longjmp) stops the machine when the task ends in whose place it then runs.
  *
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. An
  * armed timer stays, and fires, when its last handle is released. Context of all calls below: task, atomic,

@@ -19,8 +19,8 @@
  * the next one: no wake is spent on a task that is leaving. A task whose time is up stays in its queue until
  * it runs and takes itself off; it can be nowhere else meanwhile.
  *
- * Requests to stop waiting are remembered: who makes one leaves it in `cancel` before it looks whether there
- * is a wait, and who begins a wait looks for one afterwards.
+ * Requests to stop waiting are in the same word: one that finds no wait is left there for the next one, which
+ * then ends before it has begun. So a request ends one wait, and never none.
  */
 #ifndef CORE_WAIT_H
 #define CORE_WAIT_H
@@ -36,8 +36,10 @@ struct task;
 
 enum wait_outcome { WAIT_WAITING, WAIT_WOKEN, WAIT_TIMED_OUT, WAIT_CANCELED };
 
-/* What a request to stop waiting ends: the wait that there is, or the next one; every one from now on. */
-enum wait_cancel { WAIT_CANCEL_NONE, WAIT_CANCEL_ONE, WAIT_CANCEL_ALL };
+#define WAIT_OUTCOME UINT32_C(0xff) /* of the word */
+
+/* Beside the outcome, while there is no wait: what ends the next one; every one from now on. */
+enum wait_request { WAIT_CANCEL_NEXT = 0x100, WAIT_CANCEL_ALL = 0x200 };
 
 /* Where in the queue. */
 enum wait_place { WAIT_LAST, WAIT_FIRST };
@@ -47,8 +49,7 @@ struct wait_entry {
     struct task *next, *previous; /* in the queue, under its lock */
     bool queued;
     uint32_t want;        /* what for, where the queue's owner has to know; fixed while it waits */
-    atomic_u32_t outcome; /* enum wait_outcome */
-    atomic_u32_t cancel;  /* enum wait_cancel */
+    atomic_u32_t outcome; /* enum wait_outcome, and requests */
     struct deadline deadline;
 };
 
@@ -84,7 +85,7 @@ void wait_expire(struct task *task);
 keel_status_t wait_sleep_until(uint64_t deadline);
 
 /* Asks the task to stop waiting. The caller holds a reference. */
-void wait_cancel(struct task *task, enum wait_cancel request);
+void wait_cancel(struct task *task, enum wait_request request);
 /* Is there a request that the calling task has to answer before it goes to user mode? Takes a single one. */
 bool wait_take_cancel(struct task *task);
 
