@@ -35,6 +35,7 @@ BARE(mutex, mutex, OBJECT_MUTEX)
 BARE(spinlock, queued_spinlock, OBJECT_SPINLOCK)
 BARE(cpu_local, cpu_local, OBJECT_CPU_LOCAL)
 BARE(timer, timer, OBJECT_TIMER)
+BARE(irq_handler, irq_handler, OBJECT_IRQ_HANDLER)
 
 #undef BARE
 

@@ -48,6 +48,7 @@ REACH(mutex, mutex, object.ref)
 REACH(spinlock, queued_spinlock, object.ref)
 REACH(cpu_local, cpu_local, object.ref)
 REACH(timer, timer, object.ref)
+REACH(irq_handler, irq_handler, object.ref)
 
 static keel_status_t reach(uint64_t handle, bool drop)
 {
@@ -58,7 +59,7 @@ static keel_status_t reach(uint64_t handle, bool drop)
         [OBJECT_IO_MEMORY] = reach_io_memory, [OBJECT_EVENT] = reach_event,
         [OBJECT_SEMAPHORE] = reach_semaphore, [OBJECT_MUTEX] = reach_mutex,
         [OBJECT_SPINLOCK] = reach_spinlock,   [OBJECT_CPU_LOCAL] = reach_cpu_local,
-        [OBJECT_TIMER] = reach_timer,
+        [OBJECT_TIMER] = reach_timer,         [OBJECT_IRQ_HANDLER] = reach_irq_handler,
     };
     unsigned kind = handle_kind(handle);
     bool known = kind < OBJECT_KIND_COUNT && by_kind[kind] != NULL;

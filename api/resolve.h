@@ -12,6 +12,7 @@
 #include "core/frame.h"
 #include "core/hold.h"
 #include "core/io_memory.h"
+#include "core/irq.h"
 #include "core/list.h"
 #include "core/memory.h"
 #include "core/mutex.h"
@@ -63,6 +64,7 @@ RESOLVE(mutex, mutex, OBJECT_MUTEX, object.ref, mutex_put)
 RESOLVE(spinlock, queued_spinlock, OBJECT_SPINLOCK, object.ref, queued_spinlock_put)
 RESOLVE(cpu_local, cpu_local, OBJECT_CPU_LOCAL, object.ref, cpu_local_put)
 RESOLVE(timer, timer, OBJECT_TIMER, object.ref, timer_put)
+RESOLVE(irq_handler, irq_handler, OBJECT_IRQ_HANDLER, object.ref, irq_handler_put)
 
 #undef RESOLVE
 

@@ -9,6 +9,7 @@
 #include "core/cpu.h"
 #include "core/deadline.h"
 #include "core/io_memory.h"
+#include "core/irq.h"
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/queued_spinlock.h"
@@ -110,6 +111,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
     retire_init();
     sched_init();
     area_init();
+    irq_init();
     if (!frame_init(&memmap) || !object_init() || !deadlines_init()) {
         log_string(LOG_ERROR, "boot: not enough usable memory");
         hal_power_off(1);

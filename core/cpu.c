@@ -33,6 +33,9 @@ void cpu_init(void)
         cpu->guards_made = 0;
         atomic_u32_init(&cpu->resched, 0);
         atomic_u32_init(&cpu->online, 0);
+        for (unsigned kind = 0; kind < CPU_COUNTS; kind++) {
+            atomic_u64_init(&cpu->counts[kind], 0);
+        }
     }
 }
 
@@ -68,6 +71,12 @@ void cpu_timer_by(uint64_t time)
         cpu->timer = time;
         hal_timer_arm(time);
     }
+}
+
+void cpu_count(enum cpu_count kind)
+{
+    atomic_u64_t *count = &cpu_this()->counts[kind];
+    atomic_u64_store_relaxed(count, atomic_u64_peek(count) + 1);
 }
 
 static uint32_t context_of(const struct cpu *cpu)

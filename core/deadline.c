@@ -10,6 +10,7 @@
 #include "core/assert.h"
 #include "core/cpu.h"
 #include "core/frame.h"
+#include "core/irq.h"
 #include "core/timer.h"
 #include "core/wait.h"
 
@@ -27,7 +28,7 @@ void deadline_init(struct deadline *deadline, enum deadline_kind kind)
 
 bool deadlines_init(void)
 {
-    uint64_t slots = (uint64_t)object_slots(OBJECT_TASK) + object_slots(OBJECT_TIMER);
+    uint64_t slots = (uint64_t)object_slots(OBJECT_TASK) + object_slots(OBJECT_TIMER) + HAL_IRQ_SOURCES_MAX;
     uint64_t size = slots * sizeof(struct deadline *);
     struct frame *first;
     spinlock_init(&lock);
@@ -136,31 +137,48 @@ static void expire_wait(struct deadline *deadline)
     wait_expire((struct task *)(void *)((char *)deadline - offsetof(struct task, wait.deadline)));
 }
 
-/* Passes those whose time has come as far as the next timer; answers that, NULL if there is none. */
-static struct timer *expire_to_timer(uint64_t now)
+static struct irq_line *line_of(struct deadline *deadline)
+{
+    return (struct irq_line *)(void *)((char *)deadline - offsetof(struct irq_line, deadline));
+}
+
+/* Passes those whose time has come as far as the next one that calls handlers; answers that, NULL if there is
+ * none. */
+static struct deadline *expire_to_handler(uint64_t now)
 {
     while (count > 0 && heap[0]->time <= now) {
         struct deadline *deadline = heap[0];
         take_out(deadline);
         if (deadline->kind == DEADLINE_TIMER) {
             timer_expire(timer_of(deadline));
-            return timer_of(deadline);
+        }
+        if (deadline->kind != DEADLINE_WAIT) {
+            return deadline;
         }
         expire_wait(deadline);
     }
     return NULL;
 }
 
+static void call_handlers(struct deadline *deadline)
+{
+    if (deadline->kind == DEADLINE_TIMER) {
+        timer_run(timer_of(deadline));
+    } else {
+        irq_line_ring(line_of(deadline));
+    }
+}
+
 /* What handlers set meanwhile is after `now`, so this ends. */
 uint64_t deadline_expire(uint64_t now)
 {
     acquire();
-    struct timer *timer = expire_to_timer(now);
-    while (timer != NULL) {
+    struct deadline *deadline = expire_to_handler(now);
+    while (deadline != NULL) {
         spinlock_release_irq_off(&lock);
-        timer_run(timer);
+        call_handlers(deadline);
         acquire();
-        timer = expire_to_timer(now);
+        deadline = expire_to_handler(now);
     }
     uint64_t next = count > 0 && keeper == hal_cpu_id() ? heap[0]->time : UINT64_MAX;
     spinlock_release_irq_off(&lock);

@@ -401,6 +401,7 @@ void sched_tick(void)
 
 void hal_upcall_timer(void)
 {
+    cpu_count(CPU_COUNT_TIMER);
     sched_tick();
 }
 

@@ -21,6 +21,7 @@ union structure {
     struct keel_slab_allocator slab_allocator;
     struct keel_fault_handler handler;
     struct keel_timer_options timer_options;
+    struct keel_irq_handler_options irq_handler_options;
 };
 
 /* Room for whatever the calls store. */
@@ -118,6 +119,10 @@ static void fill_struct(const struct calls_op *op, const struct call_argument *a
     } else if (strcmp(argument->name, "timer_options") == 0) {
         structure->timer_options = calls_timer_options();
         structure->timer_options.handler = op->numbers[0] == 0 ? NULL : structure->timer_options.handler;
+    } else if (strcmp(argument->name, "handler_options") == 0) {
+        structure->irq_handler_options = calls_irq_handler_options(op->numbers[1], op->numbers[2]);
+        structure->irq_handler_options.handler =
+            op->numbers[0] == 0 ? NULL : structure->irq_handler_options.handler;
     } else if (strcmp(argument->name, "handler") == 0) {
         structure->handler = calls_fault_handler();
         structure->handler.handle = op->numbers[0] == 0 ? NULL : structure->handler.handle;

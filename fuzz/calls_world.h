@@ -48,6 +48,11 @@ struct keel_fault_handler calls_fault_handler(void);
 /* A timer whose handler makes the next operation in interrupt context. */
 struct keel_timer_options calls_timer_options(void);
 
+/* A handler on an interrupt line that does the same, and answers anything. */
+struct keel_irq_handler_options calls_irq_handler_options(uint8_t source, uint8_t flags);
+/* What devices do between two operations. */
+void calls_devices(void);
+
 /* A user program that does whatever it likes. */
 void calls_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);
 void calls_user_regs(uint8_t pattern, struct keel_user_regs *regs);

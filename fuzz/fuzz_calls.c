@@ -51,6 +51,9 @@ void calls_worker(uint64_t argument)
             calls_print(&op);
         }
         calls_execute(&op);
+        if ((calls_world.input.flags & CALLS_DEVICES) != 0) {
+            calls_devices();
+        }
         audit();
     }
 }
@@ -124,6 +127,8 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_semaphore_release((keel_semaphore_t){handle});
     case OBJECT_MUTEX:
         return keel_mutex_release((keel_mutex_t){handle});
+    case OBJECT_IRQ_HANDLER:
+        return keel_irq_handler_release((keel_irq_handler_t){handle});
     case OBJECT_TIMER:
         return keel_timer_release((keel_timer_t){handle});
     case OBJECT_CPU_LOCAL:

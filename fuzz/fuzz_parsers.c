@@ -182,6 +182,16 @@ static void check_cpus(const struct acpi_cpus *cpus)
     PRINT("  MADT: %u CPUs enabled\n", cpus->enabled_count);
 }
 
+static void parse_interrupts(const struct acpi_memory *memory, const struct acpi_table *table)
+{
+    struct acpi_interrupts interrupts;
+    (void)acpi_parse_interrupts(memory, table, &interrupts);
+    CHECK(interrupts.ioapic_count <= ACPI_IOAPICS_MAX);
+    CHECK(interrupts.nmi_count <= ACPI_LEGACY_IRQ_COUNT);
+    PRINT("  MADT: %u I/O APICs, line 0 goes to source %u\n", interrupts.ioapic_count,
+          interrupts.legacy[0].source);
+}
+
 static void check_power(const struct acpi_power *power)
 {
     CHECK(!power->has_reset || (power->reset_space <= ACPI_SPACE_PCI && power->reset_address != 0));
@@ -236,6 +246,7 @@ static void fuzz_acpi_chain(struct input *input)
         check_table(&memory, &table, "APIC");
         (void)acpi_parse_madt(&memory, &table, &cpus);
         check_cpus(&cpus);
+        parse_interrupts(&memory, &table);
     }
     if (acpi_find_table(&memory, &root, "HPET", 0, &table)) {
         check_table(&memory, &table, "HPET");
@@ -267,6 +278,7 @@ static void fuzz_acpi_table(struct input *input)
     if (kind == 0) {
         (void)acpi_parse_madt(&memory, &table, &cpus);
         check_cpus(&cpus);
+        parse_interrupts(&memory, &table);
     } else if (kind == 1) {
         if (acpi_parse_fadt(&memory, &table, &power)) {
             check_power(&power);

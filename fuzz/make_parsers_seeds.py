@@ -53,6 +53,7 @@ def madt():
     entries = b"".join(struct.pack("<BBBBI", 0, 8, i, i, 1) for i in range(3))
     entries += struct.pack("<BBHIII", 9, 16, 0, 0x100, 1, 3)
     entries += struct.pack("<BBHQ", 5, 12, 0, 0xFEE00000) + struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0)
+    entries += struct.pack("<BBBBIH", 2, 10, 0, 9, 20, 0xF) + struct.pack("<BBHI", 3, 8, 0, 23)
     return table(b"APIC", struct.pack("<II", 0xFEE00000, 1) + entries)
 
 

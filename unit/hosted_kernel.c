@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hal/cpu.h"
+#include "hal/irq.h"
 #include "hal/machine.h"
 #include "hal/phys.h"
 
@@ -52,6 +53,11 @@ void hal_upcall_ipi(void)
     hal_tlb_flush_all();
     hal_tlb_flush_range(hal_kernel_root(), HAL_WINDOW_BASE, 4 * (uint64_t)HAL_STACK_PAGES);
     atomic_u32_fetch_add(&mini_finished, 1);
+}
+
+void hal_upcall_irq(unsigned source)
+{
+    (void)source;
 }
 
 void hal_upcall_interrupt_exit(void)

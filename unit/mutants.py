@@ -14,11 +14,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mutants_devices import DEVICES
 from mutants_memory import MEMORY
 from mutants_tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
-MUTANTS = MEMORY + TASKS
+MUTANTS = MEMORY + TASKS + DEVICES
 PARTS = ("CMakeLists.txt", "cmake", "api", "core", "hal", "services", "unit")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Deliberate bugs against all other invariants: tasks, policies, handles, devices (mutants.py)."""
+"""Deliberate bugs against all other invariants: tasks, policies, handles (mutants.py)."""
 from mutant import Mutant
 
 TASKS = (

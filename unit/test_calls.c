@@ -28,6 +28,26 @@ static void do_nothing(void *context)
     (void)context;
 }
 
+static uint32_t claim_nothing(void *context)
+{
+    (void)context;
+    return KEEL_IRQ_NOT_MINE;
+}
+
+/* What calls handlers. */
+static void make_handlers(void)
+{
+    static uint32_t sources; /* as `ranges` below */
+    const struct keel_timer_options timer_options = {.handler = do_nothing};
+    const struct keel_irq_handler_options irq_options = {.handler = claim_nothing, .source = sources++ % 16};
+    keel_timer_t timer = {0};
+    keel_irq_handler_t irq_handler = {0};
+    CHECK_OK(keel_timer_create(&timer_options, &timer));
+    valid[OBJECT_TIMER] = timer.value;
+    CHECK_OK(keel_irq_handler_create(&irq_options, &irq_handler));
+    valid[OBJECT_IRQ_HANDLER] = irq_handler.value;
+}
+
 /* One open and one closed handle of every kind. */
 static void make_handles(void)
 {
@@ -42,8 +62,6 @@ static void make_handles(void)
     keel_mutex_t mutex = {0};
     keel_spinlock_t spinlock = {0};
     keel_cpu_local_t local = {0};
-    keel_timer_t timer = {0};
-    const struct keel_timer_options timer_options = {.handler = do_nothing};
     keel_guard_t guard = {0};
     static uint64_t ranges; /* what a test leaves is gone with its machine, but not with its next handles */
     for (unsigned round = 0; round < 2; round++) {
@@ -73,8 +91,7 @@ static void make_handles(void)
         valid[OBJECT_SPINLOCK] = spinlock.value;
         CHECK_OK(keel_cpu_local_create(&local));
         valid[OBJECT_CPU_LOCAL] = local.value;
-        CHECK_OK(keel_timer_create(&timer_options, &timer));
-        valid[OBJECT_TIMER] = timer.value;
+        make_handlers();
         /* None that is held: there are calls to be made that need not be atomic. */
         CHECK_OK(keel_preempt_disable(&guard));
         CHECK_OK(keel_guard_release(guard));
@@ -95,6 +112,10 @@ static void make_handles(void)
     CHECK_OK(keel_spinlock_release((keel_spinlock_t){closed[OBJECT_SPINLOCK]}));
     CHECK_OK(keel_cpu_local_release((keel_cpu_local_t){closed[OBJECT_CPU_LOCAL]}));
     CHECK_OK(keel_timer_release((keel_timer_t){closed[OBJECT_TIMER]}));
+    CHECK_OK(keel_irq_handler_release((keel_irq_handler_t){closed[OBJECT_IRQ_HANDLER]}));
+    for (unsigned kind = OBJECT_FRAME; kind < OBJECT_KIND_COUNT; kind++) {
+        CHECK(valid[kind] != 0); /* none was forgotten */
+    }
 }
 
 /* Makes the call, in atomic mode if it is only for that, and none that it leaves there goes on there. */

@@ -123,6 +123,13 @@ keel_add_kernel_test(
     RUNNER ${expect} --command-line "keel.clock=pit by-tsc wall=1830297598"
            --says "^keel: clock: pit, as the command line asks$"
 )
+# Interrupt lines of real devices, which go to each CPU in turn (T9); one that is stuck is cut off (D8).
+foreach(cpus IN ITEMS 1 4)
+    keel_add_kernel_test(
+        lines-${cpus} lines QEMU -m 128M -smp ${cpus}
+        RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/lines.transcript --says "irq: source 2 storms on and on, and is cut off$"
+    )
+endforeach()
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
 keel_add_kernel_test(
     usercopy-wild usercopy QEMU -m 128M RUNNER --command-line wild --panic --says " x86_user_copy\\+0x"

@@ -5,8 +5,10 @@
 #include "hal/atomic.h"
 #include "hal/boot.h"
 #include "hal/cpu.h"
+#include "hal/ioapic.h"
 
 #include "explore.h"
+#include "ioapic.h"
 #include "report.h"
 #include "sanitizer.h"
 #include "schedule.h"
@@ -41,6 +43,22 @@ const char *hal_cpu_describe(unsigned cpu)
     return cpu < HOSTED_CPU_MAX ? names[cpu] : "no CPU";
 }
 
+/* The highest one goes first, as the local APIC has it. */
+static void take_vector(struct cpu *cpu)
+{
+    unsigned vector = 255;
+    while ((cpu->vectors_pending[vector / 64] >> (vector % 64) & 1) == 0) {
+        vector--;
+    }
+    cpu->vectors_pending[vector / 64] &= ~(UINT64_C(1) << (vector % 64));
+    if (vector >= IOAPIC_VECTOR_FIRST && vector < IOAPIC_VECTOR_FIRST + HAL_IRQ_SOURCES_MAX) {
+        hal_upcall_irq(vector - IOAPIC_VECTOR_FIRST);
+    } else {
+        cpu->stray_count++;
+    }
+    ioapic_end_of_interrupt(vector);
+}
+
 void cpu_take_interrupts(void)
 {
     struct cpu *cpu = cpu_current();
@@ -49,10 +67,12 @@ void cpu_take_interrupts(void)
         if (cpu->timer_pending) {
             cpu->timer_pending = false;
             hal_upcall_timer();
-        } else {
+        } else if (cpu->ipi_pending) {
             cpu->ipi_pending = false;
             sanitizer_acquire(&cpu->ipi_pending);
             hal_upcall_ipi();
+        } else {
+            take_vector(cpu);
         }
         CONTRACT(cpu == cpu_current() && !cpu->irq_on,
                  "an interrupt upcall switched context or interrupts on");
@@ -117,6 +137,11 @@ void hal_ipi_send(unsigned cpu)
     }
     sanitizer_release(&machine.cpus[cpu].ipi_pending);
     machine.cpus[cpu].ipi_pending = true;
+}
+
+struct hal_irq_counts hal_irq_counts(unsigned cpu)
+{
+    return (struct hal_irq_counts){.nmi = 0, .stray = machine.cpus[cpu].stray_count};
 }
 
 uint64_t hal_time_now(void)

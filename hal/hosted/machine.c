@@ -12,6 +12,7 @@
 
 #include "fault.h"
 #include "hal/vector_image.h"
+#include "ioapic.h"
 #include "mmu.h"
 #include "ram.h"
 #include "report.h"
@@ -175,6 +176,7 @@ struct hosted_result hosted_run(const struct hosted_config *config)
         reset_cpu(i);
     }
     schedule_prepare();
+    ioapic_prepare();
     machine.frozen = 0;
     machine.edits = 0;
     machine.audited = UINT64_MAX;

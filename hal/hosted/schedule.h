@@ -32,7 +32,8 @@ uint64_t schedule_user_slice(void);
 
 static inline bool cpu_interrupted(const struct cpu *cpu)
 {
-    return cpu->timer_pending || cpu->ipi_pending;
+    const uint64_t *vectors = cpu->vectors_pending;
+    return cpu->timer_pending || cpu->ipi_pending || (vectors[0] | vectors[1] | vectors[2] | vectors[3]) != 0;
 }
 
 /* cpu.c: runs the upcalls of what is pending for the current CPU, whose interrupts are off. */

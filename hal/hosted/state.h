@@ -20,6 +20,8 @@ struct cpu {
     bool waiting;  /* in hal_cpu_wait */
     bool irq_on;
     bool ipi_pending, timer_pending;
+    uint64_t vectors_pending[256 / 64]; /* from the interrupt controllers, and forged ones */
+    uint64_t stray_count;
     uint64_t deadline; /* of the timer; UINT64_MAX: not armed */
     uint64_t priority; /* HOSTED_PCT */
 

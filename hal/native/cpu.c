@@ -7,6 +7,7 @@
 #include "hal/atomic.h"
 #include "hal/boot.h"
 #include "hal/cpu.h"
+#include "hal/irq.h"
 #include "hal/machine.h"
 
 #include <linux/futex.h>
@@ -117,6 +118,40 @@ void hal_irq_restore(bool enabled)
             deliver();
         }
     }
+}
+
+/* No device has a wire here. */
+
+unsigned hal_irq_source_count(void)
+{
+    return 0;
+}
+
+bool hal_irq_source(unsigned source, struct hal_irq_source *description)
+{
+    (void)source;
+    (void)description;
+    return false;
+}
+
+bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
+{
+    (void)source;
+    (void)wire;
+    (void)cpu;
+    return false;
+}
+
+void hal_irq_mask(unsigned source, bool masked)
+{
+    (void)source;
+    (void)masked;
+}
+
+struct hal_irq_counts hal_irq_counts(unsigned cpu)
+{
+    (void)cpu;
+    return (struct hal_irq_counts){.nmi = 0, .stray = 0};
 }
 
 static long futex(atomic_u32_t *word, int operation, uint32_t value, const struct timespec *timeout)

@@ -26,14 +26,16 @@ static bool read_physical(void *context, uint64_t physical, void *to, size_t siz
 
 static const struct acpi_memory memory = {read_physical, NULL};
 
-static void read_cpus(const struct acpi_root *root, struct acpi_cpus *cpus)
+/* The MADT says both. */
+static void read_cpus(const struct acpi_root *root, struct acpi_cpus *cpus,
+                      struct acpi_interrupts *interrupts)
 {
     struct acpi_table madt;
 
     if (!acpi_find_table(&memory, root, "APIC", 0, &madt)) {
-        x86_print("keel: ACPI has no usable MADT; other CPUs stay unknown\n");
-    } else if (!acpi_parse_madt(&memory, &madt, cpus)) {
-        x86_print("keel: the ACPI MADT is broken; other CPUs may stay unknown\n");
+        x86_print("keel: ACPI has no usable MADT; other CPUs and interrupt lines stay unknown\n");
+    } else if (!acpi_parse_madt(&memory, &madt, cpus) || !acpi_parse_interrupts(&memory, &madt, interrupts)) {
+        x86_print("keel: the ACPI MADT is broken; other CPUs and interrupt lines may stay unknown\n");
     }
 }
 
@@ -60,16 +62,17 @@ static void read_hpet(const struct acpi_root *root)
     }
 }
 
-void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus)
+void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interrupts *interrupts)
 {
     struct acpi_root root;
 
     memset(cpus, 0, sizeof(*cpus));
+    memset(interrupts, 0, sizeof(*interrupts));
     if (!acpi_find_root(&memory, rsdp, &root)) {
         x86_print("keel: no usable ACPI tables\n");
         return;
     }
-    read_cpus(&root, cpus);
+    read_cpus(&root, cpus, interrupts);
     read_power(&root);
     read_hpet(&root);
 }

@@ -98,7 +98,13 @@ void x86_map_memory(uint64_t va, hal_paddr_t page);
 /* Page tables in four pages from `tables` on, which are to be loaded where only 32 bits can be: the kernel's
  * half, and the page `code` where it is physically, executable. Answers the root. */
 uint32_t x86_make_low_tables(uint64_t tables, uint64_t code);
-enum x86_fixed_page { X86_FIXED_APIC, X86_FIXED_RESET, X86_FIXED_HPET, X86_FIXED_COUNT };
+enum x86_fixed_page {
+    X86_FIXED_APIC,
+    X86_FIXED_RESET,
+    X86_FIXED_HPET,
+    X86_FIXED_IOAPIC, /* the first of them */
+    X86_FIXED_COUNT = X86_FIXED_IOAPIC + ACPI_IOAPICS_MAX
+};
 /* Maps the device registers around `physical` uncached; answers the address of that very byte. */
 volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical);
 /* Can it be registers' address? One that the CPU has, and not memory. */
@@ -109,7 +115,7 @@ extern struct acpi_power x86_power;
 extern bool x86_can_sleep; /* x86_sleep_type holds */
 extern uint8_t x86_sleep_type[2];
 extern uint64_t x86_hpet_address; /* 0: none */
-void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus);
+void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interrupts *interrupts);
 
 /* cpu.c */
 unsigned x86_cpus_init(const struct acpi_cpus *cpus); /* answers how many the machine has */
@@ -138,6 +144,9 @@ bool x86_apic_in_service(uint64_t vector); /* delivered by the APIC and not ackn
 void x86_apic_timer_start(uint32_t ticks); /* one shot; 0 stops it */
 uint32_t x86_apic_timer_left(void);
 uint32_t x86_apic_error(void);
+
+/* ioapic.c */
+void x86_ioapic_init(const struct acpi_interrupts *interrupts);
 
 /* counters.c: fills in everything but when it begins. False: there is none, or it does not run. */
 bool x86_counter_open(enum clock_kind kind, struct clock_counter *counter);

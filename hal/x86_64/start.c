@@ -19,11 +19,13 @@ static void leave_loader(const struct handoff *handoff)
 static void collect(const struct handoff *handoff, struct hal_boot *boot)
 {
     struct acpi_cpus cpus;
+    struct acpi_interrupts interrupts;
 
     x86_symbols_init(x86_physical(handoff->kernel_file.base), handoff->kernel_file.size);
-    x86_firmware_init(handoff->rsdp, &cpus);
+    x86_firmware_init(handoff->rsdp, &cpus, &interrupts);
     x86_apic_init();
     boot->cpus_present = x86_cpus_init(&cpus);
+    x86_ioapic_init(&interrupts);
     x86_secondaries_prepare(handoff);
     x86_regions_init(handoff, boot);
 }

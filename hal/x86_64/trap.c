@@ -4,6 +4,7 @@
  */
 #include "trap.h"
 #include "hal/cpu.h"
+#include "hal/ioapic.h"
 #include "insn.h"
 #include "keel/user_regs.h"
 #include "parts.h"
@@ -33,6 +34,11 @@ void x86_interrupt(uint64_t vector)
          */
         x86_this_cpu()->apic_error_count++;
         x86_this_cpu()->apic_error_status |= x86_apic_error();
+        break;
+    case IOAPIC_VECTOR_FIRST ... IOAPIC_VECTOR_FIRST + HAL_IRQ_SOURCES_MAX - 1:
+        /* Acknowledged at the end: a level that is still active then interrupts again. */
+        hal_upcall_irq((unsigned)(vector - IOAPIC_VECTOR_FIRST));
+        x86_apic_acknowledge();
         break;
     default:
         /* Nobody was given this vector: a device that firmware left armed, or a spurious interrupt of the

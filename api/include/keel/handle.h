@@ -82,6 +82,10 @@ typedef struct {
 
 typedef struct {
     uint64_t value;
+} keel_irq_handler_t; /* a handler on an interrupt line */
+
+typedef struct {
+    uint64_t value;
 } keel_guard_t; /* the calling task stays on its CPU; its own, not counted: see keel/guard.h */
 
 #endif

@@ -21,6 +21,7 @@
 #include "keel/handle.h"
 #include "keel/heap.h"
 #include "keel/io_memory.h"
+#include "keel/irq.h"
 #include "keel/list.h"
 #include "keel/machine.h"
 #include "keel/policy.h"

@@ -8,6 +8,9 @@
 #include "core/task.h"
 #include "hal/cpu.h"
 
+/* Interrupts that a CPU counts. */
+enum cpu_count { CPU_COUNT_TIMER, CPU_COUNT_IPI, CPU_COUNT_LINE, CPU_COUNT_STRAY, CPU_COUNTS };
+
 struct cpu {
     struct task *current;      /* NULL: the idle context runs; set by cpu_set_current */
     struct task *previous;     /* during a switch: who was switched away from; NULL: the idle context */
@@ -30,6 +33,7 @@ struct cpu {
     uint64_t guards_made;         /* numbers of guards that are used up (core/hold.h) */
     atomic_u32_t resched;         /* 1: choose anew at the next chance; written under the scheduler's lock */
     atomic_u32_t online;
+    atomic_u64_t counts[CPU_COUNTS]; /* since boot */
 };
 
 void cpu_init(void);
@@ -42,6 +46,9 @@ uint64_t cpu_online_mask(void);
 bool cpu_is_online(unsigned id);
 /* Sets the calling CPU's timer to `time`, unless it rings before that. Interrupts off. */
 void cpu_timer_by(uint64_t time);
+
+/* One more on the calling CPU. Interrupts off. */
+void cpu_count(enum cpu_count kind);
 
 /* Where a call comes from: what runs on a CPU, kept in the CPU's word. */
 enum cpu_context {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Deadlines of waiting tasks (core/wait.h) and of timers (core/timer.h): a heap, the earliest on top, with a
- * place for every one there can be. One lock, taken under a queue's; only the scheduler's is taken under it.
- * Interrupts are off for all calls.
+ * Deadlines of waiting tasks (core/wait.h), timers (core/timer.h) and interrupt lines (core/irq.h): a heap,
+ * the earliest on top, with a place for every one there can be. One lock, taken under a queue's or a line's;
+ * only the scheduler's is taken under it. Interrupts are off for all calls.
  */
 #ifndef CORE_DEADLINE_H
 #define CORE_DEADLINE_H
@@ -12,6 +12,7 @@
 enum deadline_kind {
     DEADLINE_WAIT,  /* part of a struct wait_entry: wait_expire, under the lock */
     DEADLINE_TIMER, /* part of a struct timer: timer_expire under the lock, then timer_run without */
+    DEADLINE_LINE,  /* part of a struct irq_line: irq_line_ring, without the lock */
 };
 
 struct deadline {

@@ -31,6 +31,7 @@ enum object_kind {
     OBJECT_SPINLOCK,
     OBJECT_CPU_LOCAL,
     OBJECT_TIMER,
+    OBJECT_IRQ_HANDLER,
     OBJECT_GUARD, /* no slots: a guard is named in its task's own list (core/hold.h) */
     OBJECT_KIND_COUNT
 };

@@ -16,6 +16,13 @@
 #define HOSTED_IO_BASE (UINT64_C(1) << 40)
 #define HOSTED_IO_SIZE (UINT64_C(4) << 20)
 
+/* Interrupt sources: 0..HOSTED_IRQ_COUNT-1, of which the first 16 are a PC's old lines, and, after a gap,
+ * some more; one is kept for NMIs. */
+#define HOSTED_IRQ_COUNT     24u
+#define HOSTED_IRQ_FAR       32u
+#define HOSTED_IRQ_FAR_COUNT 8u
+#define HOSTED_IRQ_NMI       23u
+
 /* 2026-01-01 00:00:00 UTC: no run knows the host's date. */
 #define HOSTED_WALL_TIME UINT64_C(1767225600000000000)
 
@@ -110,5 +117,11 @@ const char *hosted_end_text(enum hosted_end end);
 enum hosted_access { HOSTED_READ, HOSTED_WRITE, HOSTED_FETCH };
 bool hosted_user_access(uint64_t va, void *bytes, size_t size, enum hosted_access access,
                         struct keel_user_event *event);
+
+/* What devices do; called by the kernel under test, on any CPU. Sources that there are not do nothing. */
+/* Asserts the wire of a source, or no longer. */
+void hosted_irq_assert(unsigned source, bool asserted);
+/* A message to a CPU, of any vector: a device may write what it likes. */
+void hosted_irq_message(unsigned cpu, unsigned vector);
 
 #endif

@@ -63,6 +63,29 @@ struct acpi_cpus {
  * the middle of an entry or an entry is too short for its type. */
 bool acpi_parse_madt(const struct acpi_memory *memory, const struct acpi_table *madt, struct acpi_cpus *cpus);
 
+/* The same table's interrupt controllers. */
+#define ACPI_IOAPICS_MAX      8u
+#define ACPI_LEGACY_IRQ_COUNT 16u
+
+struct acpi_interrupts {
+    unsigned ioapic_count;
+    struct acpi_ioapic {
+        uint32_t address; /* physical, of its registers */
+        uint32_t source;  /* the global system interrupt of its first pin */
+    } ioapics[ACPI_IOAPICS_MAX];
+    /* Where the PC's old lines are wired to. */
+    struct acpi_legacy_irq {
+        uint32_t source;
+        bool level, low;
+    } legacy[ACPI_LEGACY_IRQ_COUNT];
+    unsigned nmi_count; /* sources that raise NMIs, which nobody else may have */
+    uint32_t nmi[ACPI_LEGACY_IRQ_COUNT];
+};
+
+/* False (with what was found until then) as above. What does not fit, or means nothing, is left out. */
+bool acpi_parse_interrupts(const struct acpi_memory *memory, const struct acpi_table *madt,
+                           struct acpi_interrupts *interrupts);
+
 /* A register named by a generic address structure (5.2.3.2). */
 enum acpi_space {
     ACPI_SPACE_MEMORY = 0,

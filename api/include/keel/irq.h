@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Interrupt lines, and the handlers of device drivers.
+ *
+ * A source is a wire from devices to the machine's interrupt controllers, by number: on a PC the global
+ * system interrupts of ACPI. Its line is open while there are handlers for it, and goes to one CPU at a time.
+ * Several handlers may share a line (KEEL_IRQ_SHARED). The last release of a handler takes it off its line,
+ * also when the handler itself makes it.
+ *
+ * Handlers run in interrupt context, as those of timers do (keel/timer.h says what that asks of them), those
+ * of one line one after the other and never two at once. A handler may be called although its device did not
+ * interrupt: it asks its device.
+ *
+ * A line may storm: it interrupts more than a thousand times in 10 ms, or takes more than half of them, or a
+ * hundred times without any handler claiming it. Then it is masked for 10 ms, for twice as long if it storms
+ * again at once, and after the eighth time in a row until all its handlers are gone (D8). Edges may be lost
+ * while a line is masked: when it no longer is, its handlers are called once.
+ *
+ * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. Context
+ * of all calls: task, atomic, irq; of keel_irq_source_info and keel_irq_counts also policy.
+ */
+#ifndef KEEL_IRQ_H
+#define KEEL_IRQ_H
+
+#include "keel/handle.h"
+
+/* Handlers on one line. */
+#define KEEL_IRQ_SHARERS_MAX 8u
+
+enum keel_irq_flag {
+    KEEL_IRQ_LEVEL = 1,  /* it interrupts as long as the wire is active; otherwise when it becomes so */
+    KEEL_IRQ_LOW = 2,    /* the wire is active low */
+    KEEL_IRQ_SHARED = 4, /* others may have handlers on the line */
+};
+
+#define KEEL_IRQ_NOT_LEGACY UINT32_MAX
+
+struct keel_irq_source_info {
+    uint32_t flags;  /* KEEL_IRQ_LEVEL, KEEL_IRQ_LOW: how firmware says that it is wired */
+    uint32_t legacy; /* 0..15: a PC's old line of that number; KEEL_IRQ_NOT_LEGACY: none of them */
+};
+
+/* What a handler answers; anything else counts as KEEL_IRQ_NOT_MINE. */
+enum keel_irq_answer {
+    KEEL_IRQ_NOT_MINE = 0, /* its device did not interrupt */
+    KEEL_IRQ_HANDLED = 1,
+    /* It did, and still does: the line stays masked until keel_irq_handler_resume, for all of its handlers.
+     * For those that leave the work to a task. */
+    KEEL_IRQ_HOLD = 2,
+};
+
+struct keel_irq_handler_options {
+    /* Function and context must stay valid until the handler is released for the last time and does not
+     * run any more (the pointer rule). */
+    uint32_t (*handler)(void *context);
+    void *context;
+    uint32_t source;
+    uint32_t flags; /* enum keel_irq_flag, the same for all who share a line */
+    uint64_t
+        affinity; /* the CPUs that it may go to, bit n for CPU n; 0: all. Ignored where the line is open */
+};
+
+enum keel_irq_state {
+    KEEL_IRQ_OPEN = 1,
+    KEEL_IRQ_THROTTLED = 2, /* it stormed, and is masked for a while */
+    KEEL_IRQ_CUT_OFF = 3,   /* it went on storming, and stays masked until it is closed */
+};
+
+/* Of its line; the counts begin when it opens. */
+struct keel_irq_handler_info {
+    uint32_t source;
+    uint32_t flags;
+    uint32_t state; /* enum keel_irq_state */
+    uint32_t cpu;   /* where it goes to */
+    uint64_t interrupts;
+    uint64_t unclaimed; /* of them, those that every handler answered with KEEL_IRQ_NOT_MINE */
+    uint64_t storms;
+};
+
+/* Of one CPU since boot. */
+struct keel_irq_counts {
+    uint64_t timer; /* its own timer */
+    uint64_t ipi;   /* from other CPUs */
+    uint64_t line;
+    uint64_t stray; /* that nobody is meant to raise: forged by a device, or of a line that is not open */
+    uint64_t nmi;
+};
+
+/* Errors: E_NOT_FOUND (there is no such source, or the machine keeps it for itself), E_INVALID (NULL). */
+keel_status_t keel_irq_source_info(uint32_t source, struct keel_irq_source_info *info);
+
+/* A handler on the line of a source, not enabled yet. Errors: E_INVALID (NULL, handler NULL, flags, an
+ * affinity of which no CPU is online), E_NOT_FOUND (as above), E_BUSY (the line is open, and not all share
+ * it, or with other flags), E_UNSUPPORTED (the source reaches no CPU of the affinity), E_LIMIT (no free slot;
+ * KEEL_IRQ_SHARERS_MAX). */
+keel_status_t keel_irq_handler_create(const struct keel_irq_handler_options *handler_options,
+                                      keel_irq_handler_t *handler);
+keel_status_t keel_irq_handler_ref(keel_irq_handler_t handler);
+keel_status_t keel_irq_handler_release(keel_irq_handler_t handler);
+
+/* The handler is called from now on. The line is masked while no handler on it is enabled. */
+keel_status_t keel_irq_handler_enable(keel_irq_handler_t handler);
+/* It is not called any more, and holds the line no longer (KEEL_IRQ_HOLD). Errors: E_BUSY (done, but at some
+ * moment of the call the handler runs: call again until it does not, if that matters). */
+keel_status_t keel_irq_handler_disable(keel_irq_handler_t handler);
+/* After KEEL_IRQ_HOLD: the line goes on. Errors: E_NOT_FOUND (the handler does not hold it). */
+keel_status_t keel_irq_handler_resume(keel_irq_handler_t handler);
+
+/* For the whole line. Errors: E_INVALID (no CPU of it is online), E_UNSUPPORTED (none that the source
+ * reaches). */
+keel_status_t keel_irq_handler_set_affinity(keel_irq_handler_t handler, uint64_t affinity);
+keel_status_t keel_irq_handler_info(keel_irq_handler_t handler, struct keel_irq_handler_info *info);
+
+/* Errors: E_INVALID (there is no such CPU, or it does not run; NULL). */
+keel_status_t keel_irq_counts(uint32_t cpu, struct keel_irq_counts *counts);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The interrupt controllers: two I/O APICs at register level, under the driver of the real machine
+ * (hal/ioapic.h).
+ */
+#ifndef HOSTED_IOAPIC_H
+#define HOSTED_IOAPIC_H
+
+/* No device asserts its wire; the driver finds the pins. */
+void ioapic_prepare(void);
+
+/* A CPU is done with an interrupt of this vector. */
+void ioapic_end_of_interrupt(unsigned vector);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * I/O APICs, see hal/ioapic.h.
+ */
+#include "hal/ioapic.h"
+
+_Static_assert(IOAPIC_VECTOR_FIRST + HAL_IRQ_SOURCES_MAX <= 256, "every source has a vector");
+
+/* Registers (data sheet, 3.2). A pin's entry are two of them. */
+enum {
+    REGISTER_VERSION = 0x01,
+    REGISTER_ENTRIES = 0x10,
+};
+
+/* Low half of an entry. The rest of it: fixed delivery, physical destination. */
+#define ENTRY_LOW    (UINT32_C(1) << 13)
+#define ENTRY_LEVEL  (UINT32_C(1) << 15)
+#define ENTRY_MASKED (UINT32_C(1) << 16)
+/* High half. */
+#define ENTRY_DESTINATION 24
+
+/* The index of the last pin's second register fits in 8 bits. */
+#define PINS_MAX          120u
+#define DESTINATION_LIMIT UINT32_C(255) /* which means all CPUs */
+
+struct pin {
+    bool exists;
+    bool kept; /* raises NMIs */
+    uint8_t unit, number;
+    uint32_t low; /* as written last */
+    struct hal_irq_source source;
+};
+
+static struct pin pins[HAL_IRQ_SOURCES_MAX];
+static unsigned source_count;
+
+static uint8_t register_of(const struct pin *pin)
+{
+    return (uint8_t)(REGISTER_ENTRIES + 2 * pin->number);
+}
+
+static void write_low(struct pin *pin, uint32_t value)
+{
+    pin->low = value;
+    ioapic_write(pin->unit, register_of(pin), value);
+}
+
+/* 0: there is no such unit. */
+static unsigned pin_count(unsigned unit)
+{
+    const uint32_t version = ioapic_read(unit, REGISTER_VERSION);
+    const unsigned count = (version >> 16 & 0xff) + 1;
+
+    return version != UINT32_MAX && count <= PINS_MAX ? count : 0;
+}
+
+/* PCI's usual wire, unless the line is one of the old ones (mark_legacy). */
+static void add_pin(unsigned unit, unsigned number, uint64_t source)
+{
+    struct pin *pin = &pins[source < HAL_IRQ_SOURCES_MAX ? source : 0];
+
+    if (source >= HAL_IRQ_SOURCES_MAX || pin->exists) {
+        return;
+    }
+    *pin = (struct pin){.exists = true,
+                        .unit = (uint8_t)unit,
+                        .number = (uint8_t)number,
+                        .source = {.wire = {.level = true, .low = true}, .legacy = HAL_IRQ_NOT_LEGACY}};
+    write_low(pin, ENTRY_MASKED);
+    source_count = source >= source_count ? (unsigned)source + 1 : source_count;
+}
+
+static void mark_legacy(const struct acpi_interrupts *interrupts)
+{
+    for (unsigned irq = 0; irq < ACPI_LEGACY_IRQ_COUNT; irq++) {
+        const struct acpi_legacy_irq *legacy = &interrupts->legacy[irq];
+        struct hal_irq_source *source;
+
+        if (legacy->source >= source_count) {
+            continue;
+        }
+        source = &pins[legacy->source].source;
+        /* The cascade's number is nobody's where another line was moved to its pin. */
+        if (source->legacy == HAL_IRQ_NOT_LEGACY || legacy->source != irq) {
+            *source = (struct hal_irq_source){.wire = {legacy->level, legacy->low}, .legacy = irq};
+        }
+    }
+}
+
+void ioapic_init(const struct acpi_interrupts *interrupts)
+{
+    source_count = 0;
+    for (unsigned source = 0; source < HAL_IRQ_SOURCES_MAX; source++) {
+        pins[source].exists = false;
+    }
+    for (unsigned unit = 0; unit < interrupts->ioapic_count && unit < ACPI_IOAPICS_MAX; unit++) {
+        const unsigned count = pin_count(unit);
+
+        for (unsigned number = 0; number < count; number++) {
+            add_pin(unit, number, (uint64_t)interrupts->ioapics[unit].source + number);
+        }
+    }
+    mark_legacy(interrupts);
+    for (unsigned i = 0; i < interrupts->nmi_count; i++) {
+        if (interrupts->nmi[i] < source_count) {
+            pins[interrupts->nmi[i]].kept = true;
+        }
+    }
+}
+
+unsigned hal_irq_source_count(void)
+{
+    return source_count;
+}
+
+bool hal_irq_source(unsigned source, struct hal_irq_source *description)
+{
+    if (source >= source_count || !pins[source].exists || pins[source].kept) {
+        return false;
+    }
+    *description = pins[source].source;
+    return true;
+}
+
+bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
+{
+    struct pin *pin = &pins[source];
+    const uint32_t apic_id = ioapic_apic_id(cpu), masked = pin->low & ENTRY_MASKED;
+
+    if (apic_id >= DESTINATION_LIMIT) {
+        return false;
+    }
+    /* Masked in between: both halves change, and no message must go out with one of them. */
+    write_low(pin, pin->low | ENTRY_MASKED);
+    ioapic_write(pin->unit, (uint8_t)(register_of(pin) + 1), apic_id << ENTRY_DESTINATION);
+    write_low(pin, (IOAPIC_VECTOR_FIRST + source) | (wire.low ? ENTRY_LOW : 0) |
+                       (wire.level ? ENTRY_LEVEL : 0) | masked);
+    return true;
+}
+
+void hal_irq_mask(unsigned source, bool masked)
+{
+    struct pin *pin = &pins[source];
+
+    write_low(pin, (pin->low & ~ENTRY_MASKED) | (masked ? ENTRY_MASKED : 0));
+}

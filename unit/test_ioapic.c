@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The I/O APICs' driver (hal/x86_common/ioapic.c) on registers that the test has, and what the MADT says of
+ * them (hal/x86_common/acpi_madt.c). The build gives the driver's functions other names here, since the
+ * hosted machine has them as well.
+ */
+#include <string.h>
+
+#include "hal/ioapic.h"
+#include "hosted_kernel.h"
+
+unsigned test_irq_source_count(void);
+bool test_irq_source(unsigned source, struct hal_irq_source *description);
+bool test_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu);
+void test_irq_mask(unsigned source, bool masked);
+void test_ioapic_init(const struct acpi_interrupts *interrupts);
+uint32_t test_ioapic_read(unsigned unit, uint8_t index);
+void test_ioapic_write(unsigned unit, uint8_t index, uint32_t value);
+uint32_t test_ioapic_apic_id(unsigned cpu);
+
+#define MASKED UINT32_C(0x10000)
+
+static uint32_t versions[ACPI_IOAPICS_MAX];
+static uint32_t registers[ACPI_IOAPICS_MAX][256];
+static unsigned writes, unmasked_changes;
+
+uint32_t test_ioapic_read(unsigned unit, uint8_t index)
+{
+    assert_true(unit < ACPI_IOAPICS_MAX);
+    return index == 1 ? versions[unit] : registers[unit][index];
+}
+
+void test_ioapic_write(unsigned unit, uint8_t index, uint32_t value)
+{
+    assert_true(unit < ACPI_IOAPICS_MAX && index >= 0x10);
+    bool masked = (registers[unit][index & ~1u] & MASKED) != 0;
+    writes++;
+    unmasked_changes += index % 2 != 0 && !masked;
+    registers[unit][index] = value;
+}
+
+uint32_t test_ioapic_apic_id(unsigned cpu)
+{
+    return cpu == 3 ? 255 : 10 * cpu;
+}
+
+static struct acpi_interrupts plain_wiring(void)
+{
+    struct acpi_interrupts wiring = {.ioapic_count = 0};
+    for (unsigned irq = 0; irq < ACPI_LEGACY_IRQ_COUNT; irq++) {
+        wiring.legacy[irq].source = irq;
+    }
+    memset(registers, 0, sizeof registers);
+    writes = unmasked_changes = 0;
+    return wiring;
+}
+
+static void add(struct acpi_interrupts *wiring, uint32_t source, uint32_t version)
+{
+    versions[wiring->ioapic_count] = version;
+    wiring->ioapics[wiring->ioapic_count++].source = source;
+}
+
+static bool exists(unsigned source)
+{
+    struct hal_irq_source description;
+    return test_irq_source(source, &description);
+}
+
+static void D4_pins_are_found_and_masked(void **state)
+{
+    (void)state;
+    struct acpi_interrupts wiring = plain_wiring();
+    struct hal_irq_source description;
+    add(&wiring, 0, 0x00170020);
+    add(&wiring, 64, 0x00ef0020);         /* 240 pins: their registers have no index */
+    add(&wiring, 20, 0x00070020);         /* half of it is there already */
+    add(&wiring, 40, UINT32_MAX);         /* does not answer */
+    add(&wiring, UINT32_MAX, 0x00170020); /* would wrap around */
+    add(&wiring, HAL_IRQ_SOURCES_MAX - 1, 0x00170020);
+    wiring.nmi[wiring.nmi_count++] = 22;
+    wiring.nmi[wiring.nmi_count++] = 5000;
+    test_ioapic_init(&wiring);
+    assert_int_equal(test_irq_source_count(), HAL_IRQ_SOURCES_MAX);
+    for (unsigned source = 0; source < HAL_IRQ_SOURCES_MAX; source++) {
+        assert_int_equal(exists(source), (source < 28 && source != 22) || source == HAL_IRQ_SOURCES_MAX - 1);
+    }
+    assert_false(exists(HAL_IRQ_SOURCES_MAX));
+    assert_false(exists(UINT32_MAX));
+    assert_int_equal(writes, 24 + 4 + 1); /* each pin masked, once */
+    assert_int_equal(registers[0][0x10], MASKED);
+    assert_int_equal(registers[2][0x10 + 2 * 4], MASKED);
+    assert_true(test_irq_source(24, &description));
+    assert_true(description.wire.level && description.wire.low && description.legacy == HAL_IRQ_NOT_LEGACY);
+    wiring = plain_wiring();
+    test_ioapic_init(&wiring); /* none at all */
+    assert_int_equal(test_irq_source_count(), 0);
+    assert_false(exists(0));
+}
+
+static void D4_old_lines_are_where_firmware_says(void **state)
+{
+    (void)state;
+    struct acpi_interrupts wiring = plain_wiring();
+    struct hal_irq_source description;
+    add(&wiring, 0, 0x00170020);
+    wiring.legacy[0].source = 2;
+    wiring.legacy[9] = (struct acpi_legacy_irq){.source = 20, .level = true, .low = true};
+    wiring.legacy[14].source = 100; /* where nothing is */
+    test_ioapic_init(&wiring);
+    assert_true(test_irq_source(2, &description));
+    assert_int_equal(description.legacy, 0);
+    assert_true(test_irq_source(20, &description));
+    assert_true(description.legacy == 9 && description.wire.level && description.wire.low);
+    assert_true(test_irq_source(9, &description));
+    assert_int_equal(description.legacy, HAL_IRQ_NOT_LEGACY);
+    assert_true(test_irq_source(3, &description));
+    assert_true(description.legacy == 3 && !description.wire.level && !description.wire.low);
+}
+
+static void D4_entries_are_changed_masked(void **state)
+{
+    (void)state;
+    struct acpi_interrupts wiring = plain_wiring();
+    const struct hal_irq_wire edge = {false, false}, level = {true, true};
+    add(&wiring, 0, 0x00170020);
+    test_ioapic_init(&wiring);
+    assert_true(test_irq_route(17, level, 2));
+    assert_int_equal(registers[0][0x10 + 2 * 17 + 1], UINT32_C(20) << 24);
+    assert_int_equal(registers[0][0x10 + 2 * 17], MASKED | 0xa000 | (IOAPIC_VECTOR_FIRST + 17));
+    test_irq_mask(17, false);
+    assert_int_equal(registers[0][0x10 + 2 * 17], 0xa000 | (IOAPIC_VECTOR_FIRST + 17));
+    assert_true(test_irq_route(17, edge, 1));
+    assert_int_equal(unmasked_changes, 0);
+    assert_int_equal(registers[0][0x10 + 2 * 17 + 1], UINT32_C(10) << 24);
+    assert_int_equal(registers[0][0x10 + 2 * 17], IOAPIC_VECTOR_FIRST + 17);
+    assert_false(test_irq_route(17, edge, 3)); /* not with 8 bits */
+    assert_int_equal(registers[0][0x10 + 2 * 17 + 1], UINT32_C(10) << 24);
+    test_irq_mask(17, true);
+    assert_int_equal(registers[0][0x10 + 2 * 17], MASKED | (IOAPIC_VECTOR_FIRST + 17));
+}
+
+/* --- The MADT --- */
+
+static uint8_t table_bytes[256];
+static uint32_t table_size;
+
+static bool read_table(void *context, uint64_t physical, void *to, size_t size)
+{
+    (void)context;
+    if (physical > table_size || size > table_size - physical) {
+        return false;
+    }
+    memcpy(to, table_bytes + physical, size);
+    return true;
+}
+
+static void entry(const uint8_t *bytes)
+{
+    memcpy(table_bytes + table_size, bytes, bytes[1]);
+    table_size += bytes[1];
+}
+
+static bool parse(struct acpi_interrupts *interrupts)
+{
+    const struct acpi_memory memory = {read_table, NULL};
+    const struct acpi_table table = {.address = 0, .length = table_size, .revision = 3};
+    return acpi_parse_interrupts(&memory, &table, interrupts);
+}
+
+static void D7_madt_names_interrupt_controllers(void **state)
+{
+    (void)state;
+    static const uint8_t entries[][12] = {
+        {0, 8, 0, 0, 1, 0, 0, 0},                           /* a CPU */
+        {1, 12, 2, 0, 0x00, 0x00, 0xc0, 0xfe, 0, 0, 0, 0},  /* an I/O APIC */
+        {1, 12, 3, 0, 0x00, 0x10, 0xc0, 0xfe, 24, 0, 0, 0}, /* another */
+        {2, 10, 0, 0, 2, 0, 0, 0, 0, 0},                    /* the timer */
+        {2, 10, 0, 9, 20, 0, 0, 0, 0x0f, 0},                /* a low level */
+        {2, 10, 0, 5, 5, 0, 0, 0, 0x0d, 0},                 /* a high level */
+        {2, 10, 0, 16, 7, 0, 0, 0, 0x0f, 0},                /* there is no such line */
+        {3, 8, 0, 0, 23, 0, 0, 0},                          /* NMIs */
+    };
+    struct acpi_interrupts found;
+    table_size = 44;
+    for (unsigned i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        entry(entries[i]);
+    }
+    assert_true(parse(&found));
+    assert_int_equal(found.ioapic_count, 2);
+    assert_int_equal(found.ioapics[1].address, 0xfec01000);
+    assert_int_equal(found.ioapics[1].source, 24);
+    assert_int_equal(found.legacy[0].source, 2);
+    assert_true(found.legacy[9].source == 20 && found.legacy[9].level && found.legacy[9].low);
+    assert_true(found.legacy[5].source == 5 && found.legacy[5].level && !found.legacy[5].low);
+    assert_true(found.legacy[7].source == 7 && !found.legacy[7].level && !found.legacy[7].low);
+    assert_int_equal(found.nmi_count, 1);
+    assert_int_equal(found.nmi[0], 23);
+    table_size -= 1; /* the last entry is cut */
+    assert_false(parse(&found));
+    assert_int_equal(found.nmi_count, 0);
+    assert_int_equal(found.ioapic_count, 2);
+}
+
+static void D7_madt_with_too_much(void **state)
+{
+    (void)state;
+    static const uint8_t unit[12] = {1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0};
+    static const uint8_t nmi[8] = {3, 8, 0, 0, 9, 0, 0, 0};
+    struct acpi_interrupts found;
+    table_size = 44;
+    for (unsigned i = 0; i <= ACPI_IOAPICS_MAX; i++) {
+        entry(unit);
+    }
+    for (unsigned i = 0; i < 12; i++) {
+        entry(nmi);
+    }
+    assert_true(parse(&found));
+    assert_int_equal(found.ioapic_count, ACPI_IOAPICS_MAX);
+    assert_int_equal(found.nmi_count, 12);
+    table_size = 44;
+    for (unsigned i = 0; i <= ACPI_LEGACY_IRQ_COUNT; i++) {
+        entry(nmi);
+    }
+    assert_true(parse(&found));
+    assert_int_equal(found.nmi_count, ACPI_LEGACY_IRQ_COUNT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(D4_pins_are_found_and_masked),
+        cmocka_unit_test(D4_old_lines_are_where_firmware_says),
+        cmocka_unit_test(D4_entries_are_changed_masked),
+        cmocka_unit_test(D7_madt_names_interrupt_controllers),
+        cmocka_unit_test(D7_madt_with_too_much),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
