@@ -10,6 +10,7 @@
 #include "core/client.h"
 #include "core/cpu.h"
 #include "core/frame.h"
+#include "core/lock_order.h"
 #include "core/log.h"
 #include "hal/cpu.h"
 #include "hal/machine.h"
@@ -138,6 +139,11 @@ keel_status_t call_audit(uint32_t *violations)
 {
     *violations = audit_run();
     return KEEL_OK;
+}
+
+keel_status_t call_lock_order_count(uint64_t *count)
+{
+    return lock_order_count(count) ? KEEL_OK : KEEL_E_NOT_FOUND;
 }
 
 void client_main(uint64_t argument)

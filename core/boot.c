@@ -10,6 +10,7 @@
 #include "core/deadline.h"
 #include "core/io_memory.h"
 #include "core/irq.h"
+#include "core/lock_order.h"
 #include "core/log.h"
 #include "core/policy.h"
 #include "core/queued_spinlock.h"
@@ -107,6 +108,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
     memmap_normalise(boot->regions, boot->region_count, &memmap);
     tlb_init();
     queued_spinlock_init();
+    lock_order_init();
     rcu_init();
     retire_init();
     sched_init();

@@ -5,6 +5,7 @@
 #include "core/mutex.h"
 
 #include "core/assert.h"
+#include "core/lock_order.h"
 #include "core/sched.h"
 
 /* What a waiter wants (wait_entry.want). */
@@ -111,6 +112,10 @@ keel_status_t mutex_lock(struct mutex *mutex, bool shared, uint64_t timeout)
     if (status != KEEL_OK) {
         return status;
     }
+    if (timeout > 0) {
+        lock_order_note(&self->holds, OBJECT_MUTEX, &mutex->object,
+                        shared ? "mutex_lock_shared" : "mutex_lock");
+    }
     const uint32_t wanted = shared ? SHARED : ALONE;
     bool interrupts = spinlock_acquire(&mutex->queue.lock);
     if (wait_queue_first(&mutex->queue) == NULL && admits(mutex, wanted)) {
@@ -130,6 +135,9 @@ keel_status_t mutex_upgrade(struct mutex *mutex, uint64_t timeout)
     struct task *self = task_current();
     if (hold_find(&self->holds, HOLD_MUTEX_SHARED, mutex) == NULL) {
         return KEEL_E_DENIED;
+    }
+    if (timeout > 0) {
+        lock_order_note(&self->holds, OBJECT_MUTEX, &mutex->object, "mutex_upgrade");
     }
     bool interrupts = spinlock_acquire(&mutex->queue.lock);
     const struct task *first = wait_queue_first(&mutex->queue);

@@ -7,6 +7,7 @@
 #include "core/assert.h"
 #include "core/cpu.h"
 #include "core/hold.h"
+#include "core/lock_order.h"
 #include "core/tlb.h"
 
 /* Turns between two looks for a circle. */
@@ -230,6 +231,10 @@ keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bo
     if (status != KEEL_OK) {
         hal_irq_restore(interrupts);
         return status;
+    }
+    if (!try) {
+        lock_order_note(holds, OBJECT_SPINLOCK, &lock->object,
+                        shared ? "spinlock_lock_shared" : "spinlock_lock");
     }
     atomic_enter(holds, lock->irq_off);
     hal_irq_restore(interrupts && !lock->irq_off);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Console, log, time, power, audit.
+ * Console, log, time, power, audit, lock order.
  */
 #ifndef KEEL_MACHINE_H
 #define KEEL_MACHINE_H
@@ -53,5 +53,11 @@ keel_status_t keel_restart(int32_t status);
  * handles, TLBs where the machine can see them. Each violation is logged; `violations` gets their number.
  * Stops all other CPUs meanwhile. Context: task, atomic. Errors: E_INVALID. */
 keel_status_t keel_audit(uint32_t *violations);
+
+/* Circles in the order in which mutexes and spinlocks have been taken, since boot: deadlocks that may happen,
+ * also where they have not. Each is a few warnings in the log, once; docs/testing.md says how to read them.
+ * Only builds with KEEL_LOCK_ORDER look for them. Context: task, atomic, irq, policy. Errors: E_NOT_FOUND
+ * (this one does not), E_INVALID. */
+keel_status_t keel_lock_order_count(uint64_t *count);
 
 #endif
