@@ -80,9 +80,18 @@ static void capture_console(void *context, const char *bytes, size_t size)
     }
 }
 
+uint32_t unit_console_count(const char *text)
+{
+    uint32_t count = 0;
+    for (const char *at = strstr(console, text); at != NULL; at = strstr(at + 1, text)) {
+        count++;
+    }
+    return count;
+}
+
 bool unit_console_contains(const char *text)
 {
-    return strstr(console, text) != NULL;
+    return unit_console_count(text) > 0;
 }
 
 uint32_t unit_audit(void)
@@ -185,6 +194,18 @@ static void forget_run(void)
     console_size = 0;
 }
 
+/* Nobody takes locks in the wrong order but those tests that say so. */
+static void check_lock_orders(void)
+{
+    uint64_t reported = 0;
+    keel_status_t status = keel_lock_order_count(&reported);
+    if (status == KEEL_OK) {
+        CHECK_EQUAL(reported, running->lock_orders);
+    } else {
+        CHECK_STATUS(status, KEEL_E_NOT_FOUND);
+    }
+}
+
 int32_t keel_main(void)
 {
     uint64_t frames_before = frame_free_count(), slots_before = slab_used_count();
@@ -211,6 +232,7 @@ int32_t keel_main(void)
         CHECK_EQUAL(frame_free_count() + (running->lends_slabs ? slab_counts().slab_frames : 0),
                     frames_before);
     }
+    check_lock_orders();
     CHECK_AUDIT();
     return failure_count > 0 ? 1 : running->status;
 }

@@ -34,6 +34,7 @@ struct unit_case {
     void (*early)(void);   /* called in the middle of the boot, before there are tasks */
     bool lends_slabs;      /* a slab allocator is injected, and may keep empty slabs at the end */
     bool leaves_things;    /* no look for leaks: the body means to leave something behind */
+    uint32_t lock_orders;  /* circles in the order of locks: as many as are reported, where the build looks */
 };
 
 /* An entry of the table that main() hands to unit_main. */
@@ -67,7 +68,8 @@ void unit_check_status(keel_status_t actual, keel_status_t expected, const char 
 /* Here the test should not have come. */
 #define CHECK_NEVER(what) unit_check(false, what, __FILE__, __LINE__)
 
-/* What the console got in this run contains `text`. */
+/* How often what the console got in this run contains `text`; and whether it does. */
+uint32_t unit_console_count(const char *text);
 bool unit_console_contains(const char *text);
 
 /* For bodies; each checks that the calls it makes succeed. */

@@ -79,6 +79,24 @@ static void canary_panic(void)
     frame_at(UINT64_MAX);
 }
 
+/* No deadlock, but one that may come. */
+static void canary_lock_order(void)
+{
+    keel_spinlock_t locks[2] = {{0}, {0}};
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_OK(keel_spinlock_create(0, &locks[i]));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_OK(keel_spinlock_lock(locks[i]));
+        CHECK_OK(keel_spinlock_lock(locks[1 - i]));
+        CHECK_OK(keel_spinlock_unlock(locks[0]));
+        CHECK_OK(keel_spinlock_unlock(locks[1]));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        CHECK_OK(keel_spinlock_release(locks[i]));
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -88,6 +106,7 @@ int main(int argc, char **argv)
         UNIT(canary_audit, .leaves_things = true),
         UNIT(canary_race, .explore = true, .explore_bound = 1),
         UNIT(canary_panic),
+        UNIT(canary_lock_order),
     };
     return unit_main(tests, argc, argv);
 }

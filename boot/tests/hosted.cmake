@@ -23,6 +23,10 @@ function(keel_add_run_test name)
     set_tests_properties(
         run_${name} PROPERTIES LABELS boot TIMEOUT 230 ENVIRONMENT "${KEEL_TEST_ENVIRONMENT}"
     )
+    # One test of `cpus` takes locks in the wrong order on purpose; that the others do not, it sees itself.
+    if(NOT test_KERNEL STREQUAL cpus)
+        set_tests_properties(run_${name} PROPERTIES FAIL_REGULAR_EXPRESSION "warning] lock order: ")
+    endif()
 endfunction()
 
 keel_add_run_test(default RUNNER --expect ${KEEL_TRANSCRIPTS}/hello.transcript)

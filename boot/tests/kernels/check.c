@@ -174,12 +174,23 @@ static void check_sanity(uint64_t used_before)
     CHECK_VALUE(violations == 0, violations);
 }
 
+/* 0 where the build does not look. */
+static uint64_t lock_orders(void)
+{
+    uint64_t count = 0;
+    keel_status_t status = keel_lock_order_count(&count);
+    CHECK_VALUE(status == KEEL_OK || status == KEEL_E_NOT_FOUND, (uint64_t)status);
+    return count;
+}
+
 static bool test_run(const struct test *test)
 {
     struct text text;
-    uint64_t used_before = frames_used();
+    uint64_t used_before = frames_used(), orders_before = lock_orders();
     failures = 0;
     test->run();
+    uint64_t orders = lock_orders() - orders_before;
+    CHECK_VALUE(test->any_lock_order || orders == 0, orders);
     check_sanity(used_before);
     text_begin(&text);
     text_add(&text, test->name);

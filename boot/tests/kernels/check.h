@@ -18,12 +18,15 @@
 struct test {
     const char *name; /* begins with the id of the invariant that it attacks (docs/soundness.md) */
     void (*run)(void);
+    bool any_lock_order; /* it takes locks in the wrong order on purpose */
 };
-#define TEST(function)  {#function, function}
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define TEST(function)           {.name = #function, .run = function}
+#define TEST_ANY_ORDER(function) {.name = #function, .run = function, .any_lock_order = true}
+#define COUNT_OF(array)          (sizeof(array) / sizeof((array)[0]))
 
 /* Runs the tests in order, and after each one checks that the kernel is sane: the audit is clean, time moves,
- * other tasks run, and every frame that the test took is free again. Answers the status for keel_main. */
+ * other tasks run, every frame that the test took is free again, and the build has seen no wrong order of
+ * locks, if it looks. Answers the status for keel_main. */
 int32_t tests_run(const char *kernel, const struct test *tests, size_t count);
 
 /* A failed check prints its line and `value`, and makes the test fail; only the first few of a test are
