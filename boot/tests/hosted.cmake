@@ -24,7 +24,7 @@ function(keel_add_run_test name)
         run_${name} PROPERTIES LABELS boot TIMEOUT 230 ENVIRONMENT "${KEEL_TEST_ENVIRONMENT}"
     )
     # One test of `cpus` takes locks in the wrong order on purpose; that the others do not, it sees itself.
-    if(NOT test_KERNEL STREQUAL cpus)
+    if(NOT test_KERNEL STREQUAL "cpus")
         set_tests_properties(run_${name} PROPERTIES FAIL_REGULAR_EXPRESSION "warning] lock order: ")
     endif()
 endfunction()
