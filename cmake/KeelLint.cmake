@@ -2,7 +2,8 @@
 #
 # Tests of the source tree itself: borders, style, and the developer tools.
 
-file(GLOB_RECURSE hidden CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/include/*.h ${PROJECT_SOURCE_DIR}/core/lock_order/on/include/*.h ${PROJECT_SOURCE_DIR}/hal/include/*.h
+file(GLOB_RECURSE hidden CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/core/include/*.h
+     ${PROJECT_SOURCE_DIR}/core/lock_order/on/include/*.h ${PROJECT_SOURCE_DIR}/hal/include/*.h
      ${PROJECT_SOURCE_DIR}/hal/x86_common/include/*.h ${PROJECT_SOURCE_DIR}/hal/${KEEL_BACKEND}/include/*.h
 )
 # The paths that the compiler is really given for each kind of client.

@@ -153,7 +153,7 @@ static void put_lock(struct text *line, uint64_t handle)
     text_char(line, ')');
 }
 
-static void print_edge(const struct edge *edge, const char *and)
+static void print_edge(const struct edge *edge, const char *end)
 {
     struct text line;
     text_clear(&line);
@@ -167,7 +167,7 @@ static void print_edge(const struct edge *edge, const char *and)
     text_string(&line, edge->call);
     text_string(&line, " for");
     put_lock(&line, edge->to);
-    text_string(&line, and);
+    text_string(&line, end);
     log_text(LOG_WARNING, &line);
 }
 
