@@ -7,6 +7,7 @@
 #include "core/area.h"
 #include "core/client.h"
 #include "core/cpu.h"
+#include "core/cpu_call.h"
 #include "core/deadline.h"
 #include "core/io_memory.h"
 #include "core/irq.h"
@@ -107,6 +108,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
 #endif
     memmap_normalise(boot->regions, boot->region_count, &memmap);
     tlb_init();
+    cpu_call_init();
     queued_spinlock_init();
     lock_order_init();
     rcu_init();

@@ -69,7 +69,7 @@ void tlb_shootdown(uint64_t cpus, hal_paddr_t root, uint64_t va, uint64_t page_c
     hal_irq_restore(interrupts);
 }
 
-void hal_upcall_ipi(void)
+void hal_upcall_serve(void)
 {
     cpu_count(CPU_COUNT_IPI);
     tlb_serve();

@@ -22,6 +22,7 @@ union structure {
     struct keel_fault_handler handler;
     struct keel_timer_options timer_options;
     struct keel_irq_handler_options irq_handler_options;
+    struct keel_cpu_call_options call_options;
 };
 
 /* Room for whatever the calls store. */
@@ -123,6 +124,9 @@ static void fill_struct(const struct calls_op *op, const struct call_argument *a
         structure->irq_handler_options = calls_irq_handler_options(op->numbers[1], op->numbers[2]);
         structure->irq_handler_options.handler =
             op->numbers[0] == 0 ? NULL : structure->irq_handler_options.handler;
+    } else if (strcmp(argument->name, "call_options") == 0) {
+        structure->call_options = calls_cpu_call_options();
+        structure->call_options.handler = op->numbers[0] == 0xff ? NULL : structure->call_options.handler;
     } else if (strcmp(argument->name, "handler") == 0) {
         structure->handler = calls_fault_handler();
         structure->handler.handle = op->numbers[0] == 0 ? NULL : structure->handler.handle;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * A hostile page-fault handler: it makes the next call of the input in the middle of the access that faulted,
- * or maps the page in some space or other, and answers anything.
+ * or maps the page in some space or other, and answers anything. And an interrupt handler that makes the next
+ * call where it may.
  */
 #include "calls_world.h"
 #include "core/task.h"
@@ -45,6 +46,11 @@ static void ring(void *context)
 struct keel_timer_options calls_timer_options(void)
 {
     return (struct keel_timer_options){.handler = ring, .context = NULL};
+}
+
+struct keel_cpu_call_options calls_cpu_call_options(void)
+{
+    return (struct keel_cpu_call_options){.handler = ring, .context = NULL};
 }
 
 struct keel_fault_handler calls_fault_handler(void)

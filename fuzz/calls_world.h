@@ -52,6 +52,8 @@ struct keel_timer_options calls_timer_options(void);
 struct keel_irq_handler_options calls_irq_handler_options(uint8_t source, uint8_t flags);
 /* What devices do between two operations. */
 void calls_devices(void);
+/* The same handler, called on other CPUs. */
+struct keel_cpu_call_options calls_cpu_call_options(void);
 
 /* A user program that does whatever it likes. */
 void calls_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);

@@ -209,7 +209,7 @@ void hal_cpu_relax(void)
 static void attend_others(void)
 {
     hal_cpu_relax();
-    hal_upcall_ipi();
+    hal_upcall_serve();
 }
 
 void x86_flush_caches(void)
@@ -246,7 +246,7 @@ void hal_freeze(void)
     }
     for (unsigned id = 0; id < running_count; id++) {
         while (id != self && atomic_u32_load_acquire(&known[id].cpu->parked) == 0) {
-            hal_upcall_ipi();
+            hal_upcall_serve();
             x86_pause();
         }
     }

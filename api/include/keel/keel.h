@@ -13,6 +13,7 @@
 #define KEEL_KEEL_H
 
 #include "keel/boot.h"
+#include "keel/cpu.h"
 #include "keel/cpu_local.h"
 #include "keel/cursor.h"
 #include "keel/fault.h"

@@ -2,7 +2,7 @@
  *
  * Tasks on all CPUs at once: each CPU runs some (T1), a page that is replaced is seen as replaced on every
  * CPU (A2), a storm of calls on one address space leaves a clean audit, also while it goes on (M1, A3), and
- * locks exclude (T5), also handlers of timers (T8).
+ * locks exclude (T5), also handlers of timers and of calls on other CPUs (T8).
  * What the explorer proves on small cases is tried here on many: in QEMU with a TLB for each CPU, on the
  * native machine with real CPUs and under ThreadSanitizer. The order is the host's there, so those are no
  * replayable runs.
@@ -383,11 +383,55 @@ static void T8_timers_under_load(void)
     CHECK_OK(keel_semaphore_release(rung));
 }
 
+/* --- Calls on other CPUs --- */
+
+static uint64_t online;
+
+static void count_call(void *context)
+{
+    const struct keel_cpu_call_options options = {.handler = count_call, .context = context};
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_cpu_call(1, &options));
+    CHECK_OK(keel_spinlock_lock(spinlocks[1]));
+    counted_by_handlers++;
+    ++*(uint64_t *)context;
+    CHECK_OK(keel_spinlock_unlock(spinlocks[1]));
+}
+
+/* Each task calls all CPUs and keeps interrupts off, in turns. */
+static void call_and_lock(uint64_t id)
+{
+    uint64_t called = 0, all = rounds / 8 + 1;
+    const struct keel_cpu_call_options options = {.handler = count_call, .context = &called};
+    for (uint64_t round = 0; round < all; round++) {
+        CHECK_OK(keel_cpu_call(online, &options));
+        CHECK_VALUE(called == (round + 1) * cpu_count, called);
+        CHECK_OK(keel_spinlock_lock(spinlocks[1]));
+        counted_by_handlers++;
+        for (uint64_t i = 0; i < 8 * (id % 4); i++) {
+            CHECK_OK(keel_cpu_relax());
+        }
+        CHECK_OK(keel_spinlock_unlock(spinlocks[1]));
+    }
+}
+
+static void T8_calls_under_load(void)
+{
+    CHECK_OK(keel_spinlock_create(KEEL_SPINLOCK_IRQ_OFF, &spinlocks[1]));
+    CHECK_OK(keel_cpu_online(&online));
+    CHECK_VALUE(online == UINT64_MAX >> (64 - cpu_count), online);
+    counted_by_handlers = 0;
+    run_tasks(call_and_lock);
+    uint64_t expected = (rounds / 8 + 1) * task_count() * (cpu_count + 1);
+    CHECK_VALUE(counted_by_handlers == expected, counted_by_handlers);
+    CHECK_OK(keel_spinlock_release(spinlocks[1]));
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
         TEST(T1_every_cpu_runs_tasks),       TEST(A2_replaced_pages),         TEST(M1_storm_of_calls),
         TEST_ANY_ORDER(T5_locks_under_load), TEST(T2_atomic_mode_under_load), TEST(T8_timers_under_load),
+        TEST(T8_calls_under_load),
     };
     struct keel_boot_info info = {0};
     CHECK_OK(keel_boot_info(&info));

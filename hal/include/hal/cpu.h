@@ -54,9 +54,14 @@ uint64_t hal_time_now(void);
 void hal_timer_arm(uint64_t deadline);
 
 /* Upcalls from interrupt handlers, with interrupts off, on whatever kernel stack was interrupted. Neither
- * switches context. */
+ * switches context. They may run code of clients: only for an interrupt that came while interrupts were on,
+ * or inside hal_cpu_wait, or in user mode. */
 void hal_upcall_timer(void);
 void hal_upcall_ipi(void);
+
+/* Upcall from a backend's own wait for other CPUs with interrupts off: those may wait for this one, as far as
+ * they do not wait for its interrupts. Runs no code of clients. */
+void hal_upcall_serve(void);
 
 /* Upcall at the end of every interrupt that came in kernel mode with interrupts on, after it was acknowledged
  * at the interrupt controller: interrupts off. Core may switch context inside (kernel preemption); it returns
