@@ -12,6 +12,7 @@
 
 _Static_assert(KEEL_TASK_NAME_MAX + 1 == TASK_NAME_SIZE, "one length for names");
 _Static_assert(KEEL_TASK_WORDS == TASK_WORDS, "one number of words");
+_Static_assert(KEEL_TASK_STACK_SIZE_MAX >= HAL_STACK_PAGES * HAL_PAGE_SIZE, "the default may be asked for");
 _Static_assert((int)KEEL_TASK_NEW == TASK_NEW && (int)KEEL_TASK_DEAD == TASK_DEAD, "one numbering of states");
 
 /* A name from outside: up to the first NUL, the rest of the array zero. */
@@ -32,13 +33,15 @@ static bool can_run(uint64_t affinity)
 
 keel_status_t call_task_spawn(const struct keel_task_options *options, uint64_t *task)
 {
-    if (options->entry == NULL || options->flags != 0 || !can_run(options->affinity)) {
+    if (options->entry == NULL || options->flags != 0 || !can_run(options->affinity) ||
+        options->stack_size > KEEL_TASK_STACK_SIZE_MAX) {
         return KEEL_E_INVALID;
     }
     struct task_options checked = {.entry = options->entry,
                                    .argument = options->argument,
                                    .priority = options->priority,
-                                   .affinity = options->affinity};
+                                   .affinity = options->affinity,
+                                   .stack_pages = (options->stack_size + HAL_PAGE_SIZE - 1) / HAL_PAGE_SIZE};
     copy_name(checked.name, options->name);
     return task_spawn(&checked, task);
 }

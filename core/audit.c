@@ -356,7 +356,9 @@ static void check_task(struct task *task, uint32_t slot)
     if (task->stack->type != FRAME_STACK || task->vector->type != FRAME_OBJECT) {
         audit_report("T4", "a live task without its stack, slot", slot);
     }
-    if (task->area.mapped != HAL_STACK_PAGES || area_guard_owner(task->area.base - 1) != slot + 1) {
+    uint64_t pages = task->area.page_count;
+    if (task->area.mapped != pages || pages < HAL_STACK_PAGES ||
+        area_guard_owner(task->area.base - 1) != slot + 1) {
         audit_report("T3", "a live task without the guard below its stack, slot", slot);
     }
 }

@@ -21,22 +21,22 @@ static void task_begin(void *argument)
 }
 
 /* Stack, vector image, and addresses for the stack: all or nothing. */
-static keel_status_t allocate_memory(struct task *task)
+static keel_status_t allocate_memory(struct task *task, uint64_t stack_pages)
 {
     uint32_t owner = object_index(OBJECT_TASK, &task->object) + 1;
-    keel_status_t status = frame_alloc(FRAME_STACK, HAL_STACK_PAGES, 1, &task->stack);
+    keel_status_t status = frame_alloc(FRAME_STACK, stack_pages, 1, &task->stack);
     if (status != KEEL_OK) {
         return status;
     }
     status = frame_alloc(FRAME_OBJECT, 1, 1, &task->vector);
     if (status != KEEL_OK) {
-        frame_free_private(task->stack, HAL_STACK_PAGES);
+        frame_free_private(task->stack, stack_pages);
         return status;
     }
-    status = area_create(HAL_STACK_PAGES, HAL_STACK_PAGES, owner, &task->area);
+    status = area_create(stack_pages, HAL_STACK_PAGES, owner, &task->area);
     if (status != KEEL_OK) {
         frame_free_private(task->vector, 1);
-        frame_free_private(task->stack, HAL_STACK_PAGES);
+        frame_free_private(task->stack, stack_pages);
     }
     return status;
 }
@@ -72,15 +72,16 @@ keel_status_t task_spawn(const struct task_options *options, uint64_t *handle)
     }
     struct task *created = (struct task *)object;
     atomic_u32_store_relaxed(&created->state, TASK_NEW);
-    keel_status_t status = allocate_memory(created);
+    uint64_t pages = options->stack_pages > HAL_STACK_PAGES ? options->stack_pages : HAL_STACK_PAGES;
+    keel_status_t status = allocate_memory(created, pages);
     if (status != KEEL_OK) {
         ref_unclaim(&object->ref);
         return status;
     }
     fill(created, options);
-    area_map(&created->area, 0, created->stack, HAL_STACK_PAGES);
+    area_map(&created->area, 0, created->stack, pages);
     hal_vector_init(task_vector_image(created));
-    hal_context_init(&created->context, created->area.base, task_begin, created);
+    hal_context_init(&created->context, created->area.base, pages, task_begin, created);
     *handle = object_handle(OBJECT_TASK, object);
     /* To be running, or to wait for it, is a reference of its own; sched_tail drops it. */
     ref_publish(&object->ref, options->detached ? 1 : 2, !options->detached);
@@ -94,9 +95,9 @@ void task_put(struct task *task)
         return;
     }
     CORE_ASSERT(atomic_u32_load_acquire(&task->state) == TASK_DEAD);
-    area_unmap(&task->area, 0, HAL_STACK_PAGES);
+    area_unmap(&task->area, 0, task->area.page_count);
     area_destroy(&task->area);
-    frame_free_private(task->stack, HAL_STACK_PAGES);
+    frame_free_private(task->stack, task->area.page_count);
     frame_free_private(task->vector, 1);
     ref_finish(&task->object.ref);
 }

@@ -83,7 +83,9 @@ static void fill_options(const struct calls_op *op, struct keel_task_options *op
     *options = (struct keel_task_options){.argument = op->numbers[1],
                                           .priority = op->numbers[1],
                                           .flags = op->numbers[2] < 0xf0 ? 0 : op->numbers[2],
-                                          .affinity = op->numbers[2] % 5};
+                                          .affinity = op->numbers[2] % 5,
+                                          .stack_size =
+                                              op->numbers[2] % 8 == 7 ? op->numbers[1] * UINT64_C(2000) : 0};
     memset(options->name, 'a' + op->numbers[1] % 26, sizeof(options->name));
     switch (op->numbers[0] & 7) {
     case 0:

@@ -142,6 +142,38 @@ static void T3_stack_overflow_of_the_first_task(void)
     overflow(1);
 }
 
+/* Large frames and deep recursion where no default stack has room. */
+static void use_large_stack(uint64_t argument)
+{
+    volatile unsigned char frame[KEEL_TASK_STACK_SIZE_MAX * 3 / 4];
+    for (size_t i = 0; i < sizeof frame; i += HAL_PAGE_SIZE) {
+        frame[i] = (unsigned char)argument;
+    }
+    CHECK_EQUAL(frame[sizeof frame / 2], frame[0]);
+}
+
+static keel_task_t spawn_large(void (*entry)(uint64_t))
+{
+    keel_task_t task = {0};
+    const struct keel_task_options options = {
+        .entry = entry, .argument = 1, .name = "large", .stack_size = KEEL_TASK_STACK_SIZE_MAX};
+    CHECK_OK(keel_task_spawn(&options, &task));
+    return task;
+}
+
+static void T3_large_stack_is_used(void)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(unit_join(spawn_large(use_large_stack)) == 0);
+    }
+}
+
+static void T3_overflow_of_a_large_stack_is_reported(void)
+{
+    unit_join(spawn_large(overflow));
+    CHECK_NEVER("a task went on after its stack overflowed");
+}
+
 /* Reads upwards, past the frames of its callers, until it leaves the stack. */
 __attribute__((no_sanitize("address", "undefined"))) static void climb(uint64_t argument)
 {
@@ -364,6 +396,8 @@ int main(int argc, char **argv)
         UNIT(T3_guard_names_its_owner_within_the_buffer),
         UNIT(T3_stack_overflow_is_reported_with_the_owner, .end = HOSTED_FAULT, .message = "other"),
         UNIT(T3_stack_overflow_of_the_first_task, .end = HOSTED_FAULT, .message = "main"),
+        UNIT(T3_large_stack_is_used, .seeds = 3),
+        UNIT(T3_overflow_of_a_large_stack_is_reported, .end = HOSTED_FAULT, .message = "large"),
         UNIT(T3_overrun_at_the_top_hits_the_guard_above, .end = HOSTED_FAULT),
         UNIT(A2_area_addresses_are_reused_after_a_flush, .config.cpu_count = 4),
         UNIT(A2_area_pages_come_and_go_alone),

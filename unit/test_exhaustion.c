@@ -64,9 +64,10 @@ static void just_return(uint64_t argument)
     (void)argument;
 }
 
-static keel_status_t try_spawn(void)
+static keel_status_t spawn(uint64_t stack_size)
 {
-    const struct keel_task_options options = {.entry = just_return, .name = "spawned"};
+    const struct keel_task_options options = {
+        .entry = just_return, .name = "spawned", .stack_size = stack_size};
     keel_task_t made = {0};
     keel_status_t status = keel_task_spawn(&options, &made);
     if (status == KEEL_OK) {
@@ -74,6 +75,16 @@ static keel_status_t try_spawn(void)
         unit_settle();
     }
     return status;
+}
+
+static keel_status_t try_spawn(void)
+{
+    return spawn(0);
+}
+
+static keel_status_t try_spawn_large(void)
+{
+    return spawn(KEEL_TASK_STACK_SIZE_MAX);
 }
 
 static keel_status_t try_heap(void)
@@ -150,6 +161,7 @@ static void M8_heap_at_every_request(void)
 static void M8_task_spawn_at_every_request(void)
 {
     CHECK(sweep(try_spawn) >= 2);
+    CHECK(sweep(try_spawn_large) >= 2);
 }
 
 /* Not undone by its own call: tables stay until the space ends. So each n gets a space of its own. */

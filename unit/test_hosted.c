@@ -214,7 +214,7 @@ static void switch_contexts(void)
     mini_make_stack();
     other = (struct hal_context){0};
     hal_context_adopt(&idle);
-    hal_context_init(&other, STACK_VA, bounce, NULL);
+    hal_context_init(&other, STACK_VA, HAL_STACK_PAGES, bounce, NULL);
     for (unsigned i = 0; i < 3; i++) {
         hal_context_switch(&idle, &other);
     }
@@ -250,7 +250,7 @@ static void overflow_a_stack(void)
     mini_make_stack();
     other = (struct hal_context){0};
     hal_context_adopt(&idle);
-    hal_context_init(&other, STACK_VA, dig_in_context, NULL);
+    hal_context_init(&other, STACK_VA, HAL_STACK_PAGES, dig_in_context, NULL);
     hal_context_switch(&idle, &other);
 }
 

@@ -57,8 +57,30 @@ static void P2_spawn_refuses_bad_options(void)
         spawn_arguments_are_checked(&options, KEEL_E_INVALID);
     }
     options.affinity = 0;
+    options.stack_size = KEEL_TASK_STACK_SIZE_MAX + 1;
+    spawn_arguments_are_checked(&options, KEEL_E_INVALID);
+    options.stack_size = UINT64_MAX;
+    spawn_arguments_are_checked(&options, KEEL_E_INVALID);
+    options.stack_size = 0;
     options.entry = NULL;
     spawn_arguments_are_checked(&options, KEEL_E_INVALID);
+}
+
+static void T3_stack_has_the_pages_that_were_asked_for(void)
+{
+    static const uint64_t least = HAL_STACK_PAGES * HAL_PAGE_SIZE, most = KEEL_TASK_STACK_SIZE_MAX;
+    const uint64_t sizes[] = {0, 1, least - 1, least, least + 1, most - HAL_PAGE_SIZE, most};
+    struct keel_task_options options = {.entry = just_return};
+    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        keel_task_t task = {0};
+        uint64_t pages = (sizes[i] + HAL_PAGE_SIZE - 1) / HAL_PAGE_SIZE;
+        options.stack_size = sizes[i];
+        CHECK_OK(keel_task_spawn(&options, &task));
+        const struct task *made = (const struct task *)object_slot_of(OBJECT_TASK, task.value);
+        CHECK_EQUAL(made->area.page_count, sizes[i] > least ? pages : HAL_STACK_PAGES);
+        CHECK_AUDIT();
+        CHECK(unit_join(task) == 0);
+    }
 }
 
 static void H1_task_info_and_names_are_bounded(void)
@@ -209,6 +231,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         UNIT(T9_join_gives_the_exit_status, .seeds = 20),
         UNIT(P2_spawn_refuses_bad_options),
+        UNIT(T3_stack_has_the_pages_that_were_asked_for),
         UNIT(H1_task_info_and_names_are_bounded, .seeds = 5),
         UNIT(T4_self_can_be_named_but_not_joined),
         UNIT(T4_task_lives_on_when_nobody_holds_it, .seeds = 20),

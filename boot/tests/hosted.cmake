@@ -88,6 +88,10 @@ keel_add_run_test(
     kernel-overflow-frame KERNEL overflow
     RUNNER --command-line frame --panic --says "kernel stack overflow in task wide$"
 )
+keel_add_run_test(
+    kernel-overflow-large KERNEL overflow
+    RUNNER --command-line large --panic --says "kernel stack overflow in task deep$"
+)
 # The other scheduler that ships.
 keel_add_run_test(
     kernel-cpus-fair KERNEL cpus

@@ -156,6 +156,11 @@ keel_add_kernel_test(
     RUNNER --command-line frame --panic --says "^keel: panic: kernel stack overflow in task wide$"
            --says " task_begin\\+0x"
 )
+keel_add_kernel_test(
+    overflow-large overflow
+    RUNNER --command-line large --panic --says "^keel: panic: kernel stack overflow in task deep$"
+           --says " T3_recurse\\+0x"
+)
 
 # NMIs at random moments while a kernel enters and leaves user mode all the time (U4).
 add_test(

@@ -26,9 +26,9 @@ static void start_context(void *argument)
     machine_end(HOSTED_PANIC, 1, "a context returned from its entry");
 }
 
-static bool stack_in_order(uint64_t stack_va)
+static bool stack_in_order(uint64_t stack_va, uint64_t page_count)
 {
-    for (unsigned i = 0; i < HAL_STACK_PAGES; i++) {
+    for (uint64_t i = 0; i < page_count; i++) {
         uint64_t frame;
         if (!window_page_mapped(stack_va + i * HAL_PAGE_SIZE, &frame) || ram.use[frame] != HAL_FRAME_STACK) {
             return false;
@@ -37,12 +37,15 @@ static bool stack_in_order(uint64_t stack_va)
     return true;
 }
 
-void hal_context_init(struct hal_context *context, uint64_t stack_va, void (*entry)(void *), void *argument)
+void hal_context_init(struct hal_context *context, uint64_t stack_va, uint64_t page_count,
+                      void (*entry)(void *), void *argument)
 {
-    const size_t size = HAL_STACK_PAGES * HAL_PAGE_SIZE;
+    const size_t size = page_count * HAL_PAGE_SIZE;
     char *bottom = window_pointer(stack_va, size);
     if (!CONTRACT(!context->fiber, "the context is in use") ||
-        !CONTRACT(bottom && stack_in_order(stack_va), "the stack is not mapped, synced and used as one")) {
+        !CONTRACT(page_count >= HAL_STACK_PAGES, "the stack is too small") ||
+        !CONTRACT(bottom && stack_in_order(stack_va, page_count),
+                  "the stack is not mapped, synced and used as one")) {
         machine_end(HOSTED_PANIC, 1, "no stack for a context");
     }
 

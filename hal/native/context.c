@@ -60,10 +60,11 @@ static void fiber_destroy(struct hal_context *context)
 }
 #endif
 
-void hal_context_init(struct hal_context *context, uint64_t stack_va, void (*entry)(void *), void *argument)
+void hal_context_init(struct hal_context *context, uint64_t stack_va, uint64_t page_count,
+                      void (*entry)(void *), void *argument)
 {
     char *stack = native_ram.window + (stack_va - HAL_WINDOW_BASE);
-    context->stack = x86_switch_prepare(stack + HAL_STACK_PAGES * HAL_PAGE_SIZE, entry, argument);
+    context->stack = x86_switch_prepare(stack + page_count * HAL_PAGE_SIZE, entry, argument);
     fiber_create(context);
 }
 

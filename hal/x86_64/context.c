@@ -6,9 +6,10 @@
 
 #include "hal/x86_switch.h"
 
-void hal_context_init(struct hal_context *context, uint64_t stack_va, void (*entry)(void *), void *argument)
+void hal_context_init(struct hal_context *context, uint64_t stack_va, uint64_t page_count,
+                      void (*entry)(void *), void *argument)
 {
-    void *top = (void *)(stack_va + HAL_STACK_PAGES * HAL_PAGE_SIZE);
+    void *top = (void *)(stack_va + page_count * HAL_PAGE_SIZE);
     context->stack = x86_switch_prepare(top, entry, argument);
 }
 

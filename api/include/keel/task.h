@@ -13,6 +13,8 @@
 
 #define KEEL_TASK_NAME_MAX 15u
 #define KEEL_TASK_WORDS    8u
+/* Bytes, on every machine. */
+#define KEEL_TASK_STACK_SIZE_MAX UINT64_C(262144)
 
 struct keel_task_options {
     void (*entry)(uint64_t argument); /* returning from it exits with status 0 */
@@ -21,6 +23,9 @@ struct keel_task_options {
     uint32_t priority; /* means what the scheduler takes it to mean; the built-in one ignores it */
     uint32_t flags;    /* 0 */
     uint64_t affinity; /* the CPUs that it may run on, bit n for CPU n; 0: all */
+    /* Bytes of stack that it needs: so many are there, in whole pages, and never fewer than the machine gives
+     * by default (16 KiB on the real one; more where checks need some). One stretch of free frames. */
+    uint64_t stack_size;
 };
 
 enum keel_task_state {
@@ -42,8 +47,8 @@ struct keel_task_info {
 };
 
 /* Creates a task and makes it runnable; the caller gets a reference. A task lives until it exits, whether or
- * not anybody holds it. Errors: E_INVALID (NULL, entry NULL, flags, an affinity of which no CPU is online),
- * E_NO_MEMORY, E_LIMIT. */
+ * not anybody holds it. Errors: E_INVALID (NULL, entry NULL, flags, an affinity of which no CPU is online,
+ * stack_size > KEEL_TASK_STACK_SIZE_MAX), E_NO_MEMORY, E_LIMIT. */
 keel_status_t keel_task_spawn(const struct keel_task_options *options, keel_task_t *task);
 keel_status_t keel_task_ref(keel_task_t task);
 keel_status_t keel_task_release(keel_task_t task);

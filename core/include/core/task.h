@@ -51,9 +51,10 @@ struct task {
     atomic_u32_t state;   /* enum task_state | TASK_ON */
     uint32_t last_cpu;    /* where it runs, or ran last; under the scheduler's lock */
     struct hal_context context;
-    struct frame *stack; /* HAL_STACK_PAGES frames */
-    struct area area;    /* where they are mapped, above a guard as large: a frame as large as the stack still
-                          * ends in it; larger ones touch every page on their way (-fstack-clash-protection) */
+    struct frame *stack; /* area.page_count frames */
+    /* Where they are mapped, above a guard of HAL_STACK_PAGES, whatever their number: a frame as large as the
+     * least stack still ends in it; larger ones touch every page on their way (-fstack-clash-protection). */
+    struct area area;
     struct frame *vector;   /* one frame: the vector image while it is not on a CPU */
     struct space *space;    /* active space, changed by the task itself only; holds a reference */
     uint32_t cursor_count;  /* cursors that it has open; its own affair */
@@ -78,8 +79,9 @@ struct task_options {
     uint64_t argument;
     char name[TASK_NAME_SIZE];
     uint32_t priority;
-    uint64_t affinity; /* 0: all CPUs; otherwise at least one of them is online */
-    bool detached;     /* nobody gets a reference: it lives until it exits */
+    uint64_t affinity;    /* 0: all CPUs; otherwise at least one of them is online */
+    uint64_t stack_pages; /* at least HAL_STACK_PAGES are taken */
+    bool detached;        /* nobody gets a reference: it lives until it exits */
 };
 
 /* Makes a task and hands it to the scheduler. E_NO_MEMORY, E_LIMIT. */

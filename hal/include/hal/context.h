@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * HAL contract: kernel contexts. `struct hal_context` comes from the backend (`hal/context_arch.h`), with
- * HAL_STACK_PAGES, the pages that a kernel stack needs on this machine.
+ * HAL_STACK_PAGES, the pages that a kernel stack needs at least on this machine.
  */
 #ifndef HAL_CONTEXT_H
 #define HAL_CONTEXT_H
@@ -10,9 +10,10 @@
 #include "hal/context_arch.h"
 
 /* Prepares a context that will enter `entry(argument)` with interrupts off on the stack
- * [stack_va, stack_va + HAL_STACK_PAGES pages), an address in the kernel window that is mapped and synced.
- * `entry` never returns. `context` is zero or was finished. */
-void hal_context_init(struct hal_context *context, uint64_t stack_va, void (*entry)(void *), void *argument);
+ * [stack_va, stack_va + page_count pages), HAL_STACK_PAGES or more, an address in the kernel window that is
+ * mapped and synced. `entry` never returns. `context` is zero or was finished. */
+void hal_context_init(struct hal_context *context, uint64_t stack_va, uint64_t page_count,
+                      void (*entry)(void *), void *argument);
 
 /* Makes `context` describe the running code, which stays on the stack it has (the idle context of a CPU). */
 void hal_context_adopt(struct hal_context *context);
