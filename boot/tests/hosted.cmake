@@ -32,6 +32,7 @@ endfunction()
 keel_add_run_test(default RUNNER --expect ${KEEL_TRANSCRIPTS}/hello.transcript)
 keel_add_run_test(one-cpu RUNNER --cpus 1 --seed 2 --expect ${KEEL_TRANSCRIPTS}/hello.transcript)
 keel_add_run_test(four-cpus RUNNER --cpus 4 --seed 3 --expect ${KEEL_TRANSCRIPTS}/hello.transcript)
+keel_add_run_test(eight-cpus RUNNER --cpus 8 --seed 4 --expect ${KEEL_TRANSCRIPTS}/hello.transcript)
 keel_add_run_test(
     broken INITRD ${CMAKE_BINARY_DIR}/hello-broken.initrd RUNNER --expect ${KEEL_TRANSCRIPTS}/hello-broken.transcript
 )
@@ -45,7 +46,7 @@ foreach(cpus IN ITEMS 1 2 4)
 endforeach()
 # Threads, futexes, processes and pipes, and the same programs on the host's own Linux. With this seed, as with about half
 # of the others, a futex word that is read before the queue is locked costs a wake-up on 2 and 4 CPUs.
-foreach(cpus IN ITEMS 1 2 4)
+foreach(cpus IN ITEMS 1 2 4 8)
     keel_add_run_test(
         threads-${cpus}-cpus KERNEL threads INITRD ${CMAKE_BINARY_DIR}/threads.initrd
         RUNNER --cpus ${cpus} --seed 6 --expect ${KEEL_TRANSCRIPTS}/threads.transcript
@@ -91,6 +92,9 @@ keel_add_run_test(
 keel_add_run_test(
     kernel-overflow-large KERNEL overflow
     RUNNER --command-line large --panic --says "kernel stack overflow in task deep$"
+)
+keel_add_run_test(
+    kernel-cpus-8-cpus KERNEL cpus RUNNER --cpus 8 --seed 18 --expect ${KEEL_TRANSCRIPTS}/kernels/cpus.transcript
 )
 # The other scheduler that ships.
 keel_add_run_test(
