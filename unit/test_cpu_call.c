@@ -241,7 +241,7 @@ static void call_and_call(uint64_t argument)
 static void T8_many_call_at_once(void)
 {
     keel_task_t others[CALLERS];
-    uint32_t expected[CPUS] = {0};
+    uint64_t expected[CPUS] = {0};
     begin();
     for (uint64_t i = 0; i < CALLERS; i++) {
         others[i] = unit_spawn(call_and_call, i);
