@@ -5,6 +5,7 @@
 #include "core/cpu_call.h"
 
 #include "core/assert.h"
+#include "core/cpu.h"
 #include "core/interrupt.h"
 #include "core/tlb.h"
 #include "hal/atomic.h"
@@ -101,6 +102,7 @@ void cpu_call(uint64_t cpus, void (*handler)(void *context), void *context)
 
 void hal_upcall_ipi(void)
 {
+    cpu_count(CPU_COUNT_IPI);
     tlb_serve();
     cpu_call_serve();
 }

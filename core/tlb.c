@@ -5,7 +5,6 @@
 #include "core/tlb.h"
 
 #include "core/assert.h"
-#include "core/cpu.h"
 #include "hal/atomic.h"
 #include "hal/cpu.h"
 
@@ -71,6 +70,5 @@ void tlb_shootdown(uint64_t cpus, hal_paddr_t root, uint64_t va, uint64_t page_c
 
 void hal_upcall_serve(void)
 {
-    cpu_count(CPU_COUNT_IPI);
     tlb_serve();
 }
