@@ -19,11 +19,11 @@ import sys
 from pathlib import Path
 
 OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory", "io_memory", "event", "semaphore", "mutex",
-           "spinlock", "cpu_local", "timer", "irq_handler", "guard")
+           "spinlock", "cpu_local", "timer", "irq_handler", "work", "guard")
 # What a body gets for an object whose C type has another name: both forms of a frame are one.
 OBJECT_TYPES = {"unique": "frame", "spinlock": "queued_spinlock", "guard": "hold"}
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
-CONTEXTS = {"task": "CONTEXT_TASK", "atomic": "CONTEXT_ATOMIC", "irq": "CONTEXT_INTERRUPT",
+CONTEXTS = {"task": "CONTEXT_TASK", "atomic": "CONTEXT_ATOMIC", "irq": "CONTEXT_INTERRUPT | CONTEXT_SOFT",
             "policy": "CONTEXT_POLICY"}
 ARGUMENTS_MAX = 6
 
@@ -345,6 +345,7 @@ struct queued_spinlock;
 struct cpu_local;
 struct timer;
 struct irq_handler;
+struct work;
 struct hold;
 enum call_id {{
 {enums}

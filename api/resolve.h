@@ -23,6 +23,7 @@
 #include "core/sync.h"
 #include "core/task.h"
 #include "core/timer.h"
+#include "core/work.h"
 #include "keel/status.h"
 
 /* One more reference for the object in the slot that a handle names. E_BAD_HANDLE, E_LIMIT. */
@@ -65,6 +66,7 @@ RESOLVE(spinlock, queued_spinlock, OBJECT_SPINLOCK, object.ref, queued_spinlock_
 RESOLVE(cpu_local, cpu_local, OBJECT_CPU_LOCAL, object.ref, cpu_local_put)
 RESOLVE(timer, timer, OBJECT_TIMER, object.ref, timer_put)
 RESOLVE(irq_handler, irq_handler, OBJECT_IRQ_HANDLER, object.ref, irq_handler_put)
+RESOLVE(work, work, OBJECT_WORK, object.ref, work_put)
 
 #undef RESOLVE
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The audit of what tasks hold (core/hold.h): lists and locks agree, and nobody in atomic mode is off its
- * CPU. It runs frozen; a CPU that stands in the middle of a step shows by the lock it holds.
+ * CPU; and of the works that are queued (core/work.h). It runs frozen; a CPU that stands in the middle of a
+ * step shows by the lock it holds.
  */
 #include "core/audit.h"
 #include "core/cpu.h"
 #include "core/mutex.h"
 #include "core/queued_spinlock.h"
 #include "core/task.h"
+#include "core/work.h"
 
 static bool is_live(const struct object *object)
 {
@@ -81,15 +83,20 @@ static uint32_t count_sections(const struct holds *holds)
 /* Who begins or ends a read section counts it first, and last. */
 static void check_cpu(const struct cpu *cpu, unsigned id, audit_report_t *report)
 {
-    bool in_handler = cpu->holds == &cpu->interrupt_holds;
-    uint32_t sections = count_sections(&cpu->interrupt_holds);
+    bool in_handler = cpu->holds == &cpu->interrupt_holds; /* below it there may be a work */
+    bool in_work = cpu->holds == &cpu->soft_holds;
+    uint32_t sections = count_sections(&cpu->interrupt_holds) + count_sections(&cpu->soft_holds);
     if (cpu->current != NULL) {
         sections += count_sections(&cpu->current->holds);
     }
     if (!in_handler && cpu->interrupt_holds.count != 0) {
         report("T8", "an interrupt handler has left something behind, cpu", id);
     }
-    if (sections > cpu->rcu_depth || (cpu->current == NULL && !in_handler && cpu->rcu_depth > 0)) {
+    if (!in_handler && !in_work && cpu->soft_holds.count != 0) {
+        report("T8", "a work has left something behind, cpu", id);
+    }
+    if (sections > cpu->rcu_depth ||
+        (cpu->current == NULL && !in_handler && !in_work && cpu->rcu_depth > 0)) {
         report("T7", "a CPU's count of read sections is wrong, cpu", id);
     }
     if (sections > 0 && atomic_u64_peek(&cpu->rcu_epoch) == 0) {
@@ -97,10 +104,30 @@ static void check_cpu(const struct cpu *cpu, unsigned id, audit_report_t *report
     }
 }
 
+/* The list holds what says that it is queued there, and as many as it says. */
+static void check_works(const struct work_list *works, unsigned id, audit_report_t *report)
+{
+    const uint32_t here = (uint32_t)id << WORK_CPU_SHIFT | WORK_QUEUED, left = ~(uint32_t)WORK_RUNNING;
+    const struct work *work = works->head, *previous = NULL;
+    uint32_t count = 0;
+    while (work != NULL && (atomic_u32_peek(&work->state) & left) == here && is_live(&work->object) &&
+           work->previous == previous && count < atomic_u32_peek(&works->count)) {
+        previous = work;
+        work = work->next;
+        count++;
+    }
+    if (work != NULL || works->tail != previous || count != atomic_u32_peek(&works->count)) {
+        report("T8", "a CPU's queue of works is broken, cpu", id);
+    }
+}
+
 void audit_holds(audit_report_t *report)
 {
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
         check_cpu(cpu_at(id), id, report);
+        if (!is_locked(&cpu_at(id)->works.lock)) {
+            check_works(&cpu_at(id)->works, id, report);
+        }
     }
     for (uint32_t i = 0, slots = object_slots(OBJECT_TASK); i < slots; i++) {
         const struct task *task = (const struct task *)object_at(OBJECT_TASK, i);

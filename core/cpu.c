@@ -30,6 +30,13 @@ void cpu_init(void)
         holds_init(&cpu->interrupt_holds);
         cpu->interrupt_holds.atomic = 1;
         cpu->interrupt_holds.irq_off = 1;
+        holds_init(&cpu->soft_holds);
+        cpu->soft_holds.atomic = 1;
+        spinlock_init(&cpu->works.lock);
+        cpu->works.head = NULL;
+        cpu->works.tail = NULL;
+        cpu->works.entered = 0;
+        atomic_u32_init(&cpu->works.count, 0);
         cpu->guards_made = 0;
         atomic_u32_init(&cpu->resched, 0);
         atomic_u32_init(&cpu->online, 0);

@@ -10,6 +10,7 @@
 #include "core/queued_spinlock.h"
 #include "core/rcu.h"
 #include "core/sched.h"
+#include "core/work.h"
 
 #define GUARD_NUMBER_END (UINT64_C(1) << GUARD_NUMBER_BITS)
 
@@ -81,6 +82,7 @@ void atomic_leave(struct holds *holds, bool irq_off)
     holds->irq_off -= irq_off;
     if (--holds->atomic == 0) {
         hal_cpu_word_set(CONTEXT_TASK);
+        works_run();
         sched_preempt();
     }
     hal_irq_restore(holds->irq_off == 0);

@@ -19,6 +19,7 @@
 #include "core/sync.h"
 #include "core/task.h"
 #include "core/timer.h"
+#include "core/work.h"
 
 struct pool {
     char *slots;
@@ -46,6 +47,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_SPINLOCK] = {sizeof(struct queued_spinlock), 32, 8, 4096},
     [OBJECT_TIMER] = {sizeof(struct timer), 32, 8, 4096},
     [OBJECT_IRQ_HANDLER] = {sizeof(struct irq_handler), 64, 16, 1024},
+    [OBJECT_WORK] = {sizeof(struct work), 32, 8, 4096},
     [OBJECT_CPU_LOCAL] = {sizeof(struct cpu_local), 256, 8, 256},
 };
 
@@ -86,7 +88,7 @@ bool object_init(void)
            pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY) &&
            pool_init(OBJECT_IO_MEMORY) && pool_init(OBJECT_EVENT) && pool_init(OBJECT_SEMAPHORE) &&
            pool_init(OBJECT_MUTEX) && pool_init(OBJECT_SPINLOCK) && pool_init(OBJECT_CPU_LOCAL) &&
-           pool_init(OBJECT_TIMER) && pool_init(OBJECT_IRQ_HANDLER);
+           pool_init(OBJECT_TIMER) && pool_init(OBJECT_IRQ_HANDLER) && pool_init(OBJECT_WORK);
 }
 
 uint32_t object_slots(enum object_kind kind)

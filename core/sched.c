@@ -9,6 +9,7 @@
 #include "core/deadline.h"
 #include "core/policy.h"
 #include "core/user.h"
+#include "core/work.h"
 #include "keel/sched_reason.h"
 
 static struct spinlock lock;
@@ -407,6 +408,7 @@ void hal_upcall_timer(void)
 
 void hal_upcall_interrupt_exit(void)
 {
+    works_run();
     sched_preempt();
 }
 
@@ -435,6 +437,7 @@ _Noreturn void sched_idle(void)
             switch_to(cpu, next, 0);
         } else {
             hal_cpu_wait();
+            works_run();
         }
     }
 }

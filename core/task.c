@@ -152,10 +152,10 @@ void task_activate(struct space *space)
 
 _Noreturn void task_exit(int32_t status)
 {
-    if ((cpu_context() & (CONTEXT_POLICY | CONTEXT_INTERRUPT)) != 0) {
-        /* It jumped out of a policy's function, whose lock it still holds, or of an interrupt handler:
-         * nothing can go on (keel/policy.h, keel/timer.h). */
-        hal_panic("a policy's function or an interrupt handler did not return to its caller");
+    if ((cpu_context() & (CONTEXT_POLICY | CONTEXT_INTERRUPT | CONTEXT_SOFT)) != 0) {
+        /* It jumped out of a policy's function, whose lock it still holds, or of a handler: nothing can go on
+         * (keel/policy.h, keel/timer.h, keel/work.h). */
+        hal_panic("a policy's function or a handler did not return to its caller");
     }
     holds_release_all(); /* first: it leaves atomic mode */
     cursor_close_all(task_current());

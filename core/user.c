@@ -7,6 +7,7 @@
 
 #include "core/assert.h"
 #include "core/sched.h"
+#include "core/work.h"
 
 static void vector_attach(struct cpu *cpu, struct task *task)
 {
@@ -37,6 +38,7 @@ void user_run(struct keel_user_regs *regs, struct keel_user_event *event)
         vector_attach(cpu, cpu->current);
         hal_user_run(regs, event);
         if (event->reason == KEEL_USER_INTERRUPT) {
+            works_run();
             sched_preempt();
         }
     }

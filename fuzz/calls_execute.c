@@ -23,6 +23,7 @@ union structure {
     struct keel_timer_options timer_options;
     struct keel_irq_handler_options irq_handler_options;
     struct keel_cpu_call_options call_options;
+    struct keel_work_options work_options;
 };
 
 /* Room for whatever the calls store. */
@@ -129,6 +130,9 @@ static void fill_struct(const struct calls_op *op, const struct call_argument *a
     } else if (strcmp(argument->name, "call_options") == 0) {
         structure->call_options = calls_cpu_call_options();
         structure->call_options.handler = op->numbers[0] == 0xff ? NULL : structure->call_options.handler;
+    } else if (strcmp(argument->name, "work_options") == 0) {
+        structure->work_options = calls_work_options();
+        structure->work_options.handler = op->numbers[0] == 0 ? NULL : structure->work_options.handler;
     } else if (strcmp(argument->name, "handler") == 0) {
         structure->handler = calls_fault_handler();
         structure->handler.handle = op->numbers[0] == 0 ? NULL : structure->handler.handle;

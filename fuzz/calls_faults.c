@@ -53,6 +53,11 @@ struct keel_cpu_call_options calls_cpu_call_options(void)
     return (struct keel_cpu_call_options){.handler = ring, .context = NULL};
 }
 
+struct keel_work_options calls_work_options(void)
+{
+    return (struct keel_work_options){.handler = ring, .context = NULL};
+}
+
 struct keel_fault_handler calls_fault_handler(void)
 {
     return (struct keel_fault_handler){.context = NULL, .handle = handle};

@@ -47,6 +47,8 @@ struct keel_fault_handler calls_fault_handler(void);
 
 /* A timer whose handler makes the next operation in interrupt context. */
 struct keel_timer_options calls_timer_options(void);
+/* The same in soft context. */
+struct keel_work_options calls_work_options(void);
 
 /* A handler on an interrupt line that does the same, and answers anything. */
 struct keel_irq_handler_options calls_irq_handler_options(uint8_t source, uint8_t flags);

@@ -131,6 +131,8 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_irq_handler_release((keel_irq_handler_t){handle});
     case OBJECT_TIMER:
         return keel_timer_release((keel_timer_t){handle});
+    case OBJECT_WORK:
+        return keel_work_release((keel_work_t){handle});
     case OBJECT_CPU_LOCAL:
         return keel_cpu_local_release((keel_cpu_local_t){handle});
     case OBJECT_SPINLOCK:

@@ -228,6 +228,7 @@ int32_t keel_main(void)
         CHECK_EQUAL(objects_in_use(OBJECT_SPINLOCK), 0);
         CHECK_EQUAL(objects_in_use(OBJECT_CPU_LOCAL), 0);
         CHECK_EQUAL(objects_in_use(OBJECT_TIMER), 0);
+        CHECK_EQUAL(objects_in_use(OBJECT_WORK), 0);
         CHECK_EQUAL(slab_used_count(), slots_before);
         CHECK_EQUAL(frame_free_count() + (running->lends_slabs ? slab_counts().slab_frames : 0),
                     frames_before);

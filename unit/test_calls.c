@@ -40,12 +40,37 @@ static void make_handlers(void)
     static uint32_t sources; /* as `ranges` below */
     const struct keel_timer_options timer_options = {.handler = do_nothing};
     const struct keel_irq_handler_options irq_options = {.handler = claim_nothing, .source = sources++ % 16};
+    const struct keel_work_options work_options = {.handler = do_nothing};
     keel_timer_t timer = {0};
     keel_irq_handler_t irq_handler = {0};
+    keel_work_t work = {0};
     CHECK_OK(keel_timer_create(&timer_options, &timer));
     valid[OBJECT_TIMER] = timer.value;
     CHECK_OK(keel_irq_handler_create(&irq_options, &irq_handler));
     valid[OBJECT_IRQ_HANDLER] = irq_handler.value;
+    CHECK_OK(keel_work_create(&work_options, &work));
+    valid[OBJECT_WORK] = work.value;
+}
+
+static void release_closed(void)
+{
+    CHECK_OK(keel_cursor_close((keel_cursor_t){closed[OBJECT_CURSOR]}));
+    CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
+    CHECK_OK(keel_segment_release((keel_segment_t){closed[OBJECT_SEGMENT]}));
+    CHECK_OK(keel_space_release((keel_space_t){closed[OBJECT_SPACE]}));
+    CHECK_OK(keel_task_release((keel_task_t){closed[OBJECT_TASK]}));
+    CHECK_OK(keel_unique_release((keel_unique_t){closed[OBJECT_UNIQUE]}));
+    CHECK_OK(keel_list_release((keel_list_t){closed[OBJECT_LIST]}));
+    CHECK_OK(keel_memory_release((keel_memory_t){closed[OBJECT_MEMORY]}));
+    CHECK_OK(keel_io_memory_release((keel_io_memory_t){closed[OBJECT_IO_MEMORY]}));
+    CHECK_OK(keel_event_release((keel_event_t){closed[OBJECT_EVENT]}));
+    CHECK_OK(keel_semaphore_release((keel_semaphore_t){closed[OBJECT_SEMAPHORE]}));
+    CHECK_OK(keel_mutex_release((keel_mutex_t){closed[OBJECT_MUTEX]}));
+    CHECK_OK(keel_spinlock_release((keel_spinlock_t){closed[OBJECT_SPINLOCK]}));
+    CHECK_OK(keel_cpu_local_release((keel_cpu_local_t){closed[OBJECT_CPU_LOCAL]}));
+    CHECK_OK(keel_timer_release((keel_timer_t){closed[OBJECT_TIMER]}));
+    CHECK_OK(keel_irq_handler_release((keel_irq_handler_t){closed[OBJECT_IRQ_HANDLER]}));
+    CHECK_OK(keel_work_release((keel_work_t){closed[OBJECT_WORK]}));
 }
 
 /* One open and one closed handle of every kind. */
@@ -97,22 +122,7 @@ static void make_handles(void)
         CHECK_OK(keel_guard_release(guard));
         valid[OBJECT_GUARD] = guard.value;
     }
-    CHECK_OK(keel_cursor_close((keel_cursor_t){closed[OBJECT_CURSOR]}));
-    CHECK_OK(keel_frame_release((keel_frame_t){closed[OBJECT_FRAME]}));
-    CHECK_OK(keel_segment_release((keel_segment_t){closed[OBJECT_SEGMENT]}));
-    CHECK_OK(keel_space_release((keel_space_t){closed[OBJECT_SPACE]}));
-    CHECK_OK(keel_task_release((keel_task_t){closed[OBJECT_TASK]}));
-    CHECK_OK(keel_unique_release((keel_unique_t){closed[OBJECT_UNIQUE]}));
-    CHECK_OK(keel_list_release((keel_list_t){closed[OBJECT_LIST]}));
-    CHECK_OK(keel_memory_release((keel_memory_t){closed[OBJECT_MEMORY]}));
-    CHECK_OK(keel_io_memory_release((keel_io_memory_t){closed[OBJECT_IO_MEMORY]}));
-    CHECK_OK(keel_event_release((keel_event_t){closed[OBJECT_EVENT]}));
-    CHECK_OK(keel_semaphore_release((keel_semaphore_t){closed[OBJECT_SEMAPHORE]}));
-    CHECK_OK(keel_mutex_release((keel_mutex_t){closed[OBJECT_MUTEX]}));
-    CHECK_OK(keel_spinlock_release((keel_spinlock_t){closed[OBJECT_SPINLOCK]}));
-    CHECK_OK(keel_cpu_local_release((keel_cpu_local_t){closed[OBJECT_CPU_LOCAL]}));
-    CHECK_OK(keel_timer_release((keel_timer_t){closed[OBJECT_TIMER]}));
-    CHECK_OK(keel_irq_handler_release((keel_irq_handler_t){closed[OBJECT_IRQ_HANDLER]}));
+    release_closed();
     for (unsigned kind = OBJECT_FRAME; kind < OBJECT_KIND_COUNT; kind++) {
         CHECK(valid[kind] != 0); /* none was forgotten */
     }
@@ -430,6 +440,29 @@ static void P2_every_call_works_or_errs_inside_an_interrupt_handler(void)
     CHECK_AUDIT();
 }
 
+/* Queued in plain code and in atomic mode. */
+static void P2_every_call_works_or_errs_inside_a_work(void)
+{
+    const struct keel_work_options options = {.handler = interrupt_run};
+    keel_work_t work = {0};
+    keel_guard_t guard = {0};
+    make_handles();
+    inside = 0;
+    inside_context = CONTEXT_SOFT;
+    CHECK_OK(keel_work_create(&options, &work));
+    CHECK_OK(keel_work_queue(work));
+    CHECK_EQUAL(inside, 1);
+    CHECK_OK(keel_preempt_disable(&guard));
+    CHECK_OK(keel_work_queue(work));
+    CHECK_EQUAL(inside, 1);
+    CHECK_OK(keel_guard_release(guard));
+    CHECK_EQUAL(inside, 2);
+    inside_context = CONTEXT_POLICY;
+    CHECK_EQUAL(cpu_context(), CONTEXT_TASK);
+    CHECK_OK(keel_task_yield());
+    CHECK_AUDIT();
+}
+
 /* A page-fault handler runs as the task itself: nothing is out of its reach. */
 static uint32_t handle_fault(void *context, uint64_t va, uint32_t access)
 {
@@ -526,6 +559,7 @@ int main(int argc, char **argv)
         UNIT(P2_every_call_works_or_errs_inside_a_scheduler, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_a_fault_handler, .leaves_things = true),
         UNIT(P2_every_call_works_or_errs_inside_an_interrupt_handler, .leaves_things = true),
+        UNIT(P2_every_call_works_or_errs_inside_a_work, .leaves_things = true),
         UNIT(T2_every_call_that_may_wait_errs_in_atomic_mode, .leaves_things = true),
         UNIT(P2_calls_that_do_not_come_back_are_task_calls_only),
         UNIT(H4_calls_are_traced_where_asked, .config.command_line = trace,

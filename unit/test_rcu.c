@@ -157,6 +157,11 @@ static void T7_retired_handle_lives_until_readers_are_out(void)
     CHECK(unit_join(reader) == 0);
 }
 
+static void do_nothing(void *context)
+{
+    (void)context;
+}
+
 static void T7_every_counted_kind_can_be_retired(void)
 {
     keel_segment_t segment;
@@ -167,7 +172,9 @@ static void T7_every_counted_kind_can_be_retired(void)
     keel_mutex_t mutex;
     keel_spinlock_t spinlock;
     keel_cpu_local_t local;
+    keel_work_t work;
     keel_task_t task;
+    const struct keel_work_options work_options = {.handler = do_nothing};
     CHECK_OK(keel_segment_alloc(2, 1, &segment));
     CHECK_OK(keel_memory_alloc(64, &memory));
     CHECK_OK(keel_io_memory_acquire(HOSTED_IO_BASE, 1, KEEL_CACHE_UNCACHED, &io));
@@ -176,10 +183,12 @@ static void T7_every_counted_kind_can_be_retired(void)
     CHECK_OK(keel_mutex_create(&mutex));
     CHECK_OK(keel_spinlock_create(0, &spinlock));
     CHECK_OK(keel_cpu_local_create(&local));
+    CHECK_OK(keel_work_create(&work_options, &work));
     CHECK_OK(keel_task_self(&task));
     const uint64_t handles[] = {unit_frame().value, segment.value,  unit_space().value, unit_list().value,
                                 memory.value,       io.value,       event.value,        semaphore.value,
-                                mutex.value,        spinlock.value, local.value,        task.value};
+                                mutex.value,        spinlock.value, local.value,        work.value,
+                                task.value};
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++) {
         CHECK_OK(keel_rcu_retire(handles[i]));
     }

@@ -4,10 +4,10 @@
  * preempted. In atomic mode a call that may have to wait answers E_CONTEXT, whether or not it would have had
  * to (T2); api/calls.tbl says which calls are left.
  *
- * A guard is the calling task's own, or the interrupt handler's. Guards may be released in any order; another
+ * A guard is the calling task's own, or the handler's. Guards may be released in any order; another
  * task's, and one that was released, is E_BAD_HANDLE. Interrupts come back when nothing is left that keeps
- * them off (T5). What a task still holds when it exits is released; so is what an interrupt handler returns
- * with, and what a page-fault handler does; the access that that served fails.
+ * them off (T5). What a task still holds when it exits is released; so is what an interrupt handler or a
+ * work returns with, and what a page-fault handler does; the access that that served fails.
  *
  * A task that stays in atomic mode for long keeps its CPU from all others; with interrupts off it may keep
  * other CPUs waiting, unless it spins with keel_cpu_relax.

@@ -86,6 +86,10 @@ typedef struct {
 
 typedef struct {
     uint64_t value;
+} keel_work_t; /* calls a handler soon after it was queued */
+
+typedef struct {
+    uint64_t value;
 } keel_guard_t; /* the calling task stays on its CPU; its own, not counted: see keel/guard.h */
 
 #endif

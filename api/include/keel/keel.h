@@ -38,5 +38,6 @@
 #include "keel/user.h"
 #include "keel/user_memory.h"
 #include "keel/user_regs.h"
+#include "keel/work.h"
 
 #endif

@@ -4,10 +4,11 @@
  * with others (a reader-writer lock), is in atomic mode (keel/guard.h). CPUs that wait queue up, readers and
  * writers alike, and are served in order.
  *
- * Locks may be released in any order, by the task or interrupt handler that took them. A handler can take
- * only locks made with KEEL_SPINLOCK_IRQ_OFF; others, whose holder it may have interrupted, are E_CONTEXT. On
- * an error of the locking calls the caller is not in atomic mode by it. CPUs that take each other's locks in
- * the wrong order and would wait for ever do not: one of them, or more, gets E_BUSY.
+ * Locks may be released in any order, by the task or handler that took them. An interrupt handler can take
+ * only locks made with KEEL_SPINLOCK_IRQ_OFF; others, whose holder it may have interrupted, are E_CONTEXT. A
+ * work (keel/work.h) can take them: none runs on top of who holds one. On an error of the locking calls the
+ * caller is not in atomic mode by it. CPUs that take each other's locks in the wrong order and would wait for
+ * ever do not: one of them, or more, gets E_BUSY.
  *
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. A
  * locked spinlock stays when its last handle is released, until it is unlocked. Context of all calls below:

@@ -2,7 +2,7 @@
  *
  * Tasks on all CPUs at once: each CPU runs some (T1), a page that is replaced is seen as replaced on every
  * CPU (A2), a storm of calls on one address space leaves a clean audit, also while it goes on (M1, A3), and
- * locks exclude (T5), also handlers of timers and of calls on other CPUs (T8).
+ * locks exclude (T5), also handlers of timers, of calls on other CPUs, and both halves below them (T8).
  * What the explorer proves on small cases is tried here on many: in QEMU with a TLB for each CPU, on the
  * native machine with real CPUs and under ThreadSanitizer. The order is the host's there, so those are no
  * replayable runs.
@@ -14,6 +14,7 @@
 
 #include "check.h"
 #include "services/defaults.h"
+#include "services/work_queue.h"
 
 #define TASKS_MAX   16u
 #define FRAMES      16u
@@ -426,12 +427,102 @@ static void T8_calls_under_load(void)
     CHECK_OK(keel_spinlock_release(spinlocks[1]));
 }
 
+/* --- Bottom halves --- */
+
+static struct services_work_queue queue;
+static struct services_work_item items[TASKS_MAX];
+
+/* Each stage queues the next: an interrupt handler a work, that an item, which waits, and arms the timer. */
+struct chain {
+    keel_timer_t timer;
+    keel_work_t work;
+    uint64_t left, works; /* plain: its stages follow each other */
+};
+static struct chain chains[TASKS_MAX];
+
+static void chain_rings(void *context)
+{
+    struct chain *chain = context;
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_spinlock_lock(spinlocks[0]));
+    CHECK_OK(keel_work_queue(chain->work));
+}
+
+static void chain_waits(void *context)
+{
+    struct chain *chain = context;
+    CHECK_OK(keel_mutex_lock(mutex, KEEL_FOREVER));
+    counts[2]++;
+    CHECK_OK(keel_task_yield());
+    CHECK_OK(keel_mutex_unlock(mutex));
+    if (--chain->left > 0) {
+        CHECK_OK(keel_timer_arm(chain->timer, chain->left % 3 * 100000));
+    } else {
+        CHECK_OK(keel_semaphore_up(rung, 1));
+    }
+}
+
+static void chain_works(void *context)
+{
+    struct chain *chain = context;
+    CHECK_STATUS(KEEL_E_CONTEXT, keel_task_yield());
+    CHECK_OK(keel_spinlock_lock(spinlocks[0]));
+    counts[0]++;
+    CHECK_OK(keel_spinlock_unlock(spinlocks[0]));
+    /* Twice a turn: queued again while it runs. */
+    if (++chain->works % 2 != 0) {
+        CHECK_OK(keel_work_queue(chain->work));
+    } else {
+        CHECK_OK(services_work_queue_submit(&queue, chain_waits, chain));
+    }
+}
+
+static void chain_and_lock(uint64_t id)
+{
+    struct chain *chain = &chains[id];
+    const struct keel_timer_options timer_options = {.handler = chain_rings, .context = chain};
+    const struct keel_work_options work_options = {.handler = chain_works, .context = chain};
+    chain->left = rounds / 8 + 1;
+    chain->works = 0;
+    CHECK_OK(keel_timer_create(&timer_options, &chain->timer));
+    CHECK_OK(keel_work_create(&work_options, &chain->work));
+    CHECK_OK(keel_timer_arm(chain->timer, 0));
+    for (uint64_t round = 0; round < rounds / 4; round++) {
+        CHECK_OK(keel_spinlock_lock(spinlocks[0]));
+        counts[0]++;
+        CHECK_OK(keel_spinlock_unlock(spinlocks[0]));
+    }
+    CHECK_OK(keel_semaphore_down(rung, KEEL_FOREVER));
+}
+
+static void T8_bottom_halves_under_load(void)
+{
+    const struct services_work_queue_options options = {.items = items, .capacity = TASKS_MAX, .workers = 2};
+    counts[0] = 0;
+    counts[2] = 0;
+    CHECK_OK(keel_spinlock_create(0, &spinlocks[0]));
+    CHECK_OK(keel_mutex_create(&mutex));
+    CHECK_OK(keel_semaphore_create(0, &rung));
+    CHECK_OK(services_work_queue_start(&queue, &options));
+    run_tasks(chain_and_lock);
+    CHECK_OK(services_work_queue_stop(&queue));
+    uint64_t turns = (rounds / 8 + 1) * task_count();
+    CHECK_VALUE(counts[0] == 2 * turns + rounds / 4 * task_count(), counts[0]);
+    CHECK_VALUE(counts[2] == turns, counts[2]);
+    for (uint32_t i = 0; i < task_count(); i++) {
+        CHECK_OK(keel_timer_release(chains[i].timer));
+        CHECK_OK(keel_work_release(chains[i].work));
+    }
+    CHECK_OK(keel_semaphore_release(rung));
+    CHECK_OK(keel_mutex_release(mutex));
+    CHECK_OK(keel_spinlock_release(spinlocks[0]));
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
-        TEST(T1_every_cpu_runs_tasks),       TEST(A2_replaced_pages),         TEST(M1_storm_of_calls),
-        TEST_ANY_ORDER(T5_locks_under_load), TEST(T2_atomic_mode_under_load), TEST(T8_timers_under_load),
-        TEST(T8_calls_under_load),
+        TEST(T1_every_cpu_runs_tasks),       TEST(A2_replaced_pages),           TEST(M1_storm_of_calls),
+        TEST_ANY_ORDER(T5_locks_under_load), TEST(T2_atomic_mode_under_load),   TEST(T8_timers_under_load),
+        TEST(T8_calls_under_load),           TEST(T8_bottom_halves_under_load),
     };
     struct keel_boot_info info = {0};
     CHECK_OK(keel_boot_info(&info));

@@ -11,6 +11,16 @@
 /* Interrupts that a CPU counts. */
 enum cpu_count { CPU_COUNT_TIMER, CPU_COUNT_IPI, CPU_COUNT_LINE, CPU_COUNT_STRAY, CPU_COUNTS };
 
+struct work;
+
+/* Works that are queued (core/work.h). Other CPUs may take some off, so there is a lock, over the rest. */
+struct work_list {
+    struct spinlock lock;
+    struct work *head, *tail;
+    uint64_t entered;   /* that ever were put in */
+    atomic_u32_t count; /* that are in */
+};
+
 struct cpu {
     struct task *current;      /* NULL: the idle context runs; set by cpu_set_current */
     struct task *previous;     /* during a switch: who was switched away from; NULL: the idle context */
@@ -27,11 +37,14 @@ struct cpu {
     uint64_t walk_count;
     atomic_u64_t rcu_epoch; /* 0: in no read section (core/rcu.h) */
     uint32_t rcu_depth;     /* of nested read sections */
-    /* What the running code holds: a task's, or a handler's; NULL: the idle context holds nothing. */
+    /* What the running code holds: a task's, a work's, or an interrupt handler's; NULL: the idle context
+     * holds nothing. */
     struct holds *holds;
     struct holds interrupt_holds; /* always atomic, and without interrupts */
-    uint64_t guards_made;         /* numbers of guards that are used up (core/hold.h) */
-    atomic_u32_t resched;         /* 1: choose anew at the next chance; written under the scheduler's lock */
+    struct holds soft_holds;      /* always atomic (core/work.h) */
+    struct work_list works;
+    uint64_t guards_made; /* numbers of guards that are used up (core/hold.h) */
+    atomic_u32_t resched; /* 1: choose anew at the next chance; written under the scheduler's lock */
     atomic_u32_t online;
     atomic_u64_t counts[CPU_COUNTS]; /* since boot */
 };
@@ -58,6 +71,7 @@ enum cpu_context {
     CONTEXT_IDLE = 1u << 2,      /* the idle context, Keel's own handlers on it */
     CONTEXT_ATOMIC = 1u << 3,    /* a task's own code in atomic mode (core/hold.h) */
     CONTEXT_INTERRUPT = 1u << 4, /* an interrupt handler of the client's (core/interrupt.h) */
+    CONTEXT_SOFT = 1u << 5,      /* a work of the client's (core/work.h) */
 };
 /* A task that moves to another CPU meanwhile is a task there as well. */
 static inline unsigned cpu_context(void)

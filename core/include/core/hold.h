@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * What running code holds until it gives it back: guards, spinlocks, mutexes. A task has one such list, and
- * each CPU one for its interrupt handlers. An entry can be given back by the code whose list it is in and by
- * nobody else, in any order, and once (T5); what is left when the task exits, or the handler returns, is
- * given back by Keel.
+ * each CPU one for its interrupt handlers and one for its works. An entry can be given back by the code whose
+ * list it is in and by nobody else, in any order, and once (T5); what is left when the task exits, or the
+ * handler returns, is given back by Keel.
  *
  * Entries other than mutexes keep the holder in atomic mode: it stays on its CPU and may not wait (T2). The
  * CPU's word then says CONTEXT_ATOMIC, so that the check of contexts that every call makes refuses those that
@@ -72,7 +72,8 @@ void hold_remove(struct holds *holds, struct hold *hold);
 
 /* Into atomic mode, before the lock is tried for (T5), and out of it, after it was released. */
 void atomic_enter(struct holds *holds, bool irq_off);
-/* Switches interrupts on if nothing keeps them off, and the task if that was asked for meanwhile. */
+/* Switches interrupts on if nothing keeps them off; before that works run that were queued meanwhile, and the
+ * task is switched if that was asked for. */
 void atomic_leave(struct holds *holds, bool irq_off);
 
 /* Gives back what makes the mode atomic, and answers whether there was anything. */

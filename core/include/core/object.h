@@ -32,6 +32,7 @@ enum object_kind {
     OBJECT_CPU_LOCAL,
     OBJECT_TIMER,
     OBJECT_IRQ_HANDLER,
+    OBJECT_WORK,
     OBJECT_GUARD, /* no slots: a guard is named in its task's own list (core/hold.h) */
     OBJECT_KIND_COUNT
 };

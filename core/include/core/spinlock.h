@@ -10,7 +10,8 @@
  *   deadlines alone, for timers
  *   interrupt line -> deadlines; interrupt line -> interrupt controller (core/irq.c)
  *   order of the clients' locks -> console (core/lock_order.c, in builds that look at it)
- *   list; kernel window; a client's spinlock's queue; retired handles (nothing is taken under them)
+ *   list; kernel window; a client's spinlock's queue; retired handles; a CPU's works (nothing is taken under
+ *   them)
  *   [range] -> ranges of I/O memory (core/io_memory.c; nothing is taken under it)
  *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's
  *

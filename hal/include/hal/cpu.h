@@ -64,8 +64,9 @@ void hal_upcall_ipi(void);
 void hal_upcall_serve(void);
 
 /* Upcall at the end of every interrupt that came in kernel mode with interrupts on, after it was acknowledged
- * at the interrupt controller: interrupts off. Core may switch context inside (kernel preemption); it returns
- * when the interrupted context runs again, perhaps on another CPU. Not made for user mode: there
+ * at the interrupt controller: interrupts off. Core may switch context inside (kernel preemption), and may
+ * switch interrupts on for a while (works), so that it is called again inside itself; it returns when the
+ * interrupted context runs again, perhaps on another CPU. Not made for user mode: there
  * `hal_user_run` returns. Not made from inside hal_cpu_wait. */
 void hal_upcall_interrupt_exit(void);
 
