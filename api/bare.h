@@ -36,6 +36,7 @@ BARE(spinlock, queued_spinlock, OBJECT_SPINLOCK)
 BARE(cpu_local, cpu_local, OBJECT_CPU_LOCAL)
 BARE(timer, timer, OBJECT_TIMER)
 BARE(irq_handler, irq_handler, OBJECT_IRQ_HANDLER)
+BARE(io_port, io_port, OBJECT_IO_PORT)
 BARE(work, work, OBJECT_WORK)
 
 #undef BARE

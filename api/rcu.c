@@ -49,6 +49,7 @@ REACH(spinlock, queued_spinlock, object.ref)
 REACH(cpu_local, cpu_local, object.ref)
 REACH(timer, timer, object.ref)
 REACH(irq_handler, irq_handler, object.ref)
+REACH(io_port, io_port, object.ref)
 REACH(work, work, object.ref)
 
 static keel_status_t reach(uint64_t handle, bool drop)
@@ -61,7 +62,7 @@ static keel_status_t reach(uint64_t handle, bool drop)
         [OBJECT_SEMAPHORE] = reach_semaphore, [OBJECT_MUTEX] = reach_mutex,
         [OBJECT_SPINLOCK] = reach_spinlock,   [OBJECT_CPU_LOCAL] = reach_cpu_local,
         [OBJECT_TIMER] = reach_timer,         [OBJECT_IRQ_HANDLER] = reach_irq_handler,
-        [OBJECT_WORK] = reach_work,
+        [OBJECT_WORK] = reach_work,           [OBJECT_IO_PORT] = reach_io_port,
     };
     unsigned kind = handle_kind(handle);
     bool known = kind < OBJECT_KIND_COUNT && by_kind[kind] != NULL;

@@ -12,6 +12,7 @@
 #include "core/frame.h"
 #include "core/hold.h"
 #include "core/io_memory.h"
+#include "core/io_port.h"
 #include "core/irq.h"
 #include "core/list.h"
 #include "core/memory.h"
@@ -66,6 +67,7 @@ RESOLVE(spinlock, queued_spinlock, OBJECT_SPINLOCK, object.ref, queued_spinlock_
 RESOLVE(cpu_local, cpu_local, OBJECT_CPU_LOCAL, object.ref, cpu_local_put)
 RESOLVE(timer, timer, OBJECT_TIMER, object.ref, timer_put)
 RESOLVE(irq_handler, irq_handler, OBJECT_IRQ_HANDLER, object.ref, irq_handler_put)
+RESOLVE(io_port, io_port, OBJECT_IO_PORT, object.ref, io_port_put)
 RESOLVE(work, work, OBJECT_WORK, object.ref, work_put)
 
 #undef RESOLVE

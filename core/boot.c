@@ -10,6 +10,7 @@
 #include "core/cpu_call.h"
 #include "core/deadline.h"
 #include "core/io_memory.h"
+#include "core/io_port.h"
 #include "core/irq.h"
 #include "core/lock_order.h"
 #include "core/log.h"
@@ -122,6 +123,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
     }
     slab_init();
     io_memory_init(boot, &memmap);
+    io_port_init(boot);
     report_memory();
     report_cpus();
     come_online();

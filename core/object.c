@@ -9,6 +9,7 @@
 #include "core/cpu_local.h"
 #include "core/cursor.h"
 #include "core/io_memory.h"
+#include "core/io_port.h"
 #include "core/irq.h"
 #include "core/list.h"
 #include "core/memory.h"
@@ -47,6 +48,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_SPINLOCK] = {sizeof(struct queued_spinlock), 32, 8, 4096},
     [OBJECT_TIMER] = {sizeof(struct timer), 32, 8, 4096},
     [OBJECT_IRQ_HANDLER] = {sizeof(struct irq_handler), 64, 16, 1024},
+    [OBJECT_IO_PORT] = {sizeof(struct io_port), 64, 8, 256},
     [OBJECT_WORK] = {sizeof(struct work), 32, 8, 4096},
     [OBJECT_CPU_LOCAL] = {sizeof(struct cpu_local), 256, 8, 256},
 };
@@ -88,7 +90,8 @@ bool object_init(void)
            pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY) &&
            pool_init(OBJECT_IO_MEMORY) && pool_init(OBJECT_EVENT) && pool_init(OBJECT_SEMAPHORE) &&
            pool_init(OBJECT_MUTEX) && pool_init(OBJECT_SPINLOCK) && pool_init(OBJECT_CPU_LOCAL) &&
-           pool_init(OBJECT_TIMER) && pool_init(OBJECT_IRQ_HANDLER) && pool_init(OBJECT_WORK);
+           pool_init(OBJECT_TIMER) && pool_init(OBJECT_IRQ_HANDLER) && pool_init(OBJECT_WORK) &&
+           pool_init(OBJECT_IO_PORT);
 }
 
 uint32_t object_slots(enum object_kind kind)

@@ -109,6 +109,9 @@ uint64_t calls_number(const char *name, uint8_t byte)
         static const enum object_kind kinds[] = {OBJECT_SPACE, OBJECT_TASK, OBJECT_LIST, OBJECT_EVENT};
         return handle_make(kinds[byte % 4], byte / 4 % 8, 1 + byte / 32);
     }
+    if (strcmp(name, "port") == 0) {
+        return (byte < 0xc0 ? 0x2f8u : 0x378u) + byte % 8u;
+    }
     if (strcmp(name, "cache") == 0) {
         return byte % 5;
     }

@@ -127,6 +127,8 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_semaphore_release((keel_semaphore_t){handle});
     case OBJECT_MUTEX:
         return keel_mutex_release((keel_mutex_t){handle});
+    case OBJECT_IO_PORT:
+        return keel_io_port_release((keel_io_port_t){handle});
     case OBJECT_IRQ_HANDLER:
         return keel_irq_handler_release((keel_irq_handler_t){handle});
     case OBJECT_TIMER:

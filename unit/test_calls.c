@@ -34,7 +34,7 @@ static uint32_t claim_nothing(void *context)
     return KEEL_IRQ_NOT_MINE;
 }
 
-/* What calls handlers. */
+/* What calls handlers, and a port. */
 static void make_handlers(void)
 {
     static uint32_t sources; /* as `ranges` below */
@@ -44,12 +44,15 @@ static void make_handlers(void)
     keel_timer_t timer = {0};
     keel_irq_handler_t irq_handler = {0};
     keel_work_t work = {0};
+    keel_io_port_t port = {0};
     CHECK_OK(keel_timer_create(&timer_options, &timer));
     valid[OBJECT_TIMER] = timer.value;
     CHECK_OK(keel_irq_handler_create(&irq_options, &irq_handler));
     valid[OBJECT_IRQ_HANDLER] = irq_handler.value;
     CHECK_OK(keel_work_create(&work_options, &work));
     valid[OBJECT_WORK] = work.value;
+    CHECK_OK(keel_io_port_acquire(0x2f8 + sources % 8, 1, &port));
+    valid[OBJECT_IO_PORT] = port.value;
 }
 
 static void release_closed(void)
@@ -71,6 +74,7 @@ static void release_closed(void)
     CHECK_OK(keel_timer_release((keel_timer_t){closed[OBJECT_TIMER]}));
     CHECK_OK(keel_irq_handler_release((keel_irq_handler_t){closed[OBJECT_IRQ_HANDLER]}));
     CHECK_OK(keel_work_release((keel_work_t){closed[OBJECT_WORK]}));
+    CHECK_OK(keel_io_port_release((keel_io_port_t){closed[OBJECT_IO_PORT]}));
 }
 
 /* One open and one closed handle of every kind. */

@@ -66,7 +66,7 @@ keel_add_run_test(canary RUNNER --expect /dev/null)
 set_tests_properties(run_canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The transcript is not the one in /dev/null")
 
 # The test kernels: on each number of CPUs another interleaving.
-foreach(kernel IN ITEMS context vector misuse mapping usercopy cpus)
+foreach(kernel IN ITEMS context vector misuse mapping usercopy cpus serial)
     foreach(cpus IN ITEMS 1 2 4)
         math(EXPR seed "10 + ${cpus}")
         keel_add_run_test(

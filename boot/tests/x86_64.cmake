@@ -130,6 +130,13 @@ foreach(cpus IN ITEMS 1 4)
         RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/lines.transcript --says "irq: source 2 storms on and on, and is cut off$"
     )
 endforeach()
+# A driver of the second serial port: ports, its line, both bottom halves.
+foreach(cpus IN ITEMS 1 2)
+    keel_add_kernel_test(
+        serial-${cpus} serial QEMU -m 128M -smp ${cpus} -serial null
+        RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/serial.transcript
+    )
+endforeach()
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
 keel_add_kernel_test(
     usercopy-wild usercopy QEMU -m 128M RUNNER --command-line wild --panic --says " x86_user_copy\\+0x"

@@ -20,6 +20,7 @@
 #include "schedule.h"
 #include "state.h"
 #include "switch.h"
+#include "uart.h"
 #include "user.h"
 #include "window.h"
 
@@ -94,6 +95,8 @@ static void describe_boot(void)
         .region_count = count,
         .io_ranges = &io_range,
         .io_range_count = 1,
+        .port_ranges = hosted_port_ranges,
+        .port_range_count = HOSTED_PORT_RANGES,
         .command_line = config->command_line,
         .command_line_size = config->command_line_size,
         .initrd = hal_paddr(ram.initrd),
@@ -177,6 +180,7 @@ struct hosted_result hosted_run(const struct hosted_config *config)
     }
     schedule_prepare();
     ioapic_prepare();
+    uart_prepare();
     machine.frozen = 0;
     machine.edits = 0;
     machine.audited = UINT64_MAX;

@@ -9,6 +9,7 @@
 #include "hal/cpu.h"
 #include "hal/irq.h"
 #include "hal/machine.h"
+#include "hal/port.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -120,7 +121,21 @@ void hal_irq_restore(bool enabled)
     }
 }
 
-/* No device has a wire here. */
+/* No device has a wire here, or a port. */
+
+uint32_t hal_port_read(uint16_t port, unsigned size)
+{
+    (void)port;
+    (void)size;
+    return 0;
+}
+
+void hal_port_write(uint16_t port, unsigned size, uint32_t value)
+{
+    (void)port;
+    (void)size;
+    (void)value;
+}
 
 unsigned hal_irq_source_count(void)
 {

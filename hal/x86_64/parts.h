@@ -78,6 +78,10 @@ uint64_t x86_low_pages(const struct handoff *handoff, uint64_t page_count);
 const struct x86_range *x86_memory_runs(size_t *count);
 bool x86_memory_is_mapped(uint64_t physical, uint64_t size);
 
+/* port.c */
+#define X86_PORT_RANGES 5u
+extern const struct hal_port_range x86_port_ranges[X86_PORT_RANGES];
+
 /* regions.c: the memory map as core wants it. After the last x86_pool_page. */
 void x86_regions_init(const struct handoff *handoff, struct hal_boot *boot);
 struct x86_range x86_pool_used(void);

@@ -101,6 +101,8 @@ void x86_regions_init(const struct handoff *handoff, struct hal_boot *boot)
     boot->region_count = at;
     boot->io_ranges = &vga;
     boot->io_range_count = is_named(handoff, &vga) ? 0 : 1;
+    boot->port_ranges = x86_port_ranges;
+    boot->port_range_count = X86_PORT_RANGES;
     boot->initrd = hal_paddr(handoff->initrd.base);
     boot->initrd_size = handoff->initrd.size;
 }

@@ -90,6 +90,10 @@ typedef struct {
 
 typedef struct {
     uint64_t value;
+} keel_io_port_t; /* a range of I/O ports */
+
+typedef struct {
+    uint64_t value;
 } keel_guard_t; /* the calling task stays on its CPU; its own, not counted: see keel/guard.h */
 
 #endif

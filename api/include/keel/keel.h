@@ -22,6 +22,7 @@
 #include "keel/handle.h"
 #include "keel/heap.h"
 #include "keel/io_memory.h"
+#include "keel/io_port.h"
 #include "keel/irq.h"
 #include "keel/list.h"
 #include "keel/machine.h"

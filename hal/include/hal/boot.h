@@ -39,6 +39,11 @@ struct hal_io_range {
     uint64_t base, size;
 };
 
+/* Likewise I/O ports: [first, first + count). */
+struct hal_port_range {
+    uint32_t first, count;
+};
+
 struct hal_boot {
     const struct hal_region *regions;
     size_t region_count;
@@ -47,6 +52,8 @@ struct hal_boot {
      * knows to be safe, never all but what it knows to be dangerous. */
     const struct hal_io_range *io_ranges;
     size_t io_range_count;
+    const struct hal_port_range *port_ranges; /* by the same rule; none where there are no ports */
+    size_t port_range_count;
     const char *command_line; /* bytes, not terminated; may be NULL when the size is 0 */
     size_t command_line_size;
     hal_paddr_t initrd; /* first byte; inside an INITRD region */
