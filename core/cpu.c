@@ -27,6 +27,7 @@ void cpu_init(void)
         atomic_u64_init(&cpu->rcu_epoch, 0);
         cpu->rcu_depth = 0;
         cpu->holds = NULL;
+        cpu->interrupted_holds = NULL;
         holds_init(&cpu->interrupt_holds);
         cpu->interrupt_holds.atomic = 1;
         cpu->interrupt_holds.irq_off = 1;
@@ -36,6 +37,7 @@ void cpu_init(void)
         cpu->works.head = NULL;
         cpu->works.tail = NULL;
         cpu->works.entered = 0;
+        cpu->works.pause_end = 0;
         atomic_u32_init(&cpu->works.count, 0);
         cpu->guards_made = 0;
         atomic_u32_init(&cpu->resched, 0);

@@ -7,7 +7,9 @@
 #include "core/assert.h"
 #include "core/cpu.h"
 #include "core/interrupt.h"
+#include "core/sched.h"
 #include "core/tlb.h"
+#include "core/work.h"
 #include "hal/atomic.h"
 #include "hal/cpu.h"
 
@@ -65,7 +67,8 @@ static struct call *take_all(unsigned self)
     return newer;
 }
 
-/* What comes in meanwhile brings another interrupt: a storm of calls leaves room between two (T8). */
+/* What comes in meanwhile brings another interrupt. What has come in before runs in one go, with interrupts
+ * off: as many calls at most as there are tasks, which all wait for them. Flushes do not wait that long. */
 void cpu_call_serve(void)
 {
     CORE_ASSERT(!hal_irq_enabled());
@@ -76,6 +79,7 @@ void cpu_call_serve(void)
     for (struct call *call = take_all(self), *next; call != NULL; call = next) {
         next = call->next[self];
         run(call, self);
+        tlb_serve();
     }
 }
 
@@ -93,6 +97,8 @@ void cpu_call(uint64_t cpus, void (*handler)(void *context), void *context)
     }
     if ((cpus >> self & 1) != 0) {
         run(&call, self);
+        works_run(); /* and what else is done when an interrupt handler has returned */
+        sched_preempt();
     }
     hal_irq_restore(interrupts);
     while (atomic_u64_load_acquire(&call.left) != 0) {

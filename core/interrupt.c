@@ -13,6 +13,7 @@ void interrupt_enter(struct interrupt_frame *outer)
     struct cpu *cpu = cpu_this();
     CORE_ASSERT(!hal_irq_enabled() && cpu->holds != &cpu->interrupt_holds);
     *outer = (struct interrupt_frame){cpu_context(), cpu->holds, spin_hide()};
+    cpu->interrupted_holds = cpu->holds;
     cpu->holds = &cpu->interrupt_holds;
     hal_cpu_word_set(CONTEXT_INTERRUPT);
 }

@@ -53,12 +53,15 @@ static bool must_be_masked(const struct irq_line *line)
     return line->state != IRQ_OPEN || !enabled || held;
 }
 
-/* It was masked until now: edges may have been lost. */
+/* Until now edges may have been lost. An earlier deadline stays; one that came while the line was masked
+ * again has passed. So who masks and unmasks it over and over cannot put this off. */
 static void resample(struct irq_line *line)
 {
-    if (!line->wire.level) {
+    if (!line->wire.level && !line->rings) {
+        uint64_t now = hal_time_now();
+        (void)deadline_set(&line->deadline, line->resample ? now : now + TIMER_DELAY_MIN);
         line->resample = true;
-        (void)deadline_set(&line->deadline, hal_time_now() + TIMER_DELAY_MIN);
+        line->rings = true;
     }
 }
 
@@ -115,6 +118,7 @@ static keel_status_t open_line(struct irq_line *line, const struct irq_handler_o
     if (status == KEEL_OK) {
         line->state = IRQ_OPEN;
         line->resample = false;
+        line->rings = false;
         irq_storm_init(&line->storm, hal_time_now());
         line->interrupts = 0;
         line->unclaimed = 0;
@@ -182,6 +186,7 @@ static void silence(struct irq_line *line, uint64_t now)
 {
     uint64_t pause = irq_storm_pause(&line->storm);
     line->storms++;
+    line->rings = false;
     line->state = pause != 0 ? IRQ_THROTTLED : IRQ_CUT_OFF;
     update(line);
     if (pause != 0) {
@@ -236,8 +241,12 @@ void irq_handler_put(struct irq_handler *handler)
 void irq_handler_enable(struct irq_handler *handler)
 {
     bool interrupts = spinlock_acquire(&handler->line->lock);
+    bool was_enabled = handler->enabled;
     handler->enabled = true;
     update(handler->line);
+    if (!was_enabled && !handler->line->masked) {
+        resample(handler->line); /* others of the line may have had it unmasked */
+    }
     spinlock_release(&handler->line->lock, interrupts);
 }
 
@@ -292,13 +301,14 @@ void irq_handler_info(struct irq_handler *handler, struct irq_line_info *info)
 
 /* --- Service; interrupts are off --- */
 
-/* The handler at this place, with a reference, if it is to be called. */
+/* The handler at this place, with a reference, if it is to be called. One that holds the line does not keep
+ * it from those after it: they might never be called. */
 static struct irq_handler *take(struct irq_line *line, uint32_t place)
 {
     (void)spinlock_acquire(&line->lock);
     struct irq_handler *handler = line->sharers[place];
     bool calls =
-        handler != NULL && handler->enabled && !line->masked &&
+        handler != NULL && handler->enabled &&
         ref_get_by_handle(&handler->object.ref,
                           ref_word_generation(atomic_u64_peek(&handler->object.ref.word))) == KEEL_OK;
     if (calls) {
@@ -339,18 +349,21 @@ static void log_storm(const struct irq_line *line, uint64_t storms, enum irq_sta
     log_text(LOG_WARNING, &text);
 }
 
-/* A round is over. Answers whether there is another one to make. */
-static bool finish(struct irq_line *line, bool interrupted, uint64_t begin, bool claimed)
+/* A round is over. Answers whether there is another one to make, and whether the line interrupted for it. */
+static bool finish(struct irq_line *line, bool *interrupted, uint64_t begin, bool claimed)
 {
     uint64_t now = hal_time_now();
     (void)spinlock_acquire(&line->lock);
-    line->unclaimed += interrupted && !claimed;
-    bool storms = interrupted && line->state == IRQ_OPEN && irq_storm_note(&line->storm, begin, now, claimed);
+    line->unclaimed += *interrupted && !claimed;
+    bool storms = (*interrupted || claimed) && line->state == IRQ_OPEN &&
+                  irq_storm_note(&line->storm, begin, now, claimed);
     if (storms) {
         silence(line, now);
     }
-    line->in_service = line->again && !line->masked;
+    line->in_service = (line->again || line->again_late) && !line->masked;
+    *interrupted = line->again;
     line->again = false;
+    line->again_late = false;
     bool more = line->in_service;
     enum irq_state state = line->state;
     uint64_t count = line->storms;
@@ -373,8 +386,7 @@ static void serve(struct irq_line *line, bool interrupted)
             struct irq_handler *handler = take(line, place);
             claimed = (handler != NULL && call(handler)) || claimed;
         }
-        more = finish(line, interrupted, begin, claimed);
-        interrupted = true;
+        more = finish(line, &interrupted, begin, claimed);
     } while (more);
 }
 
@@ -406,9 +418,10 @@ void irq_line_ring(struct irq_line *line)
         irq_storm_resume(&line->storm, now);
         update(line); /* and rings again for what was lost */
     }
-    bool due = line->resample && !line->masked && !resumes;
+    line->rings = line->rings && resumes;
+    bool due = line->resample && !line->masked && !line->rings;
     bool serves = due && !line->in_service;
-    line->again = line->again || (due && line->in_service);
+    line->again_late = line->again_late || (due && line->in_service);
     line->in_service = line->in_service || serves;
     line->resample = line->resample && !due;
     spinlock_release_irq_off(&line->lock);

@@ -14,7 +14,7 @@ static void begin_window(struct irq_storm *storm, uint64_t now)
 
 void irq_storm_init(struct irq_storm *storm, uint64_t now)
 {
-    begin_window(storm, now);
+    irq_storm_resume(storm, now);
     storm->pauses = 0;
 }
 
@@ -22,13 +22,17 @@ bool irq_storm_note(struct irq_storm *storm, uint64_t begin, uint64_t end, bool 
 {
     /* Another CPU, whose clock is a little ahead, may have begun it. */
     if (begin > storm->window && begin - storm->window >= IRQ_STORM_WINDOW_NS) {
+        /* A slow handler may have made it long. */
+        bool busy = storm->busy > (begin - storm->window) / 2;
+        storm->busy_windows = busy ? storm->busy_windows + 1 : 0;
+        storm->pauses = busy ? storm->pauses : 0;
         begin_window(storm, begin);
-        storm->pauses = 0;
     }
     storm->busy += end - begin;
     storm->count++;
     storm->unclaimed = claimed ? 0 : storm->unclaimed + 1;
-    return storm->count > IRQ_STORM_COUNT || storm->unclaimed >= IRQ_STORM_UNCLAIMED ||
+    return storm->busy_windows >= IRQ_STORM_BUSY_WINDOWS || storm->count > IRQ_STORM_COUNT ||
+           storm->unclaimed >= IRQ_STORM_UNCLAIMED ||
            (storm->busy > IRQ_STORM_BUSY_NS && storm->count >= IRQ_STORM_BUSY_COUNT);
 }
 
@@ -43,4 +47,5 @@ uint64_t irq_storm_pause(struct irq_storm *storm)
 void irq_storm_resume(struct irq_storm *storm, uint64_t now)
 {
     begin_window(storm, now);
+    storm->busy_windows = 0;
 }

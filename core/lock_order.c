@@ -17,12 +17,14 @@
 
 _Static_assert(EDGES_MAX <= NO_EDGE, "an edge's index fits");
 
+enum maker { MAKER_TASK, MAKER_WORK, MAKER_HANDLER };
+
 struct edge {
     uint64_t from, to; /* handles */
     /* Who made it. */
-    bool interrupt;
+    enum maker maker;
     uint32_t cpu;
-    char task[TASK_NAME_SIZE]; /* unless it was an interrupt handler */
+    char task[TASK_NAME_SIZE]; /* empty unless it was a task */
     const char *call;
     /* Where it stands. */
     uint16_t next;   /* in the bucket of `to` */
@@ -153,11 +155,17 @@ static void put_lock(struct text *line, uint64_t handle)
     text_char(line, ')');
 }
 
+static const char *const makers[] = {
+    [MAKER_TASK] = "lock order: task ",
+    [MAKER_WORK] = "lock order: work",
+    [MAKER_HANDLER] = "lock order: interrupt handler",
+};
+
 static void print_edge(const struct edge *edge, const char *end)
 {
     struct text line;
     text_clear(&line);
-    text_string(&line, edge->interrupt ? "lock order: interrupt handler" : "lock order: task ");
+    text_string(&line, makers[edge->maker]);
     text_string(&line, edge->task);
     text_string(&line, " on cpu");
     text_u64(&line, edge->cpu);
@@ -188,12 +196,14 @@ static void report(const struct edge *closing, uint16_t way)
 
 static void set_maker(struct edge *edge, const char *call)
 {
-    const struct task *task = cpu_this()->current;
-    edge->interrupt = cpu_context() == CONTEXT_INTERRUPT;
+    unsigned context = cpu_context();
+    edge->maker = context == CONTEXT_INTERRUPT ? MAKER_HANDLER
+                  : context == CONTEXT_SOFT    ? MAKER_WORK
+                                               : MAKER_TASK;
     edge->cpu = hal_cpu_id();
     edge->call = call;
     for (uint32_t i = 0; i < TASK_NAME_SIZE; i++) {
-        edge->task[i] = edge->interrupt ? '\0' : task->name[i];
+        edge->task[i] = edge->maker == MAKER_TASK ? cpu_this()->current->name[i] : '\0';
     }
 }
 
@@ -260,12 +270,13 @@ static void note_edges(const struct holds *holds, enum object_kind kind, const s
     }
 }
 
-/* What the task holds that waits for this handler to return. */
+/* What the task or the work holds that waits for this handler to return. (A work is on top of a task that
+ * holds no spinlock.) */
 static const struct holds *held_below(void)
 {
     static const struct holds nothing;
-    bool on_top = cpu_context() == CONTEXT_INTERRUPT && cpu_this()->current != NULL;
-    return on_top ? &cpu_this()->current->holds : &nothing;
+    const struct holds *below = cpu_context() == CONTEXT_INTERRUPT ? cpu_this()->interrupted_holds : NULL;
+    return below != NULL ? below : &nothing;
 }
 
 void lock_order_note(const struct holds *holds, enum object_kind kind, const struct object *wanted,

@@ -408,7 +408,7 @@ void hal_upcall_timer(void)
 
 void hal_upcall_interrupt_exit(void)
 {
-    works_run();
+    works_run_after_interrupt();
     sched_preempt();
 }
 

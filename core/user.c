@@ -38,7 +38,7 @@ void user_run(struct keel_user_regs *regs, struct keel_user_event *event)
         vector_attach(cpu, cpu->current);
         hal_user_run(regs, event);
         if (event->reason == KEEL_USER_INTERRUPT) {
-            works_run();
+            works_run_after_interrupt();
             sched_preempt();
         }
     }

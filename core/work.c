@@ -218,14 +218,27 @@ void works_run_pass(void)
     }
     cpu->holds = &cpu->soft_holds;
     hal_cpu_word_set(CONTEXT_SOFT);
-    uint64_t end = cpu->works.entered;
+    uint64_t end = cpu->works.entered, start = hal_time_now();
     for (struct work *work = begin(self, end); work != NULL; work = begin(self, end)) {
         call(cpu, work);
         finish(self, work);
     }
     cpu->holds = holds;
     hal_cpu_word_set(context);
+    uint64_t now = hal_time_now(), pause = now - start;
+    pause = pause < WORK_PAUSE ? WORK_PAUSE : pause;
+    cpu->works.pause_end = now + (pause < WORK_PAUSE_MAX ? pause : WORK_PAUSE_MAX);
     if (atomic_u32_peek(&cpu->works.count) != 0) {
-        cpu_timer_by(hal_time_now() + WORK_PAUSE);
+        cpu_timer_by(cpu->works.pause_end);
+    }
+}
+
+void works_run_later_or_now(void)
+{
+    struct cpu *cpu = cpu_this();
+    if (hal_time_now() < cpu->works.pause_end) {
+        cpu_timer_by(cpu->works.pause_end);
+    } else {
+        works_run_pass();
     }
 }

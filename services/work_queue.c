@@ -203,7 +203,8 @@ keel_status_t services_work_queue_drain(struct services_work_queue *queue)
             status = keel_event_wait(queue->finished, sequence, KEEL_FOREVER);
         }
     }
-    if (keel_spinlock_lock(queue->lock) == KEEL_OK) { /* otherwise workers tell nobody, which does no harm */
+    if (keel_spinlock_lock(queue->lock) ==
+        KEEL_OK) { /* otherwise workers tell who is not there, which does no harm */
         queue->drainers--;
         (void)keel_spinlock_unlock(queue->lock);
     }

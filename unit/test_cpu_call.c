@@ -295,6 +295,30 @@ static void T9_caller_that_waits_leaves_its_cpu_to_others(void)
     CHECK(unit_join(other) == 0);
 }
 
+static void count_work(void *context)
+{
+    atomic_u32_fetch_add((atomic_u32_t *)context, 1);
+}
+
+static void queue_work(void *context)
+{
+    CHECK_OK(keel_work_queue(*(keel_work_t *)context));
+}
+
+/* A work that the handler queues on the caller's own CPU has run when the call returns. */
+static void T9_work_of_a_call_on_oneself_runs(void)
+{
+    static atomic_u32_t works;
+    keel_work_t work = {0};
+    const struct keel_work_options work_options = {.handler = count_work, .context = &works};
+    const struct keel_cpu_call_options options = {.handler = queue_work, .context = &work};
+    atomic_u32_init(&works, 0);
+    CHECK_OK(keel_work_create(&work_options, &work));
+    CHECK_OK(keel_cpu_call(1, &options));
+    CHECK_EQUAL(atomic_u32_load_acquire(&works), 1);
+    CHECK_OK(keel_work_release(work));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +328,7 @@ int main(int argc, char **argv)
         UNIT(T8_call_waits_until_interrupts_are_on, .config.cpu_count = 2, .seeds = 30),
         UNIT(T8_called_handler_leaves_nothing_behind, .config.cpu_count = 2, .seeds = 5),
         UNIT(T8_many_call_at_once, .config.cpu_count = 4, .seeds = 20),
+        UNIT(T9_work_of_a_call_on_oneself_runs, .config.cpu_count = 1),
         UNIT(T9_caller_that_waits_leaves_its_cpu_to_others, .config.cpu_count = 2, .seeds = 3),
     };
     return unit_main(tests, argc, argv);

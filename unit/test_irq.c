@@ -1,71 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Interrupt lines (core/irq.c, core/irq_storm.c) under devices that the tests play.
+ * Interrupt lines (core/irq.c) under devices that the tests play.
  */
-#include "core/irq.h"
-
-#include "core/timer.h"
-#include "support.h"
-
-#define MS   UINT64_C(1000000)
-#define EDGE 5u  /* a source of an old line: an active high edge */
-#define PCI  17u /* another: an active low level */
-/* What its wire is, and how it is not. */
-#define PCI_FLAGS ((uint32_t)(KEEL_IRQ_LEVEL | KEEL_IRQ_LOW))
-
-/* A device with a handler: interrupts until it has been asked so often. */
-struct device {
-    uint32_t source;
-    uint32_t answer; /* of its handler */
-    uint32_t asks;   /* until it is quiet; the wire stays if 0 */
-    atomic_u32_t calls;
-    keel_irq_handler_t handler;
-};
-static struct device devices[KEEL_IRQ_SHARERS_MAX + 1];
-static struct device *const one = &devices[0];
-
-static uint32_t handle(void *context)
-{
-    struct device *device = context;
-    uint32_t calls = atomic_u32_fetch_add(&device->calls, 1) + 1;
-    if (calls == device->asks) {
-        hosted_irq_assert(device->source, false);
-    }
-    return device->answer;
-}
-
-static keel_status_t create(struct device *device, uint32_t source, uint32_t flags, uint64_t affinity)
-{
-    const struct keel_irq_handler_options options = {
-        .handler = handle, .context = device, .source = source, .flags = flags, .affinity = affinity};
-    *device = (struct device){.source = source, .answer = KEEL_IRQ_HANDLED, .asks = 1};
-    atomic_u32_init(&device->calls, 0);
-    return keel_irq_handler_create(&options, &device->handler);
-}
-
-static void start(struct device *device, uint32_t source, uint32_t flags)
-{
-    CHECK_OK(create(device, source, flags, 0));
-    CHECK_OK(keel_irq_handler_enable(device->handler));
-}
-
-static uint32_t calls_of(struct device *device)
-{
-    return atomic_u32_load_acquire(&device->calls);
-}
-
-static void pulse(uint32_t source)
-{
-    hosted_irq_assert(source, true);
-    hosted_irq_assert(source, false);
-}
-
-static struct keel_irq_handler_info info_of(const struct device *device)
-{
-    struct keel_irq_handler_info info = {0};
-    CHECK_OK(keel_irq_handler_info(device->handler, &info));
-    return info;
-}
+#include "irq_script.h"
 
 /* --- Sources --- */
 
@@ -218,6 +155,101 @@ static void H3_one_of_two_equal_handlers_goes(void)
     CHECK_OK(keel_irq_handler_release(other));
     pulse(EDGE);
     CHECK_EQUAL(calls_of(one), 3);
+}
+
+/* What came for one handler while only others were enabled. */
+static void T9_edge_for_a_disabled_sharer_is_not_lost(void)
+{
+    start(one, EDGE, KEEL_IRQ_SHARED);
+    start(&devices[1], EDGE, KEEL_IRQ_SHARED);
+    one->answer = KEEL_IRQ_NOT_MINE;
+    CHECK_OK(keel_task_sleep(MS));
+    CHECK_OK(keel_irq_handler_disable(devices[1].handler));
+    uint32_t before = calls_of(&devices[1]);
+    pulse(EDGE);
+    CHECK_OK(keel_irq_handler_enable(devices[1].handler));
+    CHECK_OK(keel_task_sleep(MS));
+    CHECK_EQUAL(calls_of(&devices[1]), before + 1);
+    CHECK_OK(keel_irq_handler_release(one->handler));
+    CHECK_OK(keel_irq_handler_release(devices[1].handler));
+}
+
+/* One holds the line each time: those after it are called all the same. */
+static void T9_who_holds_the_line_starves_nobody(void)
+{
+    static const uint32_t sources[] = {EDGE, PCI};
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t flags = KEEL_IRQ_SHARED | (sources[i] == PCI ? PCI_FLAGS : 0);
+        start(one, sources[i], flags);
+        start(&devices[1], sources[i], flags);
+        one->answer = KEEL_IRQ_HOLD;
+        CHECK_OK(keel_task_sleep(MS));
+        for (unsigned round = 0; round < 10; round++) {
+            uint32_t before = calls_of(&devices[1]);
+            hosted_irq_assert(sources[i], true);
+            hosted_irq_assert(sources[i], false);
+            (void)keel_irq_handler_resume(one->handler);
+            CHECK_OK(keel_task_sleep(MS));
+            CHECK(calls_of(&devices[1]) > before);
+            (void)keel_irq_handler_resume(one->handler);
+        }
+        CHECK_OK(keel_irq_handler_release(one->handler));
+        CHECK_OK(keel_irq_handler_release(devices[1].handler));
+    }
+}
+
+/* The line is masked again, each time, before its handlers could be called. */
+static void T9_toggling_puts_nothing_off(void)
+{
+    start(one, EDGE, 0);
+    CHECK_OK(keel_task_sleep(MS));
+    CHECK_OK(keel_irq_handler_disable(one->handler));
+    uint32_t before = calls_of(one);
+    pulse(EDGE);
+    for (unsigned i = 0; i < 10 && calls_of(one) == before; i++) {
+        CHECK_OK(keel_irq_handler_enable(one->handler));
+        wait_for(6000);
+        (void)keel_irq_handler_disable(one->handler);
+        wait_for(6000);
+    }
+    CHECK(calls_of(one) > before);
+    CHECK_OK(keel_irq_handler_release(one->handler));
+}
+
+/* Who holds the line takes the hold along: by its release, or disabled while it runs. */
+static uint32_t disable_and_hold(void *context)
+{
+    struct device *device = context;
+    atomic_u32_fetch_add(&device->calls, 1);
+    CHECK_STATUS(keel_irq_handler_disable(device->handler), KEEL_E_BUSY);
+    return KEEL_IRQ_HOLD;
+}
+
+static void T9_hold_goes_with_its_handler(void)
+{
+    struct keel_irq_handler_options options = {
+        .handler = handle, .context = one, .source = EDGE, .flags = KEEL_IRQ_SHARED};
+    for (unsigned disables = 0; disables < 2; disables++) {
+        *one = (struct device){.source = EDGE, .answer = KEEL_IRQ_HOLD};
+        atomic_u32_init(&one->calls, 0);
+        options.handler = disables != 0 ? disable_and_hold : handle;
+        CHECK_OK(keel_irq_handler_create(&options, &one->handler));
+        start(&devices[1], EDGE, KEEL_IRQ_SHARED);
+        CHECK_OK(keel_irq_handler_enable(one->handler));
+        pulse(EDGE);
+        CHECK(calls_of(one) > 0);
+        if (disables == 0) {
+            CHECK_OK(keel_irq_handler_release(one->handler));
+        }
+        CHECK_OK(keel_task_sleep(MS));
+        uint32_t before = calls_of(&devices[1]);
+        pulse(EDGE);
+        CHECK_EQUAL(calls_of(&devices[1]), before + 1);
+        if (disables != 0) {
+            CHECK_OK(keel_irq_handler_release(one->handler));
+        }
+        CHECK_OK(keel_irq_handler_release(devices[1].handler));
+    }
 }
 
 /* --- What handlers do --- */
@@ -406,111 +438,6 @@ static void T9_cpu_counts_its_interrupts(void)
     CHECK_EQUAL(after[0].nmi + after[1].nmi, 0);
 }
 
-/* --- Storms --- */
-
-/* The wire is stuck, and nobody knows why. The one CPU has time for tasks all the same. */
-static void D8_stuck_wire_is_cut_off(void)
-{
-    start(one, PCI, PCI_FLAGS);
-    one->answer = KEEL_IRQ_NOT_MINE;
-    one->asks = 0;
-    hosted_irq_assert(PCI, true);
-    CHECK_EQUAL(info_of(one).state, KEEL_IRQ_THROTTLED);
-    CHECK_EQUAL(calls_of(one), IRQ_STORM_UNCLAIMED);
-    CHECK(unit_console_contains("source 17 storms"));
-    CHECK_AUDIT();
-    CHECK_OK(keel_task_sleep(25 * MS));
-    CHECK_EQUAL(calls_of(one), 2 * IRQ_STORM_UNCLAIMED);
-    CHECK_OK(keel_task_sleep(3000 * MS));
-    struct keel_irq_handler_info info = info_of(one);
-    CHECK_EQUAL(info.state, KEEL_IRQ_CUT_OFF);
-    CHECK_EQUAL(info.storms, IRQ_STORM_PAUSES + 1);
-    CHECK_EQUAL(info.unclaimed, info.interrupts);
-    CHECK_EQUAL(calls_of(one), (IRQ_STORM_PAUSES + 1) * IRQ_STORM_UNCLAIMED);
-    CHECK(unit_console_contains("is cut off"));
-    CHECK_OK(keel_irq_handler_disable(one->handler));
-    CHECK_OK(keel_irq_handler_enable(one->handler)); /* does not help */
-    CHECK_OK(keel_task_sleep(3000 * MS));
-    CHECK_EQUAL(calls_of(one), (IRQ_STORM_PAUSES + 1) * IRQ_STORM_UNCLAIMED);
-    CHECK_OK(keel_irq_handler_release(one->handler));
-    hosted_irq_assert(PCI, false);
-    start(one, PCI, PCI_FLAGS);
-    hosted_irq_assert(PCI, true);
-    CHECK_EQUAL(calls_of(one), 1);
-    CHECK_OK(keel_irq_handler_release(one->handler));
-}
-
-/* Somebody claims them all, and cannot stop them. */
-static void D8_claimed_storm_is_throttled(void)
-{
-    start(one, PCI, PCI_FLAGS);
-    one->asks = 0;
-    hosted_irq_assert(PCI, true);
-    CHECK_EQUAL(calls_of(one), IRQ_STORM_COUNT + 1);
-    CHECK_EQUAL(info_of(one).state, KEEL_IRQ_THROTTLED);
-    hosted_irq_assert(PCI, false); /* it was a moment's */
-    CHECK_OK(keel_task_sleep(40 * MS));
-    CHECK_EQUAL(info_of(one).state, KEEL_IRQ_OPEN);
-    one->asks = calls_of(one) + 1;
-    hosted_irq_assert(PCI, true);
-    CHECK_EQUAL(info_of(one).storms, 1);
-    /* Edges: those that come in the pause make for one call. */
-    start(&devices[1], EDGE, 0);
-    for (uint32_t i = 0; i < 2 * IRQ_STORM_COUNT; i++) {
-        pulse(EDGE);
-    }
-    CHECK_EQUAL(info_of(&devices[1]).state, KEEL_IRQ_THROTTLED);
-    uint32_t before = calls_of(&devices[1]);
-    CHECK_OK(keel_task_sleep(25 * MS));
-    CHECK_EQUAL(calls_of(&devices[1]), before + 1);
-    for (unsigned i = 0; i < 2; i++) {
-        CHECK_OK(keel_irq_handler_release(devices[i].handler));
-    }
-}
-
-/* A throttled line can be closed, and opens as new. */
-static void D8_throttled_line_is_released(void)
-{
-    start(one, PCI, PCI_FLAGS);
-    one->answer = KEEL_IRQ_NOT_MINE;
-    one->asks = 0;
-    hosted_irq_assert(PCI, true);
-    CHECK_EQUAL(info_of(one).state, KEEL_IRQ_THROTTLED);
-    CHECK_OK(keel_irq_handler_release(one->handler));
-    CHECK_OK(keel_task_sleep(50 * MS));
-    CHECK_AUDIT();
-    hosted_irq_assert(PCI, false);
-    start(one, PCI, PCI_FLAGS);
-    CHECK_EQUAL(info_of(one).state, KEEL_IRQ_OPEN);
-    CHECK_OK(keel_irq_handler_release(one->handler));
-}
-
-static void D8_what_is_a_storm(void)
-{
-    struct irq_storm storm;
-    uint64_t now = 0;
-    irq_storm_init(&storm, 0);
-    /* As many as may be in a window, over and over, some of them unclaimed. */
-    for (uint32_t i = 0; i < 5 * IRQ_STORM_COUNT; i++, now += IRQ_STORM_WINDOW_NS / IRQ_STORM_COUNT) {
-        CHECK(!irq_storm_note(&storm, now, now + 1, i % IRQ_STORM_UNCLAIMED == 0));
-    }
-    irq_storm_init(&storm, now);
-    for (uint32_t i = 1; i < IRQ_STORM_BUSY_COUNT; i++) { /* few, and slow */
-        CHECK(!irq_storm_note(&storm, now, now + IRQ_STORM_WINDOW_NS, true));
-    }
-    CHECK(irq_storm_note(&storm, now, now, true));
-    /* Pauses grow, and begin anew after a window without a storm. */
-    for (uint32_t i = 0; i < IRQ_STORM_PAUSES; i++) {
-        CHECK_EQUAL(irq_storm_pause(&storm), IRQ_STORM_WINDOW_NS << i);
-        irq_storm_resume(&storm, now);
-        CHECK(!irq_storm_note(&storm, now + IRQ_STORM_WINDOW_NS - 1, now + IRQ_STORM_WINDOW_NS, true));
-    }
-    CHECK(!irq_storm_note(&storm, now - 1, now, true)); /* by a clock that is behind */
-    CHECK_EQUAL(irq_storm_pause(&storm), 0);
-    CHECK(!irq_storm_note(&storm, now + IRQ_STORM_WINDOW_NS, now + IRQ_STORM_WINDOW_NS, true));
-    CHECK_EQUAL(irq_storm_pause(&storm), IRQ_STORM_WINDOW_NS);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -521,16 +448,16 @@ int main(int argc, char **argv)
         UNIT(T9_edge_while_the_line_is_held_is_not_lost, .config.cpu_count = 1),
         UNIT(T8_handlers_share_a_line, .config.cpu_count = 1),
         UNIT(H3_one_of_two_equal_handlers_goes, .config.cpu_count = 1),
+        UNIT(T9_edge_for_a_disabled_sharer_is_not_lost, .config.cpu_count = 1),
+        UNIT(T9_who_holds_the_line_starves_nobody, .config.cpu_count = 1),
+        UNIT(T9_toggling_puts_nothing_off, .config.cpu_count = 1),
+        UNIT(T9_hold_goes_with_its_handler, .config.cpu_count = 1),
         UNIT(T8_handler_releases_its_own_line, .config.cpu_count = 1),
         UNIT(T8_handlers_come_and_go_in_a_handler, .config.cpu_count = 1),
         UNIT(T9_disable_says_that_the_handler_runs, .config.cpu_count = 2),
         UNIT(T8_lines_go_where_they_may, .config.cpu_count = 4, .seeds = 3),
         UNIT(D4_forged_messages_call_nobody, .config.cpu_count = 1),
         UNIT(T9_cpu_counts_its_interrupts),
-        UNIT(D8_stuck_wire_is_cut_off, .config.cpu_count = 1),
-        UNIT(D8_claimed_storm_is_throttled, .config.cpu_count = 1),
-        UNIT(D8_throttled_line_is_released, .config.cpu_count = 1),
-        UNIT(D8_what_is_a_storm),
     };
     return unit_main(tests, argc, argv);
 }

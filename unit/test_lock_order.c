@@ -299,7 +299,7 @@ static void T5_lock_that_has_ended_is_forgotten(void)
 
 /* --- Interrupt handlers --- */
 
-static keel_spinlock_t plain, irq_off;
+static keel_spinlock_t plain, irq_off, other_plain;
 static atomic_u32_t fired;
 
 static void take_irq_off(void *context)
@@ -337,6 +337,50 @@ static void T5_handler_waits_on_top_of_a_task(void)
     CHECK_OK(keel_spinlock_release(plain));
     CHECK_OK(keel_spinlock_release(irq_off));
     CHECK_OK(keel_timer_release(timer));
+}
+
+/* On top of a work that holds one, on the idle CPU, where there is no task to name. */
+static void hold_and_be_interrupted(void *context)
+{
+    CHECK_OK(keel_spinlock_lock(plain));
+    CHECK_OK(keel_spinlock_lock(other_plain));
+    CHECK_OK(keel_spinlock_unlock(other_plain));
+    interrupt(*(keel_timer_t *)context);
+    CHECK_OK(keel_spinlock_unlock(plain));
+}
+
+static void queue_it(void *context)
+{
+    CHECK_OK(keel_work_queue(*(keel_work_t *)context));
+}
+
+static void T5_handler_waits_on_top_of_a_work(void)
+{
+    keel_timer_t timer = {0}, starter = {0};
+    keel_work_t work = {0};
+    const struct keel_timer_options options = {.handler = take_irq_off};
+    const struct keel_timer_options start_options = {.handler = queue_it, .context = &work};
+    const struct keel_work_options work_options = {.handler = hold_and_be_interrupted, .context = &timer};
+    CHECK_OK(keel_timer_create(&options, &timer));
+    CHECK_OK(keel_timer_create(&start_options, &starter));
+    CHECK_OK(keel_work_create(&work_options, &work));
+    CHECK_OK(keel_spinlock_create(0, &plain));
+    CHECK_OK(keel_spinlock_create(0, &other_plain));
+    CHECK_OK(keel_spinlock_create(KEEL_SPINLOCK_IRQ_OFF, &irq_off));
+    spin(irq_off, plain);
+    spin(other_plain, plain);
+    CHECK_OK(keel_timer_arm(starter, 0));
+    CHECK_OK(keel_task_sleep(50000000));
+    CHECK_EQUAL(count(), 2);
+    CHECK_EQUAL(said("interrupt handler", "spinlock", plain.value, "spinlock_lock", irq_off.value, AGAINST),
+                1);
+    CHECK_EQUAL(said("work", "spinlock", plain.value, "spinlock_lock", other_plain.value, AGAINST), 1);
+    CHECK_OK(keel_spinlock_release(plain));
+    CHECK_OK(keel_spinlock_release(other_plain));
+    CHECK_OK(keel_spinlock_release(irq_off));
+    CHECK_OK(keel_work_release(work));
+    CHECK_OK(keel_timer_release(timer));
+    CHECK_OK(keel_timer_release(starter));
 }
 
 /* --- The table --- */
@@ -386,6 +430,7 @@ int main(int argc, char **argv)
         UNIT(T5_each_kind_has_an_order_of_its_own),
         UNIT(T5_lock_that_has_ended_is_forgotten, .lock_orders = 1),
         UNIT(T5_handler_waits_on_top_of_a_task, .lock_orders = 1, .config.cpu_count = 1),
+        UNIT(T5_handler_waits_on_top_of_a_work, .lock_orders = 2, .config.cpu_count = 1),
         UNIT(T5_full_table_is_survived, .lock_orders = 1, .config.cpu_count = 1),
     };
     return unit_main(tests, argc, argv);

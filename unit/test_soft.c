@@ -381,6 +381,51 @@ static void T8_work_that_jumps_out_stops_the_machine(void)
     (void)unit_join(unit_spawn(be_jumped_into, 0));
 }
 
+/* --- Time for tasks --- */
+
+static void busy(void *context)
+{
+    (void)context;
+    uint64_t start = hal_time_now();
+    while (hal_time_now() < start + 2 * MS) {
+        CHECK_OK(keel_cpu_relax());
+    }
+    atomic_u32_fetch_add(&ran, 1);
+}
+
+/* It queues the work, and comes again much sooner than that is done. */
+static void queue_and_ring(void *context)
+{
+    keel_timer_t *again = context;
+    keel_status_t status = keel_work_queue(work);
+    CHECK(status == KEEL_OK || status == KEEL_E_EXISTS);
+    CHECK_OK(keel_timer_arm(*again, 20000));
+}
+
+/* A work that takes long, and interrupts that queue it all the time, leave about half of it to tasks. */
+static void T8_works_leave_time_to_tasks(void)
+{
+    keel_timer_t again = {0};
+    const struct keel_timer_options options = {.handler = queue_and_ring, .context = &again};
+    begin(busy);
+    CHECK_OK(keel_timer_create(&options, &again));
+    CHECK_OK(keel_timer_arm(again, 0));
+    uint64_t start = hal_time_now(), last = start, own = 0;
+    for (uint64_t now = start; now < start + 200 * MS; now = hal_time_now()) {
+        own += now - last < MS ? now - last : 0;
+        last = now;
+        CHECK_OK(keel_cpu_relax());
+    }
+    while (keel_timer_cancel(again) != KEEL_OK) {
+        CHECK_OK(keel_cpu_relax());
+    }
+    CHECK(own > 60 * MS);
+    CHECK(count_ran() > 20);
+    CHECK_OK(keel_timer_release(again));
+    CHECK_OK(keel_task_sleep(20 * MS));
+    CHECK_OK(keel_work_release(work));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +436,7 @@ int main(int argc, char **argv)
         UNIT(T8_work_never_runs_on_two_cpus, .config.cpu_count = 2),
         UNIT(T7_reader_in_a_work_holds_up_the_grace_period, .config.cpu_count = 2),
         UNIT(T5_work_on_an_idle_cpu_spins_for_a_lock, .config.cpu_count = 2),
+        UNIT(T8_works_leave_time_to_tasks, .config.cpu_count = 1),
         UNIT(T8_audit_sees_damage),
         UNIT(T8_work_that_jumps_out_stops_the_machine, .end = HOSTED_PANIC,
              .message = "a handler did not return to its caller"),

@@ -4,17 +4,21 @@
  *
  * A source is a wire from devices to the machine's interrupt controllers, by number: on a PC the global
  * system interrupts of ACPI. Its line is open while there are handlers for it, and goes to one CPU at a time.
- * Several handlers may share a line (KEEL_IRQ_SHARED). The last release of a handler takes it off its line,
- * also when the handler itself makes it.
+ * Several handlers may share a line (KEEL_IRQ_SHARED). After its last release a handler is not called any
+ * more; one that runs then, and has perhaps made that release itself, is off its line when it has returned.
  *
  * Handlers run in interrupt context, as those of timers do (keel/timer.h says what that asks of them), those
  * of one line one after the other and never two at once. A handler may be called although its device did not
- * interrupt: it asks its device.
+ * interrupt: it asks its device. What cannot be done at once belongs in a work (keel/work.h), or, with the
+ * line held meanwhile, in a task (KEEL_IRQ_HOLD).
  *
- * A line may storm: it interrupts more than a thousand times in 10 ms, or takes more than half of them, or a
- * hundred times without any handler claiming it. Then it is masked for 10 ms, for twice as long if it storms
- * again at once, and after the eighth time in a row until all its handlers are gone (D8). Edges may be lost
- * while a line is masked: when it no longer is, its handlers are called once.
+ * A line may storm: in 10 ms it interrupts more than a thousand times, or a hundred times in a row without
+ * any handler claiming it, or its handlers take more than half of the time, with more than a few interrupts
+ * or for some 10 ms in a row. Then it is masked for 10 ms, for twice as long if it storms again at once, and
+ * after the eighth time in a row until all its handlers are gone (D8).
+ *
+ * Edges may be lost while a line is masked, and those of a device while its handler is disabled. Therefore
+ * the line's handlers are called once, soon after that has ended, by the CPU whose timer is set for it.
  *
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. Context
  * of all calls: task, atomic, irq; of keel_irq_source_info and keel_irq_counts also policy.
@@ -44,8 +48,8 @@ struct keel_irq_source_info {
 enum keel_irq_answer {
     KEEL_IRQ_NOT_MINE = 0, /* its device did not interrupt */
     KEEL_IRQ_HANDLED = 1,
-    /* It did, and still does: the line stays masked until keel_irq_handler_resume, for all of its handlers.
-     * For those that leave the work to a task. */
+    /* It did, and still does: the line stays masked until keel_irq_handler_resume. The other handlers of the
+     * line are called once more for this interrupt, and then wait for that, too. */
     KEEL_IRQ_HOLD = 2,
 };
 
@@ -82,7 +86,7 @@ struct keel_irq_counts {
     uint64_t timer; /* its own timer */
     uint64_t ipi;   /* from other CPUs */
     uint64_t line;
-    uint64_t stray; /* that nobody is meant to raise: forged by a device, or of a line that is not open */
+    uint64_t stray; /* of lines that are masked or not open, or of none: late, or forged by a device */
     uint64_t nmi;
 };
 

@@ -13,10 +13,10 @@
  * out (longjmp) stops the machine when the task ends in whose place it then runs.
  *
  * When it runs: queued by a task in plain code, before that call returns; by a task in atomic mode, when that
- * ends; by an interrupt handler, when that has returned and nothing below it is in atomic mode. Works that
- * are queued while works run have to let others go first: they run with the next interrupt, for which a timer
- * is set, KEEL_WORK_PAUSE nanoseconds later, or when a task queues something or leaves atomic mode before
- * that. So works that queue each other without end leave time to tasks.
+ * ends; by an interrupt handler, when that has returned and nothing below it is in atomic mode. But works
+ * leave time to tasks, whoever queues them, themselves included: after some have run, for as long as they
+ * took (at least KEEL_WORK_PAUSE nanoseconds, at most 10 ms) no others come on top of a task, unless that
+ * itself queues one or leaves atomic mode.
  *
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. A
  * queued work stays, and runs, when its last handle is released. Context of all calls below: task, atomic,

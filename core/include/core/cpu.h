@@ -19,6 +19,7 @@ struct work_list {
     struct work *head, *tail;
     uint64_t entered;   /* that ever were put in */
     atomic_u32_t count; /* that are in */
+    uint64_t pause_end; /* interrupts begin no pass before */
 };
 
 struct cpu {
@@ -41,7 +42,9 @@ struct cpu {
      * holds nothing. */
     struct holds *holds;
     struct holds interrupt_holds; /* always atomic, and without interrupts */
-    struct holds soft_holds;      /* always atomic (core/work.h) */
+    /* What the code holds below the interrupt handler that runs; NULL: the idle context. */
+    struct holds *interrupted_holds;
+    struct holds soft_holds; /* always atomic (core/work.h) */
     struct work_list works;
     uint64_t guards_made; /* numbers of guards that are used up (core/hold.h) */
     atomic_u32_t resched; /* 1: choose anew at the next chance; written under the scheduler's lock */

@@ -15,7 +15,8 @@
  * meanwhile, which takes a line that goes to another CPU now, leaves the interrupt to that one. A handler is
  * called with a reference that is taken through the client's handle, so not once the last handle is gone.
  *
- * Edges are lost while a line is masked. So when it no longer is, its handlers are called once.
+ * Edges are lost while a line is masked, and those of a handler's device while that is disabled. So when it
+ * no longer is, the line's handlers are called once, on the CPU whose timer then rings.
  */
 #ifndef CORE_IRQ_H
 #define CORE_IRQ_H
@@ -44,7 +45,9 @@ struct irq_line {
     bool masked;     /* at the machine's controller */
     bool in_service; /* some CPU calls its handlers */
     bool again;      /* it interrupted meanwhile */
-    bool resample;   /* edges may have been lost */
+    bool again_late; /* meanwhile its handlers had to be called for edges that may have been lost */
+    bool resample;   /* edges may have been lost, and its handlers have not been called since */
+    bool rings;      /* the deadline is for that */
     unsigned cpu;    /* where it goes to */
     struct irq_storm storm;
     uint64_t silent_until;    /* THROTTLED */

@@ -12,17 +12,19 @@
 #define IRQ_STORM_COUNT     1000u /* interrupts in a window */
 #define IRQ_STORM_UNCLAIMED 100u  /* in a row in a window */
 /* Handlers may take half of a window. A CPU that stood still in the middle of one, as virtual ones do, looks
- * as if they had taken it all: a few slow ones are no storm. */
-#define IRQ_STORM_BUSY_NS    (IRQ_STORM_WINDOW_NS / 2)
-#define IRQ_STORM_BUSY_COUNT 16u
-#define IRQ_STORM_PAUSES     8u /* in a row; after that it is cut off */
+ * as if they had taken it all: a few slow ones are a storm only if that goes on for some windows. */
+#define IRQ_STORM_BUSY_NS      (IRQ_STORM_WINDOW_NS / 2)
+#define IRQ_STORM_BUSY_COUNT   16u
+#define IRQ_STORM_BUSY_WINDOWS 3u
+#define IRQ_STORM_PAUSES       8u /* in a row; after that it is cut off */
 
 struct irq_storm {
     uint64_t window; /* when it began */
     uint64_t busy;   /* nanoseconds of it in handlers */
     uint32_t count;  /* interrupts in it */
     uint32_t unclaimed;
-    uint32_t pauses; /* so often in a row it was silenced */
+    uint32_t busy_windows; /* in a row, before this one, of which handlers took more than half */
+    uint32_t pauses;       /* so often in a row it was silenced */
 };
 
 void irq_storm_init(struct irq_storm *storm, uint64_t now);

@@ -7,6 +7,7 @@
  *                         after an interrupt, when atomic mode ends, when a task queues a work
  *   and runs              what was queued when it began, one after the other
  *   what is queued later  waits for another pass; the timer is set, so that there is one
+ *   tasks have their turn since interrupts begin no pass for a while after one (WORK_PAUSE)
  *
  * Soft context is atomic mode with a list of its own of what is held (core/hold.h): no other pass and no task
  * begins on top of it. Interrupts do, and their handlers have their own list. So at most three of the
@@ -45,8 +46,10 @@ struct work {
 enum work_state { WORK_QUEUED = 1u << 0, WORK_RUNNING = 1u << 1 };
 #define WORK_CPU_SHIFT 8u
 
-/* Between two passes, if what they run is queued again and again, others have this long, in nanoseconds. */
-#define WORK_PAUSE UINT64_C(10000)
+/* After a pass, interrupts begin no other one for as long as it took, within these bounds, in nanoseconds: so
+ * tasks have about half of the time, whatever interrupts queue. */
+#define WORK_PAUSE     UINT64_C(10000)
+#define WORK_PAUSE_MAX UINT64_C(10000000)
 
 /* E_LIMIT. */
 keel_status_t work_create(void (*handler)(void *context), void *context, uint64_t *handle);
@@ -59,11 +62,20 @@ keel_status_t work_cancel(struct work *work);
 
 /* A pass, if one may begin here. Interrupts off. */
 void works_run_pass(void);
+/* The same, unless there is a pause since the last one: then when that is over. */
+void works_run_later_or_now(void);
 /* The same, if anything is queued: a look at what only this CPU adds to, or another one while a pass runs. */
 static inline void works_run(void)
 {
     if (atomic_u32_peek(&cpu_this()->works.count) != 0) {
         works_run_pass();
+    }
+}
+/* The same at the end of an interrupt of a task. */
+static inline void works_run_after_interrupt(void)
+{
+    if (atomic_u32_peek(&cpu_this()->works.count) != 0) {
+        works_run_later_or_now();
     }
 }
 
