@@ -207,6 +207,27 @@ static void parse_hpet(const struct acpi_memory *memory, const struct acpi_table
     }
 }
 
+static void parse_dmar(const struct acpi_memory *memory, const struct acpi_table *table)
+{
+    struct acpi_dmar dmar;
+    (void)acpi_parse_dmar(memory, table, &dmar);
+    CHECK(dmar.unit_count <= ACPI_DMAR_UNITS_MAX && dmar.range_count <= ACPI_DMAR_RANGES_MAX);
+    for (unsigned i = 0; i < dmar.unit_count; i++) {
+        const struct acpi_dmar_unit *unit = &dmar.units[i];
+        CHECK(unit->address != 0 && (unit->address | unit->size) % HAL_PAGE_SIZE == 0 && unit->size != 0);
+        CHECK(unit->address + unit->size > unit->address);
+        for (unsigned j = 0; j < i; j++) {
+            const struct acpi_dmar_unit *other = &dmar.units[j];
+            CHECK(unit->address >= other->address + other->size ||
+                  other->address >= unit->address + unit->size);
+        }
+    }
+    for (unsigned i = 0; i < dmar.range_count; i++) {
+        CHECK(dmar.ranges[i].first <= dmar.ranges[i].last);
+    }
+    PRINT("  DMAR: %u units, %u ranges\n", dmar.unit_count, dmar.range_count);
+}
+
 static void parse_dsdt(const struct acpi_memory *memory, const struct acpi_table *dsdt)
 {
     uint8_t slp_typ[2] = {0xff, 0xff};
@@ -252,6 +273,10 @@ static void fuzz_acpi_chain(struct input *input)
         check_table(&memory, &table, "HPET");
         parse_hpet(&memory, &table);
     }
+    if (acpi_find_table(&memory, &root, "DMAR", 0, &table)) {
+        check_table(&memory, &table, "DMAR");
+        parse_dmar(&memory, &table);
+    }
     if (acpi_find_table(&memory, &root, "FACP", 0, &table)) {
         struct acpi_power power;
         check_table(&memory, &table, "FACP");
@@ -267,7 +292,7 @@ static void fuzz_acpi_chain(struct input *input)
 /* One table, taken as if its checksum were right. The first byte says which. */
 static void fuzz_acpi_table(struct input *input)
 {
-    uint64_t kind = take(input, 1) % 4;
+    uint64_t kind = take(input, 1) % 5;
     struct acpi_memory memory = {acpi_memory_read, input};
     struct acpi_table table = {ACPI_BASE, (uint32_t)input->size, 1};
     struct acpi_cpus cpus;
@@ -285,8 +310,10 @@ static void fuzz_acpi_table(struct input *input)
         }
     } else if (kind == 2) {
         parse_dsdt(&memory, &table);
-    } else {
+    } else if (kind == 3) {
         parse_hpet(&memory, &table);
+    } else {
+        parse_dmar(&memory, &table);
     }
 }
 

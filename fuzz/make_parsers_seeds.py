@@ -83,18 +83,31 @@ def hpet():
     return table(b"HPET", struct.pack("<IBBBBQBHB", 0x8086A201, 0, 64, 0, 0, 0xFED00000, 0, 100, 0))
 
 
+def dmar():
+    def scope(*hops):
+        return struct.pack("<BBHBB", 1, 6 + len(hops), 0, 0, 0) + bytes(hops)
+
+    def unit(flags, segment, address, scopes=b""):
+        return struct.pack("<HHBBHQ", 0, 16 + len(scopes), flags, 0, segment, address) + scopes
+
+    devices = scope(2, 0) + scope(28, 0, 0, 1)
+    entries = unit(0, 0, 0xFED90000, devices) + unit(1, 0, 0xFED91000) + unit(1, 0, 0xFED91000)
+    entries += struct.pack("<HHHHQQ", 1, 24 + 8, 0, 0, 0x7B800000, 0x7B8FFFFF) + scope(20, 0)
+    return table(b"DMAR", struct.pack("<BB10s", 38, 1, b"") + entries)
+
+
 def acpi_image():
-    """RSDP, then XSDT, RSDT, MADT, HPET, FADT and DSDT, at ACPI_BASE."""
+    """RSDP, then XSDT, RSDT, MADT, HPET, DMAR, FADT and DSDT, at ACPI_BASE."""
     offsets, image = {}, b"\0" * RSDP_SIZE
-    for name, data in (("dsdt", dsdt()), ("apic", madt()), ("hpet", hpet())):
+    for name, data in (("dsdt", dsdt()), ("apic", madt()), ("hpet", hpet()), ("dmar", dmar())):
         offsets[name] = ACPI_BASE + len(image)
         image += data
     offsets["facp"] = ACPI_BASE + len(image)
     image += fadt(offsets["dsdt"])
     xsdt = ACPI_BASE + len(image)
-    image += table(b"XSDT", struct.pack("<QQQ", offsets["facp"], offsets["apic"], offsets["hpet"]))
+    image += table(b"XSDT", struct.pack("<QQQQ", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar"))))
     rsdt = ACPI_BASE + len(image)
-    image += table(b"RSDT", struct.pack("<III", offsets["facp"], offsets["apic"], offsets["hpet"]))
+    image += table(b"RSDT", struct.pack("<IIII", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar"))))
     rsdp = b"RSD PTR " + struct.pack("<B6sBIIQB3s", 0, b"KEEL", 2, rsdt, RSDP_SIZE, xsdt, 0, b"")
     rsdp = with_checksum(with_checksum(rsdp, 8, 20), 32, RSDP_SIZE)
     return rsdp + image[RSDP_SIZE:]
@@ -104,7 +117,8 @@ def acpi_seeds():
     image = acpi_image()
     yield "acpi-2", bytes([ACPI_CHAIN]) + image
     yield "acpi-1", bytes([ACPI_CHAIN]) + with_checksum(image[:15] + b"\0" + image[16:], 8, 20)
-    for kind, (name, data) in enumerate((("madt", madt()), ("fadt", fadt(0x2000)), ("dsdt", dsdt()), ("hpet", hpet()))):
+    tables = (("madt", madt()), ("fadt", fadt(0x2000)), ("dsdt", dsdt()), ("hpet", hpet()), ("dmar", dmar()))
+    for kind, (name, data) in enumerate(tables):
         yield "acpi-" + name, bytes([ACPI_TABLE, kind]) + data
 
 

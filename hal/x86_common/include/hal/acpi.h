@@ -86,6 +86,40 @@ struct acpi_interrupts {
 bool acpi_parse_interrupts(const struct acpi_memory *memory, const struct acpi_table *madt,
                            struct acpi_interrupts *interrupts);
 
+/* What the DMAR says of the hardware that translates devices' addresses (Intel VT-d specification 4.0, 8). */
+#define ACPI_DMAR_UNITS_MAX  16u
+#define ACPI_DMAR_RANGES_MAX 32u
+
+struct acpi_dmar {
+    unsigned address_bits; /* of the addresses that devices use: 1..256 by the table's field */
+    uint8_t flags;
+    unsigned unit_count;
+    /* Units that found no room, or whose registers make no sense or overlap another's: nobody covers what is
+     * behind them. The same unit once more does not count. */
+    unsigned units_left_out;
+    struct acpi_dmar_unit {
+        uint64_t address, size; /* of its registers: whole pages */
+        uint16_t segment;
+        uint16_t scope_count;
+        bool include_all; /* it covers all of the segment that no other unit names */
+    } units[ACPI_DMAR_UNITS_MAX];
+    /* Memory that firmware has its devices use all the time (RMRR). */
+    unsigned range_count, ranges_left_out;
+    struct acpi_dmar_range {
+        uint64_t first, last; /* bytes */
+        uint16_t segment;
+        uint16_t scope_count;
+        /* The first of its devices: how it is reached from the root bus `bus`, by `depth` hops, of which this
+         * is the first. */
+        uint8_t bus, depth, device, function;
+    } ranges[ACPI_DMAR_RANGES_MAX];
+};
+
+/* False (with what was found until then) when the table ends in the midst of an entry or of a device scope,
+ * or one is too short for its type. */
+bool acpi_parse_dmar(const struct acpi_memory *memory, const struct acpi_table *table,
+                     struct acpi_dmar *dmar);
+
 /* A register named by a generic address structure (5.2.3.2). */
 enum acpi_space {
     ACPI_SPACE_MEMORY = 0,

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * ACPI: the DMA remapping table (Intel VT-d specification 4.0, 8). See hal/acpi.h.
+ */
+#include "acpi_bytes.h"
+
+enum {
+    DMAR_ADDRESS_WIDTH = 36, /* less one */
+    DMAR_FLAGS = 37,
+    DMAR_ENTRIES = 48,
+};
+
+/* Entries (8.2): type and length are 16 bits each. */
+enum {
+    ENTRY_HEADER_SIZE = 4,
+    ENTRY_UNIT = 0,
+    ENTRY_UNIT_SIZE = 16,
+    ENTRY_RANGE = 1,
+    ENTRY_RANGE_SIZE = 24,
+    ENTRY_SIZE_MAX = 24, /* of what is read here */
+};
+
+/* Device scopes (8.3.1) follow the fixed part of an entry. */
+enum {
+    SCOPE_HEADER_SIZE = 6,
+    SCOPE_HOP_SIZE = 2,
+    SCOPE_SIZE_MIN = SCOPE_HEADER_SIZE + SCOPE_HOP_SIZE,
+};
+
+#define UNIT_INCLUDES_ALL 1u
+
+struct scopes {
+    uint16_t count;
+    uint8_t bus, depth, device, function; /* of the first */
+};
+
+/* The scopes in bytes [offset, end) of the table. */
+static bool read_scopes(const struct acpi_memory *memory, const struct acpi_table *table, uint32_t offset,
+                        uint32_t end, struct scopes *scopes)
+{
+    *scopes = (struct scopes){.count = 0};
+    /* Each turn moves on by at least SCOPE_SIZE_MIN, and an entry has at most 65,535 bytes. */
+    while (offset < end) {
+        uint8_t scope[SCOPE_SIZE_MIN];
+
+        if (end - offset < sizeof(scope) || !acpi_read(memory, table, offset, scope, sizeof(scope)) ||
+            scope[1] < SCOPE_SIZE_MIN || scope[1] > end - offset) {
+            return false;
+        }
+        if (scopes->count++ == 0) {
+            scopes->bus = scope[5];
+            scopes->depth = (uint8_t)((scope[1] - SCOPE_HEADER_SIZE) / SCOPE_HOP_SIZE);
+            scopes->device = scope[6];
+            scopes->function = scope[7];
+        }
+        offset += scope[1];
+    }
+    return true;
+}
+
+static bool overlaps(const struct acpi_dmar_unit *a, const struct acpi_dmar_unit *b)
+{
+    return a->address < b->address + b->size && b->address < a->address + a->size;
+}
+
+/* A unit that is listed already is covered; one that shares registers with another is not to be trusted. */
+static void add_unit(struct acpi_dmar *dmar, const struct acpi_dmar_unit *unit)
+{
+    for (unsigned i = 0; i < dmar->unit_count; i++) {
+        if (dmar->units[i].address == unit->address && dmar->units[i].segment == unit->segment) {
+            return;
+        }
+    }
+    if (unit->address == 0 || unit->address % HAL_PAGE_SIZE != 0 || unit->address > UINT64_MAX - unit->size ||
+        dmar->unit_count == ACPI_DMAR_UNITS_MAX) {
+        dmar->units_left_out++;
+        return;
+    }
+    for (unsigned i = 0; i < dmar->unit_count; i++) {
+        if (overlaps(&dmar->units[i], unit)) {
+            dmar->units_left_out++;
+            return;
+        }
+    }
+    dmar->units[dmar->unit_count++] = *unit;
+}
+
+static void take_unit(struct acpi_dmar *dmar, const uint8_t *entry, const struct scopes *scopes)
+{
+    const struct acpi_dmar_unit unit = {
+        .address = acpi_le64(entry + 8),
+        .size = HAL_PAGE_SIZE << (entry[5] & 0xf),
+        .segment = acpi_le16(entry + 6),
+        .scope_count = scopes->count,
+        .include_all = (entry[4] & UNIT_INCLUDES_ALL) != 0,
+    };
+
+    add_unit(dmar, &unit);
+}
+
+static void take_range(struct acpi_dmar *dmar, const uint8_t *entry, const struct scopes *scopes)
+{
+    const struct acpi_dmar_range range = {
+        .first = acpi_le64(entry + 8),
+        .last = acpi_le64(entry + 16),
+        .segment = acpi_le16(entry + 6),
+        .scope_count = scopes->count,
+        .bus = scopes->bus,
+        .depth = scopes->depth,
+        .device = scopes->device,
+        .function = scopes->function,
+    };
+
+    if (range.last < range.first || dmar->range_count == ACPI_DMAR_RANGES_MAX) {
+        dmar->ranges_left_out++;
+        return;
+    }
+    dmar->ranges[dmar->range_count++] = range;
+}
+
+/* The bytes that an entry of this type must have before its scopes; 0: a type of no interest. */
+static uint32_t size_needed(uint16_t type)
+{
+    switch (type) {
+    case ENTRY_UNIT:
+        return ENTRY_UNIT_SIZE;
+    case ENTRY_RANGE:
+        return ENTRY_RANGE_SIZE;
+    default:
+        return 0;
+    }
+}
+
+/* The entry of so many bytes at `offset`, which are the table's. */
+static bool take_entry(const struct acpi_memory *memory, const struct acpi_table *table, uint32_t offset,
+                       const uint8_t *header, struct acpi_dmar *dmar)
+{
+    const uint16_t type = acpi_le16(header), length = acpi_le16(header + 2);
+    const uint32_t needed = size_needed(type);
+    uint8_t entry[ENTRY_SIZE_MAX];
+    struct scopes scopes;
+
+    if (needed == 0) {
+        return true;
+    }
+    if (length < needed || !acpi_read(memory, table, offset, entry, needed) ||
+        !read_scopes(memory, table, offset + needed, offset + length, &scopes)) {
+        return false;
+    }
+    if (type == ENTRY_UNIT) {
+        take_unit(dmar, entry, &scopes);
+    } else {
+        take_range(dmar, entry, &scopes);
+    }
+    return true;
+}
+
+bool acpi_parse_dmar(const struct acpi_memory *memory, const struct acpi_table *table, struct acpi_dmar *dmar)
+{
+    uint8_t fields[2];
+    uint32_t offset = DMAR_ENTRIES;
+
+    *dmar = (struct acpi_dmar){.unit_count = 0};
+    if (!acpi_read(memory, table, DMAR_ADDRESS_WIDTH, fields, sizeof(fields)) ||
+        table->length < DMAR_ENTRIES) {
+        return false;
+    }
+    dmar->address_bits = fields[0] + 1u;
+    dmar->flags = fields[DMAR_FLAGS - DMAR_ADDRESS_WIDTH];
+    /* Each turn moves on by at least the header, so a table of bounded length ends the loop. */
+    while (offset < table->length) {
+        uint8_t header[ENTRY_HEADER_SIZE];
+        uint16_t length;
+
+        if (!acpi_read(memory, table, offset, header, sizeof(header))) {
+            return false;
+        }
+        length = acpi_le16(header + 2);
+        if (length < ENTRY_HEADER_SIZE || length > table->length - offset ||
+            !take_entry(memory, table, offset, header, dmar)) {
+            return false;
+        }
+        offset += length;
+    }
+    return true;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the DMAR says of DMA remapping hardware (hal/x86_common/acpi_dmar.c): sound tables, and broken ones.
+ */
+#include <string.h>
+
+#include "hal/acpi.h"
+#include "hosted_kernel.h"
+
+#define ENTRIES 48u
+
+static uint8_t table_bytes[4096];
+static uint32_t table_size;
+
+static bool read_table(void *context, uint64_t physical, void *to, size_t size)
+{
+    (void)context;
+    if (physical > table_size || size > table_size - physical) {
+        return false;
+    }
+    memcpy(to, table_bytes + physical, size);
+    return true;
+}
+
+static bool parse(struct acpi_dmar *dmar)
+{
+    const struct acpi_memory memory = {read_table, NULL};
+    const struct acpi_table table = {.address = 0, .length = table_size, .revision = 1};
+    memset(dmar, 0xa5, sizeof *dmar);
+    return acpi_parse_dmar(&memory, &table, dmar);
+}
+
+static void begin(void)
+{
+    memset(table_bytes, 0, sizeof table_bytes);
+    table_size = ENTRIES;
+    table_bytes[36] = 47 - 1;
+    table_bytes[37] = 5;
+}
+
+static void put(uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++) {
+        table_bytes[table_size++] = (uint8_t)(value >> (8 * i));
+    }
+}
+
+static void unit(uint64_t address, uint8_t flags, uint8_t size, uint16_t segment, uint16_t scope_bytes)
+{
+    put(0, 2);
+    put(16u + scope_bytes, 2);
+    put(flags, 1);
+    put(size, 1);
+    put(segment, 2);
+    put(address, 8);
+}
+
+static void range(uint64_t first, uint64_t last, uint16_t scope_bytes)
+{
+    put(1, 2);
+    put(24u + scope_bytes, 2);
+    put(0, 2);
+    put(3, 2);
+    put(first, 8);
+    put(last, 8);
+}
+
+/* A device behind `hops` bridges: 8 + 2 * hops bytes. */
+static void scope(uint8_t bus, uint8_t device, uint8_t function, uint8_t hops)
+{
+    put(1, 1);
+    put(8u + 2u * hops, 1);
+    put(0, 3);
+    put(bus, 1);
+    put(device, 1);
+    put(function, 1);
+    for (unsigned i = 0; i < hops; i++) {
+        put(0x0100, 2);
+    }
+}
+
+static void D7_dmar_names_units_and_ranges(void **state)
+{
+    (void)state;
+    struct acpi_dmar found;
+    begin();
+    unit(0xfed90000, 0, 0, 0, 8 + 10);
+    scope(0, 2, 0, 0);
+    scope(0, 28, 1, 1);
+    put(5, 2); /* a type of no interest */
+    put(8, 2);
+    put(UINT32_MAX, 4);
+    unit(0xfed91000, 1, 0, 0, 0);
+    unit(0xfee00000, 0, 2, 1, 0);
+    range(0x7b800000, 0x7b8fffff, 10 + 8);
+    scope(0, 20, 3, 1);
+    scope(0, 26, 0, 0);
+    assert_true(parse(&found));
+    assert_int_equal(found.address_bits, 47);
+    assert_int_equal(found.flags, 5);
+    assert_int_equal(found.unit_count, 3);
+    assert_int_equal(found.units_left_out, 0);
+    assert_int_equal(found.units[0].address, 0xfed90000);
+    assert_int_equal(found.units[0].size, 4096);
+    assert_int_equal(found.units[0].scope_count, 2);
+    assert_true(!found.units[0].include_all && found.units[1].include_all);
+    assert_int_equal(found.units[2].segment, 1);
+    assert_int_equal(found.units[2].size, 4 * 4096);
+    assert_int_equal(found.range_count, 1);
+    assert_true(found.ranges[0].first == 0x7b800000 && found.ranges[0].last == 0x7b8fffff);
+    assert_int_equal(found.ranges[0].segment, 3);
+    assert_int_equal(found.ranges[0].scope_count, 2);
+    assert_true(found.ranges[0].device == 20 && found.ranges[0].function == 3 && found.ranges[0].depth == 2);
+}
+
+static void D7_dmar_units_that_make_no_sense_are_left_out(void **state)
+{
+    (void)state;
+    struct acpi_dmar found;
+    begin();
+    unit(0xfed90000, 0, 1, 0, 0);
+    unit(0xfed90000, 1, 0, 0, 0);          /* the same once more */
+    unit(0xfed90000, 0, 0, 1, 0);          /* of another segment */
+    unit(0xfed91000, 0, 0, 0, 0);          /* the first one's second page */
+    unit(0xfed8f000, 0, 4, 0, 0);          /* around it */
+    unit(0, 0, 0, 0, 0);                   /* nowhere */
+    unit(0xfed92800, 0, 0, 0, 0);          /* no page's beginning */
+    unit(0xffffffffffffe000, 0, 1, 0, 0);  /* ends where addresses end */
+    unit(0xfffffffffffff000, 0, 15, 0, 0); /* wraps */
+    unit(0xfed92000, 0, 0, 0, 0);          /* right behind the first */
+    range(0x2000, 0x1fff, 0);
+    assert_true(parse(&found));
+    assert_int_equal(found.unit_count, 2);
+    assert_int_equal(found.units[1].address, 0xfed92000);
+    assert_int_equal(found.units_left_out, 7);
+    assert_int_equal(found.range_count, 0);
+    assert_int_equal(found.ranges_left_out, 1);
+}
+
+static void D7_dmar_with_too_much(void **state)
+{
+    (void)state;
+    struct acpi_dmar found;
+    begin();
+    for (uint64_t i = 0; i < ACPI_DMAR_UNITS_MAX + 3; i++) {
+        unit((i + 1) << 20, 0, 0, 0, 0);
+    }
+    for (uint64_t i = 0; i < ACPI_DMAR_RANGES_MAX + 2; i++) {
+        range(i << 12, i << 12 | 0xfff, 0);
+    }
+    assert_true(parse(&found));
+    assert_int_equal(found.unit_count, ACPI_DMAR_UNITS_MAX);
+    assert_int_equal(found.units_left_out, 3);
+    assert_int_equal(found.range_count, ACPI_DMAR_RANGES_MAX);
+    assert_int_equal(found.ranges_left_out, 2);
+}
+
+static void D7_dmar_cut_anywhere_is_refused(void **state)
+{
+    (void)state;
+    struct acpi_dmar found;
+    begin();
+    unit(0xfed90000, 0, 0, 0, 8);
+    scope(0, 2, 0, 0);
+    const uint32_t first = table_size;
+    range(0x1000, 0x1fff, 10);
+    scope(0, 3, 0, 1);
+    const uint32_t whole = table_size;
+    assert_true(parse(&found));
+    for (table_size = 0; table_size < whole; table_size++) {
+        const bool ends_there = table_size == ENTRIES || table_size == first;
+        assert_int_equal(parse(&found), ends_there);
+        assert_int_equal(found.unit_count, table_size >= first);
+        assert_int_equal(found.range_count, 0);
+    }
+}
+
+/* The byte at `offset` of the one entry is wrong. */
+static bool parse_with(uint32_t offset, uint8_t value)
+{
+    struct acpi_dmar found;
+    begin();
+    unit(0xfed90000, 0, 0, 0, 8);
+    scope(0, 2, 0, 0);
+    table_bytes[ENTRIES + offset] = value;
+    return parse(&found);
+}
+
+static void D7_dmar_lengths_are_bounded(void **state)
+{
+    (void)state;
+    assert_true(parse_with(0, 0));
+    assert_false(parse_with(2, 0));     /* the entry: nothing */
+    assert_false(parse_with(2, 3));     /* less than its header */
+    assert_false(parse_with(2, 15));    /* less than a unit */
+    assert_false(parse_with(2, 20));    /* a scope cut off */
+    assert_false(parse_with(2, 25));    /* more than there is */
+    assert_false(parse_with(3, 0xff));  /* far more */
+    assert_false(parse_with(17, 0));    /* the scope: nothing */
+    assert_false(parse_with(17, 7));    /* less than one hop */
+    assert_false(parse_with(17, 9));    /* beyond the entry */
+    assert_false(parse_with(17, 0xff)); /* far beyond */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(D7_dmar_names_units_and_ranges),
+        cmocka_unit_test(D7_dmar_units_that_make_no_sense_are_left_out),
+        cmocka_unit_test(D7_dmar_with_too_much),
+        cmocka_unit_test(D7_dmar_cut_anywhere_is_refused),
+        cmocka_unit_test(D7_dmar_lengths_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
