@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Deliberate bugs against what devices can reach: interrupt lines (mutants.py)."""
+"""Deliberate bugs against what devices can reach: interrupt lines, memory (mutants.py)."""
 from mutant import Mutant
 
 IRQ = "core/irq.c"
 STORM = "core/irq_storm.c"
 IOAPIC = "hal/x86_common/ioapic.c"
+VTD = "hal/x86_common/vtd.c"
+WATCH = "hal/x86_common/vtd_watch.c"
+DMAR = "hal/x86_common/acpi_dmar.c"
 
 DEVICES = (
     Mutant("disabled-handler-called", "T9", IRQ, "handler != NULL && handler->enabled &&", "handler != NULL &&",
@@ -81,4 +84,39 @@ DEVICES = (
            ("test_ioapic",)),
     Mutant("pins-left-armed", "D4", IOAPIC, "    write_low(pin, ENTRY_MASKED);\n", "    pin->low = ENTRY_MASKED;\n", ("test_ioapic",)),
     Mutant("broadcast-destination", "D4", IOAPIC, "if (apic_id >= DESTINATION_LIMIT) {", "if (apic_id > DESTINATION_LIMIT) {", ("test_ioapic",)),
+    Mutant("context-cache-keeps-lies", "D3", VTD, "invalidate(unit, REGISTER_CONTEXT, CONTEXT_GLOBAL, CONTEXT_ACTUAL) &&", "true &&",
+           ("test_dma_blocked",)),
+    Mutant("iotlb-keeps-lies", "D3", VTD, "invalidate(unit, units[unit].iotlb_offset + 8, IOTLB_GLOBAL | IOTLB_DRAIN, IOTLB_ACTUAL);",
+           "true;", ("test_dma_blocked",)),
+    Mutant("invalidation-not-awaited", "D3", VTD, "value = wait_invalidated(unit, offset);", "value = actual;", ("test_dma_blocked",)),
+    Mutant("ignored-invalidation-believed", "D3", VTD, "(value & actual) != 0;", "(value & actual) != UINT64_MAX;", ("test_vtd",)),
+    Mutant("command-not-awaited", "D3", VTD, "return wait_status(unit, command, done);", "return wait_status(unit, 0, done);",
+           ("test_dma_blocked",)),
+    Mutant("translation-before-the-root", "D3", VTD,
+           "return give(unit, COMMAND_ROOT, true, true) && invalidate_all(unit) &&\n"
+           "           give(unit, COMMAND_TRANSLATE, true, true);",
+           "return give(unit, COMMAND_TRANSLATE, true, true) && give(unit, COMMAND_ROOT, true, true) && invalidate_all(unit);",
+           ("test_vtd",)),
+    Mutant("root-stays-in-a-cache", "D3", VTD, "if (!EXTENDED_COHERENT(extended)) {", "if (extended == UINT64_MAX) {", ("test_dma_blocked",)),
+    Mutant("root-stays-in-a-write-buffer", "D3", VTD, "if (CAPABILITY_WRITE_BUFFER(capability) &&", "if (capability == UINT64_MAX &&",
+           ("test_dma_blocked",)),
+    Mutant("queue-left-on", "D3", VTD, "if ((status & COMMAND_QUEUE) != 0) {", "if (status == UINT32_MAX) {", ("test_dma_blocked",)),
+    Mutant("queue-off-while-it-works", "D3", VTD, "if (vtd_read64(unit, REGISTER_QUEUE_HEAD) == tail) {",
+           "if ((vtd_read64(unit, REGISTER_QUEUE_HEAD) | tail) != UINT64_MAX) {", ("test_dma_blocked",)),
+    Mutant("command-given-again", "D3", VTD, "& STATUS_KEPT;", "& UINT32_MAX;", ("test_vtd",)),
+    Mutant("unit-that-is-gone-translates", "D7", VTD, "return !is_gone(status) && ", "return ", ("test_vtd",)),
+    Mutant("fault-record-over-a-command", "D7", VTD, "u->fault_offset < REGISTERS_FIXED_END ||", "", ("test_vtd",)),
+    Mutant("fault-index-believed", "D7", VTD, "(first + i) % count * RECORD_SIZE", "(first + i) * RECORD_SIZE", ("test_vtd",)),
+    Mutant("fault-record-kept", "D8", VTD, "        vtd_write64(unit, record + 8, RECORD_FAULT);\n", "", ("test_vtd",)),
+    Mutant("fault-overflow-kept", "D8", VTD, "        vtd_write32(unit, REGISTER_FAULT_STATUS, FAULT_STATUS_OVERFLOW);\n", "", ("test_vtd",)),
+    Mutant("fault-overflow-unnoticed", "D8", VTD, "(status & (FAULT_STATUS_OVERFLOW | FAULT_STATUS_PENDING)) == 0",
+           "(status & FAULT_STATUS_PENDING) == 0", ("test_vtd",)),
+    Mutant("unit-without-translation-unsaid", "D3", WATCH, "        if (statuses[unit] != VTD_TRANSLATES) {", "        if (unit > ACPI_DMAR_UNITS_MAX) {",
+           ("test_vtd",)),
+    Mutant("storm-of-attempts-told-in-full", "D8", WATCH, "return count <= LINES_EACH || (count & (count - 1)) == 0;", "return count != 0;",
+           ("test_vtd",)),
+    Mutant("forged-sources-without-end", "D8", WATCH, "at < SOURCES_MAX - 1 && ", "", ("test_vtd",)),
+    Mutant("units-share-registers", "D7", DMAR, "if (overlaps(&dmar->units[i], unit)) {",
+           "if (overlaps(&dmar->units[i], unit) && unit->size == 0) {", ("test_acpi_dmar",)),
+    Mutant("scope-longer-than-its-entry", "D7", DMAR, " || scope[1] > end - offset", "", ("test_acpi_dmar",)),
 )

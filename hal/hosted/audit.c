@@ -4,6 +4,7 @@
  * called after every step of a fuzz run, hence visits filled entries only.
  */
 #include "hal/machine.h"
+#include "hal/vtd.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,6 +151,9 @@ void hal_audit(void (*report)(const char *line))
     }
     report_line = report;
     clean = true;
+    if (!vtd_all_translate()) {
+        violation("D3: a DMA remapping unit no longer translates");
+    }
     check_tree(RAM_WINDOW_TABLE >> HAL_PAGE_SHIFT, HAL_PT_TOP_LEVEL - 1, 0, HAL_PT_ENTRIES, HAL_WINDOW_BASE,
                false);
     for (unsigned i = 0; i < machine.config.cpu_count; i++) {

@@ -22,6 +22,7 @@
 #include "switch.h"
 #include "uart.h"
 #include "user.h"
+#include "vtd.h"
 #include "window.h"
 
 /* A CPU boots and idles on this stack. Its lowest page stays unmapped. */
@@ -181,6 +182,7 @@ struct hosted_result hosted_run(const struct hosted_config *config)
     schedule_prepare();
     ioapic_prepare();
     uart_prepare();
+    vtd_prepare();
     machine.frozen = 0;
     machine.edits = 0;
     machine.audited = UINT64_MAX;

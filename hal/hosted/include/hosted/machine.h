@@ -123,5 +123,8 @@ bool hosted_user_access(uint64_t va, void *bytes, size_t size, enum hosted_acces
 void hosted_irq_assert(unsigned source, bool asserted);
 /* A message to a CPU, of any vector: a device may write what it likes. */
 void hosted_irq_message(unsigned cpu, unsigned vector);
+/* Device `source` (bus:8, device:5, function:3) writes `bytes` to memory, or reads into them. True: the IOMMU
+ * let all of it through, and RAM has it; pages that it blocks are left out. */
+bool hosted_dma(uint16_t source, uint64_t address, void *bytes, size_t size, bool write);
 
 #endif

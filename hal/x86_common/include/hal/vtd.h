@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * DMA remapping units (Intel VT-d specification 4.0): no device reaches memory but through them (D3). So far
+ * every unit is given a root table without entries, which blocks all DMA, and says who tried.
+ *
+ * No instruction in here needs privilege; what does is asked of the functions at the end. A unit goes by its
+ * place in the DMAR (struct acpi_dmar). What registers show is read once and bounded (D7), and no wait is
+ * without end.
+ */
+#ifndef HAL_VTD_H
+#define HAL_VTD_H
+
+#include "hal/acpi.h"
+
+/* Whatever a unit's capabilities say, all registers that are touched lie in so many bytes. */
+#define VTD_REGISTERS_SIZE 0x5000u
+
+enum vtd_status {
+    VTD_TRANSLATES,
+    VTD_SILENT, /* nothing answers at its address */
+    VTD_UNFIT,  /* its capabilities contradict each other */
+    VTD_STUCK,  /* it does not do what it is told */
+};
+
+/* --- vtd.c: one unit. Calls for one unit come one at a time. --- */
+
+/* Boot CPU: from now on all DMA behind the unit goes by the root table, a zeroed page. If firmware left
+ * translation on, it stays on throughout. After anything but VTD_TRANSLATES devices may reach memory. */
+enum vtd_status vtd_start(unsigned unit, hal_paddr_t root);
+
+/* Does it, after vtd_start answered so, still translate? */
+bool vtd_translates(unsigned unit);
+
+/* An attempt that was blocked. */
+struct vtd_fault {
+    uint64_t address; /* of the page */
+    uint16_t source;  /* bus:8, device:5, function:3 */
+    uint8_t reason;   /* table 28 of the specification; 1: the bus has no entry in the root table */
+    bool is_read;
+};
+
+/* Hands what the unit has recorded since the last call to `take`, oldest first, and makes room for more.
+ * Answers whether some were lost for want of room. The unit was started. */
+bool vtd_take_faults(unsigned unit, void (*take)(unsigned unit, const struct vtd_fault *fault));
+
+/* --- vtd_watch.c: all units, and lines about them. --- */
+
+/* Boot CPU: starts every unit, with the one root table, and says what came of it. */
+void vtd_begin(const struct acpi_dmar *dmar, hal_paddr_t root);
+
+/* One CPU at a time, every now and then: says which devices tried what. However many attempts there are, one
+ * device's lines get fewer and fewer (D8). */
+void vtd_watch(void);
+
+/* No unit that vtd_begin could start has stopped translating. */
+bool vtd_all_translate(void);
+
+/* --- Supplied by the machine --- */
+
+/* The register at `offset` < VTD_REGISTERS_SIZE, a multiple of its size; all ones where none answers. */
+uint32_t vtd_read32(unsigned unit, uint32_t offset);
+uint64_t vtd_read64(unsigned unit, uint32_t offset);
+void vtd_write32(unsigned unit, uint32_t offset, uint32_t value);
+void vtd_write64(unsigned unit, uint32_t offset, uint64_t value);
+/* Memory has what CPUs wrote to the page: for a unit that does not look into their caches. */
+void vtd_write_back(hal_paddr_t page);
+/* Writes a line, without its end, to the console. */
+void vtd_print(const char *line);
+
+#endif
