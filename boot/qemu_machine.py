@@ -36,7 +36,7 @@ def find_firmware(environment=os.environ, pairs=None):
     )
 
 
-def qemu_command(code, variables, esp, debug=False, extra=()):
+def qemu_command(code, variables, esp, debug=False, extra=(), iommu=True):
     """QEMU takes the last of repeated -m, -smp and -cpu, so the user's options come last and win."""
     return [
         "qemu-system-x86_64",
@@ -44,7 +44,7 @@ def qemu_command(code, variables, esp, debug=False, extra=()):
         "-cpu", "max",
         "-smp", "2",
         "-m", "512M",
-        "-device", "intel-iommu,intremap=on,caching-mode=on",
+        *(["-device", "intel-iommu,intremap=on,caching-mode=on"] if iommu else []),
         "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         "-drive", f"if=pflash,format=raw,readonly=on,file={code}",
         "-drive", f"if=pflash,format=raw,file={variables}",

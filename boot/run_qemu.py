@@ -34,6 +34,7 @@ def parse(arguments):
     console.add_common_options(parser)
     parser.add_argument("--timeout", type=float, help="seconds after which the guest counts as hung (it fails)")
     parser.add_argument("--debug", action="store_true", help="wait for gdb")
+    parser.add_argument("--no-iommu", action="store_true", help="a machine without VT-d")
     parser.add_argument("--no-kernel", action="store_true", help="leave the kernel off the ESP")
     parser.add_argument(
         "--refusal", metavar="REGEX", help="the loader must refuse with a console line that matches"
@@ -96,7 +97,9 @@ def boot(arguments, folder, watch):
     own_variables = os.path.join(folder, "variables.fd")
     shutil.copyfile(variables, own_variables)
     esp = make_esp(folder, arguments)
-    command = qemu_machine.qemu_command(code, own_variables, esp, arguments.debug, arguments.extra)
+    command = qemu_machine.qemu_command(
+        code, own_variables, esp, arguments.debug, arguments.extra, not arguments.no_iommu
+    )
     if arguments.debug:
         print_debug_help(arguments.kernel)
     guest = console.Console(command, arguments.timeout, until=LOADER, watch=watch)

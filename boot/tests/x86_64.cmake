@@ -137,6 +137,20 @@ foreach(cpus IN ITEMS 1 2)
         RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/serial.transcript
     )
 endforeach()
+# A device that reaches for a frame, for code and for page tables is blocked and reported (D3, D8); without an IOMMU the boot
+# log warns, and the same attack succeeds.
+set(edu -device edu,addr=5,dma_mask=0xffffffffffffffff)
+keel_add_kernel_test(
+    dma dma QEMU -m 128M ${edu}
+    RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/dma.transcript --says "^keel: iommu: 1 unit, all DMA blocked$"
+           --says "^keel: iommu: blocked: 00:05.0 reads at 0x100000 \\(unit 0, reason 1\\)$"
+           --says "^keel: iommu: blocked: 00:05.0 writes to 0x2345678000 \\(unit 0, reason 1\\)$"
+)
+keel_add_kernel_test(
+    dma-without-iommu dma QEMU -m 128M ${edu}
+    RUNNER --no-iommu --command-line open --expect ${KEEL_TRANSCRIPTS}/kernels/dma-open.transcript
+           --says "^keel: iommu: WARNING: firmware names no remapping unit: DMA is NOT blocked$"
+)
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
 keel_add_kernel_test(
     usercopy-wild usercopy QEMU -m 128M RUNNER --command-line wild --panic --says " x86_user_copy\\+0x"

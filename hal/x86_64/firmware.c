@@ -12,6 +12,7 @@ struct acpi_power x86_power;
 bool x86_can_sleep;
 uint8_t x86_sleep_type[2];
 uint64_t x86_hpet_address;
+struct acpi_dmar x86_dmar;
 
 /* Tables lie in RAM that the linear map holds, or they are not read. */
 static bool read_physical(void *context, uint64_t physical, void *to, size_t size)
@@ -62,6 +63,15 @@ static void read_hpet(const struct acpi_root *root)
     }
 }
 
+static void read_dmar(const struct acpi_root *root)
+{
+    struct acpi_table dmar;
+
+    if (acpi_find_table(&memory, root, "DMAR", 0, &dmar) && !acpi_parse_dmar(&memory, &dmar, &x86_dmar)) {
+        x86_print("keel: iommu: WARNING: the ACPI DMAR is broken; more units may stay unknown\n");
+    }
+}
+
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interrupts *interrupts)
 {
     struct acpi_root root;
@@ -75,4 +85,5 @@ void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interr
     read_cpus(&root, cpus, interrupts);
     read_power(&root);
     read_hpet(&root);
+    read_dmar(&root);
 }

@@ -10,7 +10,7 @@
 _Static_assert(IOAPIC_VECTOR_FIRST > X86_VECTOR_PIC + 15 &&
                    IOAPIC_VECTOR_FIRST + HAL_IRQ_SOURCES_MAX <= X86_VECTOR_TIMER,
                "vectors of sources are nobody else's");
-_Static_assert(X86_FIXED_COUNT - X86_FIXED_IOAPIC == ACPI_IOAPICS_MAX, "each unit has a page");
+_Static_assert(X86_FIXED_IOMMU - X86_FIXED_IOAPIC == ACPI_IOAPICS_MAX, "each unit has a page");
 
 enum {
     WINDOW = 0x10 / 4, /* what the index, in the first register, names */

@@ -14,6 +14,7 @@
 #include "hal/boot.h"
 #include "hal/clock.h"
 #include "hal/types.h"
+#include "hal/vtd.h"
 #include "layout.h"
 
 /* serial.c, print.c */
@@ -102,12 +103,14 @@ void x86_map_memory(uint64_t va, hal_paddr_t page);
 /* Page tables in four pages from `tables` on, which are to be loaded where only 32 bits can be: the kernel's
  * half, and the page `code` where it is physically, executable. Answers the root. */
 uint32_t x86_make_low_tables(uint64_t tables, uint64_t code);
+#define X86_IOMMU_PAGES (VTD_REGISTERS_SIZE / HAL_PAGE_SIZE)
 enum x86_fixed_page {
     X86_FIXED_APIC,
     X86_FIXED_RESET,
     X86_FIXED_HPET,
-    X86_FIXED_IOAPIC, /* the first of them */
-    X86_FIXED_COUNT = X86_FIXED_IOAPIC + ACPI_IOAPICS_MAX
+    X86_FIXED_IOAPIC,                                      /* the first of them */
+    X86_FIXED_IOMMU = X86_FIXED_IOAPIC + ACPI_IOAPICS_MAX, /* X86_IOMMU_PAGES of each unit */
+    X86_FIXED_COUNT = X86_FIXED_IOMMU + ACPI_DMAR_UNITS_MAX * X86_IOMMU_PAGES
 };
 /* Maps the device registers around `physical` uncached; answers the address of that very byte. */
 volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical);
@@ -119,7 +122,12 @@ extern struct acpi_power x86_power;
 extern bool x86_can_sleep; /* x86_sleep_type holds */
 extern uint8_t x86_sleep_type[2];
 extern uint64_t x86_hpet_address; /* 0: none */
+extern struct acpi_dmar x86_dmar; /* no units: none are named */
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interrupts *interrupts);
+
+/* iommu.c */
+void x86_iommu_init(void);  /* boot CPU, before others run; from then on no device reaches memory */
+void x86_iommu_watch(void); /* any CPU, interrupts off, every now and then */
 
 /* cpu.c */
 unsigned x86_cpus_init(const struct acpi_cpus *cpus); /* answers how many the machine has */

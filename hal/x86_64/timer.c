@@ -48,6 +48,7 @@ void x86_timer_interrupt(void)
     struct x86_cpu *cpu = x86_this_cpu();
 
     x86_clock_watch();
+    x86_iommu_watch();
     if (hal_time_now() < cpu->deadline) {
         start(cpu->deadline);
         return;

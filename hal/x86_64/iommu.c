@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The registers of the DMA remapping units, for hal/vtd.h, and when their fault records are looked at.
+ */
+#include <string.h>
+
+#include "hal/atomic.h"
+#include "hal/cpu.h"
+#include "hal/machine.h"
+#include "hal/vtd.h"
+#include "insn.h"
+#include "parts.h"
+
+/* A unit records only so many attempts in between. */
+#define WATCH_PERIOD_NS (CLOCK_NS_PER_S / 2)
+
+static uint64_t watched;                                                    /* when; its CPU's */
+static atomic_u32_t watching;                                               /* 1: some CPU looks */
+static volatile unsigned char *pages[ACPI_DMAR_UNITS_MAX][X86_IOMMU_PAGES]; /* NULL: no registers there */
+
+/* NULL: nothing answers. */
+static volatile void *register_at(unsigned unit, uint32_t offset)
+{
+    volatile unsigned char *page = pages[unit][offset / HAL_PAGE_SIZE];
+
+    return page == NULL ? NULL : page + offset % HAL_PAGE_SIZE;
+}
+
+uint32_t vtd_read32(unsigned unit, uint32_t offset)
+{
+    const volatile uint32_t *at = register_at(unit, offset);
+
+    return at == NULL ? UINT32_MAX : *at;
+}
+
+uint64_t vtd_read64(unsigned unit, uint32_t offset)
+{
+    const volatile uint64_t *at = register_at(unit, offset);
+
+    return at == NULL ? UINT64_MAX : *at;
+}
+
+void vtd_write32(unsigned unit, uint32_t offset, uint32_t value)
+{
+    volatile uint32_t *at = register_at(unit, offset);
+
+    if (at != NULL) {
+        *at = value;
+    }
+}
+
+void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
+{
+    volatile uint64_t *at = register_at(unit, offset);
+
+    if (at != NULL) {
+        *at = value;
+    }
+}
+
+/* At start-up, when one CPU runs: its caches are all there are. */
+void vtd_write_back(hal_paddr_t page)
+{
+    (void)page;
+    x86_wbinvd();
+}
+
+/* In one piece: core may write to the console as well, on another CPU. */
+void vtd_print(const char *line)
+{
+    char text[192];
+    size_t size = strlen(line);
+
+    size = size < sizeof(text) ? size : sizeof(text) - 1;
+    memcpy(text, line, size);
+    text[size] = '\n';
+    hal_console_write(text, size + 1);
+}
+
+/* Pages that follow a unit's registers may be another's, which nobody touches by this mapping. */
+static void map_unit(unsigned unit, uint64_t address)
+{
+    for (unsigned page = 0; page < X86_IOMMU_PAGES; page++) {
+        const uint64_t at = address + page * HAL_PAGE_SIZE;
+
+        if (at >= address && x86_is_register(at)) {
+            pages[unit][page] = x86_map_registers(X86_FIXED_IOMMU + unit * X86_IOMMU_PAGES + page, at);
+        }
+    }
+}
+
+void x86_iommu_init(void)
+{
+    for (unsigned unit = 0; unit < x86_dmar.unit_count; unit++) {
+        map_unit(unit, x86_dmar.units[unit].address);
+    }
+    vtd_begin(&x86_dmar, x86_pool_page());
+}
+
+void x86_iommu_watch(void)
+{
+    if (atomic_u32_peek(&watching) == 0 && atomic_u32_exchange(&watching, 1) == 0) {
+        const uint64_t now = hal_time_now();
+
+        /* A CPU whose clock is behind comes round to it. */
+        if (now >= watched && now - watched >= WATCH_PERIOD_NS) {
+            watched = now;
+            vtd_watch();
+        }
+        atomic_u32_store_release(&watching, 0);
+    }
+}
