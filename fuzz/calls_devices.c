@@ -3,6 +3,7 @@
  * Hostile devices, and handlers of their interrupts that make calls of their own.
  */
 #include "calls_world.h"
+#include "hal/machine.h"
 #include "hosted/machine.h"
 
 /* Sources that devices use: old lines, PCI's, the one that is kept, and the next unit's. */
@@ -35,6 +36,16 @@ struct keel_irq_handler_options calls_irq_handler_options(uint8_t source, uint8_
                                              .affinity = flags / 8 % 4};
 }
 
+/* Reaches for memory, with any source id, in vain (D3). */
+static void reach(uint64_t random)
+{
+    uint8_t bytes[8] = {0};
+    if (hosted_dma((uint16_t)random, (random >> 16) % (UINT64_C(8) << 20), bytes, sizeof(bytes),
+                   random >> 63 != 0)) {
+        hal_panic("D3: a device reached memory");
+    }
+}
+
 void calls_devices(void)
 {
     uint64_t random = calls_random(&calls_world.random);
@@ -46,6 +57,9 @@ void calls_devices(void)
     case 2:
     case 3:
         hosted_irq_assert(source_of((uint8_t)(random >> 8) % 16), (random >> 16) % 2 != 0);
+        break;
+    case 4:
+        reach(calls_random(&calls_world.random));
         break;
     default:
         break;
