@@ -101,6 +101,13 @@ class Machine(unittest.TestCase):
         self.assertEqual(command[-2:], ["-m", "4G"])
         self.assertLess(command.index("512M"), len(command) - 2)
 
+    def test_iommu_is_there_unless_unwanted(self):
+        def has_iommu(**named):
+            return any("intel-iommu" in word for word in qemu_machine.qemu_command("c", "v", "e", **named))
+
+        self.assertTrue(has_iommu())
+        self.assertFalse(has_iommu(iommu=False))
+
 
 class Judgement(unittest.TestCase):
     def judge(self, *arguments, refusal=None, **named):

@@ -139,13 +139,14 @@ static unsigned start_units(const struct acpi_dmar *dmar, hal_paddr_t root)
 /* Who tried, and how often. Whoever finds no place shares the last one: source ids can be forged. */
 #define SOURCES_MAX 16u
 #define LINES_EACH  8u
+#define LINES_LOOK  8u /* in one look, interrupts off */
 
 static struct source {
     unsigned unit;
     uint16_t id;
     uint64_t count;
 } sources[SOURCES_MAX];
-static unsigned source_count;
+static unsigned source_count, lines_left;
 static uint64_t overflow_count[ACPI_DMAR_UNITS_MAX];
 
 static struct source *source_of(unsigned unit, uint16_t id)
@@ -181,9 +182,10 @@ static void tell_fault(unsigned unit, const struct vtd_fault *fault)
     struct source *source = source_of(unit, fault->source);
     struct line line;
 
-    if (!is_told(++source->count)) {
+    if (!is_told(++source->count) || lines_left == 0) {
         return;
     }
+    lines_left--;
     begin(&line, "blocked: ");
     add_device(&line, fault->source >> 8, fault->source >> 3 & 31, fault->source & 7);
     add(&line, fault->is_read ? " reads at " : " writes to ");
@@ -213,6 +215,7 @@ static void tell_overflow(unsigned unit)
 
 void vtd_watch(void)
 {
+    lines_left = LINES_LOOK;
     for (unsigned unit = 0; unit < unit_count; unit++) {
         if (statuses[unit] == VTD_TRANSLATES && vtd_take_faults(unit, tell_fault)) {
             tell_overflow(unit);
