@@ -63,12 +63,14 @@ static void read_hpet(const struct acpi_root *root)
     }
 }
 
+/* What follows in a broken table may be one more unit. */
 static void read_dmar(const struct acpi_root *root)
 {
     struct acpi_table dmar;
 
     if (acpi_find_table(&memory, root, "DMAR", 0, &dmar) && !acpi_parse_dmar(&memory, &dmar, &x86_dmar)) {
         x86_print("keel: iommu: WARNING: the ACPI DMAR is broken; more units may stay unknown\n");
+        x86_dmar.units_left_out++;
     }
 }
 
