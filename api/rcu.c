@@ -51,18 +51,28 @@ REACH(timer, timer, object.ref)
 REACH(irq_handler, irq_handler, object.ref)
 REACH(io_port, io_port, object.ref)
 REACH(work, work, object.ref)
+REACH(pci_device, pci_device, object.ref)
 
 static keel_status_t reach(uint64_t handle, bool drop)
 {
     static keel_status_t (*const by_kind[OBJECT_KIND_COUNT])(uint64_t, bool) = {
-        [OBJECT_FRAME] = reach_frame,         [OBJECT_SEGMENT] = reach_segment,
-        [OBJECT_SPACE] = reach_space,         [OBJECT_TASK] = reach_task,
-        [OBJECT_LIST] = reach_list,           [OBJECT_MEMORY] = reach_memory,
-        [OBJECT_IO_MEMORY] = reach_io_memory, [OBJECT_EVENT] = reach_event,
-        [OBJECT_SEMAPHORE] = reach_semaphore, [OBJECT_MUTEX] = reach_mutex,
-        [OBJECT_SPINLOCK] = reach_spinlock,   [OBJECT_CPU_LOCAL] = reach_cpu_local,
-        [OBJECT_TIMER] = reach_timer,         [OBJECT_IRQ_HANDLER] = reach_irq_handler,
-        [OBJECT_WORK] = reach_work,           [OBJECT_IO_PORT] = reach_io_port,
+        [OBJECT_FRAME] = reach_frame,
+        [OBJECT_SEGMENT] = reach_segment,
+        [OBJECT_SPACE] = reach_space,
+        [OBJECT_TASK] = reach_task,
+        [OBJECT_LIST] = reach_list,
+        [OBJECT_MEMORY] = reach_memory,
+        [OBJECT_IO_MEMORY] = reach_io_memory,
+        [OBJECT_EVENT] = reach_event,
+        [OBJECT_SEMAPHORE] = reach_semaphore,
+        [OBJECT_MUTEX] = reach_mutex,
+        [OBJECT_SPINLOCK] = reach_spinlock,
+        [OBJECT_CPU_LOCAL] = reach_cpu_local,
+        [OBJECT_TIMER] = reach_timer,
+        [OBJECT_IRQ_HANDLER] = reach_irq_handler,
+        [OBJECT_WORK] = reach_work,
+        [OBJECT_IO_PORT] = reach_io_port,
+        [OBJECT_PCI_DEVICE] = reach_pci_device,
     };
     unsigned kind = handle_kind(handle);
     bool known = kind < OBJECT_KIND_COUNT && by_kind[kind] != NULL;

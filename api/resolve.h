@@ -18,6 +18,7 @@
 #include "core/memory.h"
 #include "core/mutex.h"
 #include "core/object.h"
+#include "core/pci.h"
 #include "core/queued_spinlock.h"
 #include "core/segment.h"
 #include "core/space.h"
@@ -69,6 +70,7 @@ RESOLVE(timer, timer, OBJECT_TIMER, object.ref, timer_put)
 RESOLVE(irq_handler, irq_handler, OBJECT_IRQ_HANDLER, object.ref, irq_handler_put)
 RESOLVE(io_port, io_port, OBJECT_IO_PORT, object.ref, io_port_put)
 RESOLVE(work, work, OBJECT_WORK, object.ref, work_put)
+RESOLVE(pci_device, pci_device, OBJECT_PCI_DEVICE, object.ref, pci_device_put)
 
 #undef RESOLVE
 

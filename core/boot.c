@@ -14,6 +14,7 @@
 #include "core/irq.h"
 #include "core/lock_order.h"
 #include "core/log.h"
+#include "core/pci.h"
 #include "core/policy.h"
 #include "core/queued_spinlock.h"
 #include "core/rcu.h"
@@ -108,6 +109,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
                "keel: built WITHOUT CHECKS, to measure what they cost; not sound, not to be used");
 #endif
     memmap_normalise(boot->regions, boot->region_count, &memmap);
+    pci_init(&memmap); /* before there is memory that a device could write */
     tlb_init();
     cpu_call_init();
     queued_spinlock_init();

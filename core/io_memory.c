@@ -75,13 +75,10 @@ static bool is_taken(uint64_t address, uint64_t size)
     return false;
 }
 
-keel_status_t io_memory_acquire(uint64_t address, uint64_t size, enum hal_cache cache, uint64_t *handle)
+keel_status_t io_memory_acquire_bar(uint64_t address, uint64_t size, enum hal_cache cache, uint64_t *handle)
 {
     CORE_ASSERT(size > 0 && size - 1 <= UINT64_MAX - address);
     CORE_ASSERT(cache != HAL_CACHE_WRITE_BACK);
-    if (!is_offered(address, size)) {
-        return KEEL_E_DENIED;
-    }
     struct object *object = object_claim(OBJECT_IO_MEMORY);
     if (object == NULL) {
         return KEEL_E_LIMIT;
@@ -102,6 +99,11 @@ keel_status_t io_memory_acquire(uint64_t address, uint64_t size, enum hal_cache 
     *handle = object_handle(OBJECT_IO_MEMORY, object);
     ref_publish(&object->ref, 1, true);
     return KEEL_OK;
+}
+
+keel_status_t io_memory_acquire(uint64_t address, uint64_t size, enum hal_cache cache, uint64_t *handle)
+{
+    return is_offered(address, size) ? io_memory_acquire_bar(address, size, cache, handle) : KEEL_E_DENIED;
 }
 
 void io_memory_put(struct io_memory *io)

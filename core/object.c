@@ -14,6 +14,7 @@
 #include "core/list.h"
 #include "core/memory.h"
 #include "core/mutex.h"
+#include "core/pci.h"
 #include "core/queued_spinlock.h"
 #include "core/segment.h"
 #include "core/space.h"
@@ -51,6 +52,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_IO_PORT] = {sizeof(struct io_port), 64, 8, 256},
     [OBJECT_WORK] = {sizeof(struct work), 32, 8, 4096},
     [OBJECT_CPU_LOCAL] = {sizeof(struct cpu_local), 256, 8, 256},
+    [OBJECT_PCI_DEVICE] = {sizeof(struct pci_device), 64, 16, PCI_FUNCTIONS_MAX},
 };
 
 static struct pool pools[OBJECT_KIND_COUNT];
@@ -92,6 +94,8 @@ bool object_init(void)
            pool_init(OBJECT_MUTEX) && pool_init(OBJECT_SPINLOCK) && pool_init(OBJECT_CPU_LOCAL) &&
            pool_init(OBJECT_TIMER) && pool_init(OBJECT_IRQ_HANDLER) && pool_init(OBJECT_WORK) &&
            pool_init(OBJECT_IO_PORT);
+    pool_init(OBJECT_TIMER) && pool_init(OBJECT_IRQ_HANDLER) && pool_init(OBJECT_WORK) &&
+        pool_init(OBJECT_PCI_DEVICE);
 }
 
 uint32_t object_slots(enum object_kind kind)

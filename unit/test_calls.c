@@ -41,6 +41,8 @@ static void make_handlers(void)
     const struct keel_timer_options timer_options = {.handler = do_nothing};
     const struct keel_irq_handler_options irq_options = {.handler = claim_nothing, .source = sources++ % 16};
     const struct keel_work_options work_options = {.handler = do_nothing};
+    static uint32_t devices; /* the same */
+    keel_pci_device_t pci_device = {0};
     keel_timer_t timer = {0};
     keel_irq_handler_t irq_handler = {0};
     keel_work_t work = {0};
@@ -53,6 +55,8 @@ static void make_handlers(void)
     valid[OBJECT_WORK] = work.value;
     CHECK_OK(keel_io_port_acquire(0x2f8 + sources % 8, 1, &port));
     valid[OBJECT_IO_PORT] = port.value;
+    CHECK_OK(keel_pci_device_acquire(devices++ % HOSTED_PCI_COUNT, &pci_device));
+    valid[OBJECT_PCI_DEVICE] = pci_device.value;
 }
 
 static void release_closed(void)
@@ -75,6 +79,7 @@ static void release_closed(void)
     CHECK_OK(keel_irq_handler_release((keel_irq_handler_t){closed[OBJECT_IRQ_HANDLER]}));
     CHECK_OK(keel_work_release((keel_work_t){closed[OBJECT_WORK]}));
     CHECK_OK(keel_io_port_release((keel_io_port_t){closed[OBJECT_IO_PORT]}));
+    CHECK_OK(keel_pci_device_release((keel_pci_device_t){closed[OBJECT_PCI_DEVICE]}));
 }
 
 /* One open and one closed handle of every kind. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Races for a range of I/O memory, every schedule within the stated number of preemptions. The machine
- * reports a range that ends while some CPU may still reach it.
+ * Races for a range of I/O memory or a device of PCI, every schedule within the stated number of preemptions.
+ * The machine reports a range that ends while some CPU may still reach it.
  */
 #include "race.h"
 #include "support.h"
@@ -38,6 +38,29 @@ static void D5_explore_two_acquisitions(void)
     CHECK(mine == KEEL_OK ? theirs == KEEL_E_BUSY : mine == KEEL_E_BUSY);
     CHECK(mine == KEEL_OK || theirs == KEEL_OK);
     CHECK_OK(keel_io_memory_release(mine == KEEL_OK ? lower : io));
+}
+
+static keel_pci_device_t held;
+
+static void acquire_device(uint64_t argument)
+{
+    (void)argument;
+    race_wait();
+    theirs = keel_pci_device_acquire(2, &held);
+    race_done();
+}
+
+/* Who releases a device and acquires it again, against another who acquires it: one of them gets it. */
+static void D5_explore_two_holders_of_a_device(void)
+{
+    keel_pci_device_t device = {0};
+    CHECK_OK(keel_pci_device_acquire(2, &device));
+    keel_task_t other = race_start(acquire_device, 0);
+    CHECK_OK(keel_pci_device_release(device));
+    keel_status_t mine = keel_pci_device_acquire(2, &device);
+    race_finish(other);
+    CHECK(mine == KEEL_OK ? theirs == KEEL_E_BUSY : mine == KEEL_E_BUSY && theirs == KEEL_OK);
+    CHECK_OK(keel_pci_device_release(mine == KEEL_OK ? device : held));
 }
 
 /* While the first is held, the second never succeeds. */
@@ -116,6 +139,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         EXPLORE(D5_explore_two_acquisitions, 2),
+        EXPLORE(D5_explore_two_holders_of_a_device, 2),
         EXPLORE(D5_explore_acquisition_of_a_held_range, 2),
         EXPLORE(A5_explore_last_release_against_map, 1),
         EXPLORE(A2_explore_store_against_unmap_and_reuse, 1),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "mmu.h"
+#include "pci.h"
 #include "raw.h"
 #include "report.h"
 #include "sanitizer.h"
@@ -165,6 +166,9 @@ void hal_audit(void (*report)(const char *line))
             check_root(cpu);
         }
         check_stale(cpu);
+    }
+    if (pci_wrong()) {
+        violation("%s", pci_wrong());
     }
     machine.audited = clean ? machine.edits : UINT64_MAX;
 }

@@ -14,6 +14,7 @@
 #include "hal/vector_image.h"
 #include "ioapic.h"
 #include "mmu.h"
+#include "pci.h"
 #include "ram.h"
 #include "report.h"
 #include "sanitizer.h"
@@ -183,6 +184,7 @@ struct hosted_result hosted_run(const struct hosted_config *config)
     ioapic_prepare();
     uart_prepare();
     vtd_prepare();
+    pci_prepare();
     machine.frozen = 0;
     machine.edits = 0;
     machine.audited = UINT64_MAX;

@@ -24,7 +24,7 @@
 #define JUNK_SIZE 64
 
 struct ram ram = {.file = -1};
-_Alignas(4096) char ram_io[HOSTED_IO_SIZE];
+_Alignas(4096) char ram_io[RAM_IO_FAR_SIZE + HOSTED_PCI_SIZE];
 uint64_t ram_io_soiled;
 
 /* For which configuration the arrays stand. */

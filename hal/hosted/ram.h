@@ -59,20 +59,31 @@ static inline char *ram_pointer(uint64_t address)
     return ram.linear + address;
 }
 
-/* The device's memory, and the end of what anybody may have written of it. */
-extern char ram_io[HOSTED_IO_SIZE];
+/* The devices' memory, one stretch after the other, and the end of what anybody may have written of it. */
+#define RAM_IO_FAR_SIZE (HOSTED_IO_SIZE + HOSTED_PCI_SIZE)
+extern char ram_io[RAM_IO_FAR_SIZE + HOSTED_PCI_SIZE];
 extern uint64_t ram_io_soiled;
+
+/* Is it a device's? Then `offset` is where in ram_io. RAM may reach over the lower stretch. */
+static inline bool ram_io_offset(uint64_t address, uint64_t *offset)
+{
+    bool low = address - HOSTED_PCI_BASE < HOSTED_PCI_SIZE && !ram_contains(address, 1);
+    *offset = low ? RAM_IO_FAR_SIZE + address - HOSTED_PCI_BASE : address - HOSTED_IO_BASE;
+    return low || *offset < RAM_IO_FAR_SIZE;
+}
 
 static inline bool ram_is_io(uint64_t address)
 {
-    return address - HOSTED_IO_BASE < HOSTED_IO_SIZE;
+    uint64_t offset;
+    return ram_io_offset(address, &offset);
 }
 
 /* Where a user's access to the physical address goes, RAM or not; `unpoisoned`: for Unicorn. */
 static inline char *ram_user_pointer(uint64_t address, bool unpoisoned)
 {
-    if (ram_is_io(address)) {
-        uint64_t offset = address - HOSTED_IO_BASE, end = (offset | (HAL_PAGE_SIZE - 1)) + 1;
+    uint64_t offset;
+    if (ram_io_offset(address, &offset)) {
+        uint64_t end = (offset | (HAL_PAGE_SIZE - 1)) + 1;
         ram_io_soiled = end > ram_io_soiled ? end : ram_io_soiled;
         return ram_io + offset;
     }

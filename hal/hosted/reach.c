@@ -61,8 +61,9 @@ void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache
 {
     hosted_point(HAL_POINT_HAL, NULL);
     CONTRACT(cache != HAL_CACHE_WRITE_BACK, "I/O memory is not cached write-back");
-    if (!CONTRACT(page_count > 0 && first.value % HAL_PAGE_SIZE == 0 && ram_is_io(first.value) &&
-                      page_count <= (HOSTED_IO_BASE + HOSTED_IO_SIZE - first.value) >> HAL_PAGE_SHIFT,
+    if (!CONTRACT(page_count > 0 && page_count <= sizeof ram_io >> HAL_PAGE_SHIFT &&
+                      first.value % HAL_PAGE_SIZE == 0 && ram_is_io(first.value) &&
+                      ram_is_io(first.value + ((page_count - 1) << HAL_PAGE_SHIFT)),
                   "not pages of I/O memory")) {
         return;
     }

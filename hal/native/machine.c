@@ -7,6 +7,7 @@
 #include "hal/boot.h"
 #include "hal/cpu.h"
 #include "hal/machine.h"
+#include "hal/pci.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,6 +54,34 @@ void hal_panic(const char *message)
 {
     fprintf(stderr, "keel: panic on CPU %u: %s\n", hal_cpu_id(), message);
     _exit(1);
+}
+
+/* There is no PCI. */
+uint32_t hal_pci_config_size(void)
+{
+    return 0;
+}
+
+uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width)
+{
+    (void)at;
+    (void)offset;
+    return UINT32_MAX >> (32 - 8 * width);
+}
+
+void hal_pci_write(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
+{
+    (void)at;
+    (void)offset;
+    (void)width;
+    (void)value;
+}
+
+bool hal_pci_is_harmless(uint64_t base, uint64_t size)
+{
+    (void)base;
+    (void)size;
+    return false;
 }
 
 /* A4: the upper half of each loaded root is the kernel's. Caches that could be stale there are none. */

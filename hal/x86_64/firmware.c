@@ -13,6 +13,7 @@ bool x86_can_sleep;
 uint8_t x86_sleep_type[2];
 uint64_t x86_hpet_address;
 struct acpi_dmar x86_dmar;
+struct acpi_ecam x86_ecam;
 
 /* Tables lie in RAM that the linear map holds, or they are not read. */
 static bool read_physical(void *context, uint64_t physical, void *to, size_t size)
@@ -74,6 +75,16 @@ static void read_dmar(const struct acpi_root *root)
     }
 }
 
+static void read_ecam(const struct acpi_root *root)
+{
+    struct acpi_table mcfg;
+
+    if (acpi_find_table(&memory, root, "MCFG", 0, &mcfg) && !acpi_parse_mcfg(&memory, &mcfg, &x86_ecam)) {
+        x86_print("keel: ACPI names no usable PCI configuration space\n");
+        x86_ecam.address = 0;
+    }
+}
+
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interrupts *interrupts)
 {
     struct acpi_root root;
@@ -88,4 +99,5 @@ void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interr
     read_power(&root);
     read_hpet(&root);
     read_dmar(&root);
+    read_ecam(&root);
 }

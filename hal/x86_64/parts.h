@@ -108,7 +108,8 @@ enum x86_fixed_page {
     X86_FIXED_APIC,
     X86_FIXED_RESET,
     X86_FIXED_HPET,
-    X86_FIXED_IOAPIC,                                      /* the first of them */
+    X86_FIXED_ECAM,   /* one function's configuration space after the other */
+    X86_FIXED_IOAPIC, /* the first of them */
     X86_FIXED_IOMMU = X86_FIXED_IOAPIC + ACPI_IOAPICS_MAX, /* X86_IOMMU_PAGES of each unit */
     X86_FIXED_COUNT = X86_FIXED_IOMMU + ACPI_DMAR_UNITS_MAX * X86_IOMMU_PAGES
 };
@@ -123,6 +124,7 @@ extern bool x86_can_sleep; /* x86_sleep_type holds */
 extern uint8_t x86_sleep_type[2];
 extern uint64_t x86_hpet_address; /* 0: none */
 extern struct acpi_dmar x86_dmar; /* no units: none are named */
+extern struct acpi_ecam x86_ecam; /* address 0: none */
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interrupts *interrupts);
 
 /* iommu.c */
@@ -159,6 +161,12 @@ uint32_t x86_apic_error(void);
 
 /* ioapic.c */
 void x86_ioapic_init(const struct acpi_interrupts *interrupts);
+
+/* pci.c */
+void x86_pci_init(void);
+/* No client may have these addresses as a device's: they steer something (D5). Boot CPU, before
+ * hal_upcall_boot. Registers that x86_map_registers maps are among them. */
+void x86_pci_keep_out(uint64_t base, uint64_t size);
 
 /* counters.c: fills in everything but when it begins. False: there is none, or it does not run. */
 bool x86_counter_open(enum clock_kind kind, struct clock_counter *counter);

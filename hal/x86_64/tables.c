@@ -144,6 +144,9 @@ volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical)
     const uint64_t offset = physical % HAL_PAGE_SIZE;
 
     map_page(va, physical - offset, READ_WRITE | PTE_UNCACHED);
+    if (page != X86_FIXED_ECAM) { /* that one moves, over what is kept out as a whole */
+        x86_pci_keep_out(physical, 1);
+    }
     x86_invlpg(va);
     return (volatile void *)(uintptr_t)(va + offset);
 }

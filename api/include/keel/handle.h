@@ -94,6 +94,10 @@ typedef struct {
 
 typedef struct {
     uint64_t value;
+} keel_pci_device_t; /* a function of a PCI device, for its holder alone */
+
+typedef struct {
+    uint64_t value;
 } keel_guard_t; /* the calling task stays on its CPU; its own, not counted: see keel/guard.h */
 
 #endif

@@ -3,7 +3,8 @@
  * I/O memory: device memory outside RAM, by physical address, for user programs. A client acquires a range of
  * bytes, exclusively, and maps pages of it into address spaces.
  *
- * Only what the machine names as harmless can be acquired: everything else, and all RAM, is E_DENIED (D5).
+ * Only what the machine names as harmless can be acquired here: everything else, and all RAM, is E_DENIED
+ * (D5). What BARs of PCI devices lead to is acquired by keel/pci.h.
  * Only pages that lie wholly inside the acquired range can be mapped (A5): of a range that begins or ends
  * inside a page, that page cannot, and a range without a whole page cannot be mapped at all.
  *

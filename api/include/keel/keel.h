@@ -26,6 +26,7 @@
 #include "keel/irq.h"
 #include "keel/list.h"
 #include "keel/machine.h"
+#include "keel/pci.h"
 #include "keel/policy.h"
 #include "keel/rcu.h"
 #include "keel/slab_policy.h"

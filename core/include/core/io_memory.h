@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * I/O memory: ranges of physical address space that are no RAM and that the machine calls harmless
- * (hal/boot.h). A range belongs to one object, to the byte; how CPUs cache it is chosen once, so that no page
- * is ever mapped in two ways at a time (Intel SDM vol. 3A, 11.12.4).
+ * (hal/boot.h), or parts of BARs of PCI devices (core/pci.h). A range belongs to one object, to the byte; how
+ * CPUs cache it is chosen once, so that no page is ever mapped in two ways at a time (Intel SDM vol.
+ * 3A, 11.12.4).
  *
  * Only a page that lies wholly inside the range can be mapped: the rest of a page that it shares belongs to
  * somebody else, or to nobody (A5). Each page mapped holds a reference on the object. There is no frame
@@ -32,6 +33,8 @@ void io_memory_init(const struct hal_boot *boot, const struct memmap *map);
  * E_LIMIT.
  */
 keel_status_t io_memory_acquire(uint64_t address, uint64_t size, enum hal_cache cache, uint64_t *handle);
+/* The same for a part of a BAR that core/pci.c gives out, in place of a range that the machine offers. */
+keel_status_t io_memory_acquire_bar(uint64_t address, uint64_t size, enum hal_cache cache, uint64_t *handle);
 void io_memory_put(struct io_memory *io);
 
 /* The pages that lie wholly inside the range. */

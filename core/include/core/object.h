@@ -34,6 +34,7 @@ enum object_kind {
     OBJECT_IRQ_HANDLER,
     OBJECT_WORK,
     OBJECT_IO_PORT,
+    OBJECT_PCI_DEVICE,
     OBJECT_GUARD, /* no slots: a guard is named in its task's own list (core/hold.h) */
     OBJECT_KIND_COUNT
 };

@@ -8,11 +8,13 @@
 #define HOSTED_MACHINE_H
 
 #include "hal/boot.h"
+#include "hosted/pci.h"
 #include "keel/user_regs.h"
 
 #define HOSTED_CPU_MAX 8u
 
-/* The one device: memory of its own, far above RAM, that clients may map. It keeps what is written. */
+/* The one device that is not on PCI: memory of its own, far above RAM, that clients may map. It keeps what is
+ * written. Behind it and below 4 GiB there is the same for BARs (hosted/pci.h). */
 #define HOSTED_IO_BASE (UINT64_C(1) << 40)
 #define HOSTED_IO_SIZE (UINT64_C(4) << 20)
 
@@ -68,6 +70,10 @@ struct hosted_config {
      * usable or reclaimable must be RAM. */
     const struct hal_region *regions;
     size_t region_count;
+
+    const struct hosted_pci_function *pci; /* in place of those of hosted_pci_bus */
+    size_t pci_count;
+    bool no_pci;
 
     enum hosted_user_engine user_engine;
     hosted_user_script *user_script;

@@ -149,6 +149,17 @@ bool acpi_parse_fadt(const struct acpi_memory *memory, const struct acpi_table *
 #define ACPI_HPET_BLOCK_SIZE 1024u
 bool acpi_parse_hpet(const struct acpi_memory *memory, const struct acpi_table *table, uint64_t *address);
 
+/* Where configuration space of PCI segment 0 is mapped: 4096 bytes for each function. */
+#define ACPI_ECAM_BUS_SIZE (UINT64_C(1) << 20)
+struct acpi_ecam {
+    uint64_t address; /* of bus 0, whether or not that is mapped; a multiple of ACPI_ECAM_BUS_SIZE, not 0 */
+    uint8_t bus_first, bus_last;
+};
+
+/* Reads the MCFG table. False: it names no such place, or one that cannot be. */
+bool acpi_parse_mcfg(const struct acpi_memory *memory, const struct acpi_table *table,
+                     struct acpi_ecam *ecam);
+
 /* The two SLP_TYP values of the \_S5 package (7.4.2), found in the DSDT's byte code by a bounded scan: no AML
  * is executed. False: not found in the plain form that firmware uses. */
 bool acpi_find_s5(const struct acpi_memory *memory, const struct acpi_table *dsdt, uint8_t slp_typ[2]);

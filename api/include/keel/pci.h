@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * PCI devices. What is called a device here is one function of one, in the PCI Local Bus Specification's
+ * words. All are found at boot, by number from 0 in the order of their addresses; none comes or goes later.
+ *
+ * A device is acquired for one holder alone, who may read its configuration space and acquire what its memory
+ * BARs lead to as I/O memory. Configuration space is written by Keel only: BARs stay where firmware put them,
+ * and no device masters the bus, which is not offered yet, nor does one send messages (D3, D4, D6).
+ *
+ * A BAR, or a part of one, can be acquired if nothing but the device's registers can be there as far as Keel
+ * knows, it shares no byte with another device's BAR, and the device decodes it (D5). Pages that hold the
+ * MSI-X table or its pending bits cannot.
+ *
+ * Everything below that comes from the device is what it answered at boot, but for keel_pci_config_read: it
+ * may be wrong. E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated
+ * below. Context of all: task, atomic, irq; of keel_pci_device_count and _info also policy; of
+ * keel_pci_bar_acquire task only.
+ */
+#ifndef KEEL_PCI_H
+#define KEEL_PCI_H
+
+#include "keel/handle.h"
+
+#define KEEL_PCI_BAR_COUNT 6u
+
+struct keel_pci_device_info {
+    uint8_t bus, device, function;
+    uint8_t irq_pin; /* 1..4: INTA..INTD; 0: none; otherwise nonsense */
+    uint16_t vendor_id, device_id;
+    uint32_t class_code; /* base class << 16 | subclass << 8 | interface */
+    uint8_t revision;
+    uint8_t header; /* the type: 0 device, 1 bridge to another bus, 2 CardBus */
+    uint16_t reserved;
+};
+
+enum keel_pci_bar_flag {
+    KEEL_PCI_BAR_IO = 1, /* I/O ports; otherwise memory */
+    KEEL_PCI_BAR_64 = 2, /* it may be above 4 GiB, and takes the next BAR's place as well */
+    KEEL_PCI_BAR_PREFETCHABLE = 4,
+    KEEL_PCI_BAR_GRANTED = 8, /* it can be acquired, but for the bytes that are kept */
+};
+
+struct keel_pci_bar_info {
+    uint64_t address, size; /* bytes; of I/O ports their numbers */
+    /* Bytes of it that cannot be acquired, whole pages: with the MSI-X table, and with the pending bits. They
+     * may be the same, and the last one may end beyond a BAR of less than a page. Size 0: none. */
+    uint64_t kept_offset[2], kept_size[2];
+    uint32_t flags; /* enum keel_pci_bar_flag */
+    uint32_t reserved;
+};
+
+keel_status_t keel_pci_device_count(uint32_t *count);
+/* Errors: E_NOT_FOUND (no such device), E_INVALID (NULL). */
+keel_status_t keel_pci_device_info(uint32_t index, struct keel_pci_device_info *info);
+
+/* Errors: E_NOT_FOUND (no such device), E_BUSY (somebody holds it), E_LIMIT (no free slot), E_INVALID. */
+keel_status_t keel_pci_device_acquire(uint32_t index, keel_pci_device_t *device);
+keel_status_t keel_pci_device_ref(keel_pci_device_t device);
+/* With the last reference others can acquire it. I/O memory of its BARs stays with who holds that. */
+keel_status_t keel_pci_device_release(keel_pci_device_t device);
+
+/* `width` bytes of configuration space, 1, 2 or 4, as the device answers now: all bits set if it does not.
+ * `offset` is a multiple of the width. Errors: E_INVALID (width, alignment, beyond the end: 256 or 4096
+ * bytes, as the machine reaches them; NULL). */
+keel_status_t keel_pci_config_read(keel_pci_device_t device, uint64_t offset, uint32_t width,
+                                   uint32_t *value);
+
+/* Where in configuration space capability number `index` (from 0) of this id is. Errors: E_NOT_FOUND (there
+ * is none, or the list breaks off before), E_INVALID (NULL). */
+keel_status_t keel_pci_capability(keel_pci_device_t device, uint32_t id, uint32_t index, uint32_t *offset);
+
+/* Errors: E_INVALID (bar, NULL), E_NOT_FOUND (there is none, or it makes no sense). */
+keel_status_t keel_pci_bar_info(keel_pci_device_t device, uint32_t bar, struct keel_pci_bar_info *info);
+
+/* Bytes [offset, offset + size) of a BAR as I/O memory; `cache` as in keel/io_memory.h. Errors: E_INVALID
+ * (bar, size 0, not inside the BAR, no such cache policy, NULL), E_NOT_FOUND (as above), E_DENIED (a BAR that
+ * is not granted, or bytes of it that are kept), E_BUSY (a byte of it is acquired already), E_LIMIT. */
+keel_status_t keel_pci_bar_acquire(keel_pci_device_t device, uint32_t bar, uint64_t offset, uint64_t size,
+                                   uint32_t cache, keel_io_memory_t *io);
+
+#endif

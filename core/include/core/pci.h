@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * PCI: which functions there are, and what of them a client may have. Devices are not trusted: what they say
+ * is read once, at boot, before there are tasks (D7).
+ *
+ *   - No function masters the bus, whatever firmware left on, but bridges that lead to a bus (D3).
+ *   - BARs are where firmware put them; Keel writes them only to learn their sizes, while the function does
+ *     not decode them, and puts them back (D6).
+ *   - A client has a function exclusively, reads its configuration space, and gets its memory BARs as I/O
+ *     memory, but for the pages with the MSI-X table and its pending bits (D4, D6).
+ *
+ * A BAR is given out only if it is nobody else's: it lies in no RAM and nothing else that the memory map
+ * knows of but registers, steers nothing (hal/pci.h), shares no byte with another BAR of a function in the
+ * table (then neither is given out, since no one knows which of them lies), and its function decodes it. Of a
+ * function that cannot be trusted to say where its MSI-X table is none is given out.
+ */
+#ifndef CORE_PCI_H
+#define CORE_PCI_H
+
+#include "core/memmap.h"
+#include "core/object.h"
+#include "core/pci_parse.h"
+#include "hal/mmu.h"
+#include "hal/pci.h"
+
+/* More are left out, with a warning. They do not master the bus either. */
+#define PCI_FUNCTIONS_MAX 128u
+
+struct pci_function {
+    struct hal_pci_address at;
+    uint16_t vendor, device;
+    uint32_t class_code; /* base class, subclass, interface: 24 bits */
+    uint8_t revision, header, irq_pin;
+    uint16_t command;  /* as it is since boot */
+    const char *fault; /* why no BAR is given out, or NULL */
+    struct pci_capabilities capabilities;
+    struct pci_bar bars[PCI_BARS_MAX];
+    bool granted[PCI_BARS_MAX]; /* may be given out, but for ... */
+    struct pci_stretch kept[2]; /* ... these bytes, whole pages; size 0: none */
+    struct pci_device *owner;   /* who has it; under the lock */
+};
+
+/* A client's hold on a function. */
+struct pci_device {
+    struct object object; /* first */
+    struct pci_function *function;
+};
+
+/* Boot CPU, once, before other CPUs run. */
+void pci_init(const struct memmap *map);
+
+/* pci_scan.c: fills in the functions, at most `limit`; answers how many there are. `left_out`: that found no
+ * room. What follows does not change any more. */
+uint32_t pci_scan(const struct memmap *map, struct pci_function *functions, uint32_t limit,
+                  uint32_t *left_out);
+
+uint32_t pci_count(void);
+/* index < pci_count(). */
+const struct pci_function *pci_at(uint32_t index);
+
+/* E_BUSY: somebody has it; E_LIMIT. */
+keel_status_t pci_acquire(uint32_t index, uint64_t *handle);
+void pci_device_put(struct pci_device *device);
+
+/* As hal_pci_read. */
+uint32_t pci_config_read(const struct pci_device *device, uint32_t offset, unsigned width);
+
+/* Bytes of a BAR, as I/O memory: size > 0, inside of it. E_DENIED: it is not given out, or a page of the
+ * range is kept; otherwise as io_memory_acquire. */
+keel_status_t pci_bar_acquire(const struct pci_device *device, uint32_t bar, uint64_t offset, uint64_t size,
+                              enum hal_cache cache, uint64_t *handle);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Functions of PCI in the hands of clients, see core/pci.h.
+ */
+#include "core/pci.h"
+
+#include "core/assert.h"
+#include "core/io_memory.h"
+#include "core/log.h"
+#include "core/spinlock.h"
+
+/* Constant once tasks run, but for the owners. */
+static struct pci_function functions[PCI_FUNCTIONS_MAX];
+static uint32_t function_count;
+
+static struct spinlock lock; /* owners, and the machine's way to configuration space */
+
+static void report(uint32_t left_out)
+{
+    struct text line;
+    text_clear(&line);
+    text_string(&line, "pci: ");
+    text_u64(&line, function_count);
+    text_string(&line, " functions");
+    if (left_out > 0) {
+        text_string(&line, ", and ");
+        text_u64(&line, left_out);
+        text_string(&line, " that are left out");
+    }
+    log_text(left_out > 0 ? LOG_WARNING : LOG_INFO, &line);
+}
+
+void pci_init(const struct memmap *map)
+{
+    uint32_t left_out = 0;
+    spinlock_init(&lock);
+    function_count = hal_pci_config_size() > 0 ? pci_scan(map, functions, PCI_FUNCTIONS_MAX, &left_out) : 0;
+    report(left_out);
+}
+
+uint32_t pci_count(void)
+{
+    return function_count;
+}
+
+const struct pci_function *pci_at(uint32_t index)
+{
+    CORE_ASSERT(index < function_count);
+    return &functions[index];
+}
+
+keel_status_t pci_acquire(uint32_t index, uint64_t *handle)
+{
+    CORE_ASSERT(index < function_count);
+    struct pci_device *device = (struct pci_device *)object_claim(OBJECT_PCI_DEVICE);
+    if (device == NULL) {
+        return KEEL_E_LIMIT;
+    }
+    device->function = &functions[index];
+    bool interrupts = spinlock_acquire(&lock);
+    bool taken = functions[index].owner != NULL;
+    if (!taken) {
+        functions[index].owner = device;
+    }
+    spinlock_release(&lock, interrupts);
+    if (taken) {
+        ref_unclaim(&device->object.ref);
+        return KEEL_E_BUSY;
+    }
+    *handle = object_handle(OBJECT_PCI_DEVICE, &device->object);
+    ref_publish(&device->object.ref, 1, true);
+    return KEEL_OK;
+}
+
+void pci_device_put(struct pci_device *device)
+{
+    if (!ref_put(&device->object.ref)) {
+        return;
+    }
+    bool interrupts = spinlock_acquire(&lock);
+    CORE_ASSERT(device->function->owner == device);
+    device->function->owner = NULL;
+    spinlock_release(&lock, interrupts);
+    ref_finish(&device->object.ref);
+}
+
+uint32_t pci_config_read(const struct pci_device *device, uint32_t offset, unsigned width)
+{
+    CORE_ASSERT((width == 1 || width == 2 || width == 4) && offset % width == 0 &&
+                offset < hal_pci_config_size());
+    bool interrupts = spinlock_acquire(&lock);
+    uint32_t value = hal_pci_read(device->function->at, offset, width);
+    spinlock_release(&lock, interrupts);
+    return value;
+}
+
+static bool is_kept(const struct pci_function *function, uint32_t bar, uint64_t offset, uint64_t size)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        const struct pci_stretch *kept = &function->kept[i];
+        if (kept->size > 0 && kept->bar == bar && offset < kept->offset + kept->size &&
+            kept->offset < offset + size) {
+            return true;
+        }
+    }
+    return false;
+}
+
+keel_status_t pci_bar_acquire(const struct pci_device *device, uint32_t bar, uint64_t offset, uint64_t size,
+                              enum hal_cache cache, uint64_t *handle)
+{
+    const struct pci_function *function = device->function;
+    const struct pci_bar *whole = &function->bars[bar];
+    CORE_ASSERT(size > 0 && offset < whole->size && size <= whole->size - offset);
+    if (!function->granted[bar] || is_kept(function, bar, offset, size)) {
+        return KEEL_E_DENIED;
+    }
+    return io_memory_acquire_bar(whole->address + offset, size, cache, handle);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * PCI: configuration space of functions that a table describes (hosted/pci.h). Core's writes are watched:
+ * command registers and BARs are all that it may write, and these only while they are not decoded.
+ */
+#include "pci.h"
+
+#include <string.h>
+
+#include "ram.h"
+#include "report.h"
+#include "state.h"
+
+/* PCI Local Bus Specification 3.0, 6.1. */
+enum {
+    ID = 0x00,
+    COMMAND = 0x04,
+    STATUS = 0x06,
+    CLASS = 0x08,
+    HEADER = 0x0e,
+    BARS = 0x10,
+    BUSES = 0x18,
+    CAPABILITIES = 0x34,
+    INTERRUPT_PIN = 0x3d,
+    COMMAND_DECODES = 3,
+    COMMAND_MASTER = 4,
+    STATUS_CAPABILITIES = 0x10,
+};
+
+#define CONFIG_SIZE   256u
+#define FUNCTIONS_MAX 320u
+#define PLACES        (HAL_PCI_DEVICE_COUNT * HAL_PCI_FUNCTION_COUNT)
+
+struct function {
+    const struct hosted_pci_function *made_from;
+    uint8_t config[CONFIG_SIZE];
+};
+static struct function functions[FUNCTIONS_MAX];
+static size_t count;
+static uint16_t places[HOSTED_PCI_BUSES][PLACES]; /* which function is there, from 1 on; 0: none */
+static uint64_t answers;                          /* of fickle ones */
+
+static uint32_t load(const uint8_t *bytes, unsigned width)
+{
+    uint32_t value = 0;
+    memcpy(&value, bytes, width);
+    return value;
+}
+
+static bool is_bridge(const struct function *function)
+{
+    return (function->made_from->header & 0x7f) == 1;
+}
+
+static unsigned bars_of(const struct function *function)
+{
+    return is_bridge(function) ? 2 : 6;
+}
+
+static void fill(struct function *function, const struct hosted_pci_function *from)
+{
+    uint8_t *config = function->config;
+    memset(config, 0, CONFIG_SIZE);
+    function->made_from = from;
+    memcpy(config + ID, &from->vendor_id, 2);
+    memcpy(config + ID + 2, &from->device_id, 2);
+    memcpy(config + COMMAND, &from->command, 2);
+    memcpy(config + CLASS + 1, &from->class_code, 3);
+    config[STATUS] = from->capabilities != 0 ? STATUS_CAPABILITIES : 0;
+    config[HEADER] = from->header;
+    config[INTERRUPT_PIN] = from->irq_pin;
+    config[CAPABILITIES] = from->capabilities;
+    memcpy(config + BARS, from->bars, 4u * bars_of(function));
+    if (is_bridge(function)) {
+        config[BUSES] = from->bus;
+        config[BUSES + 1] = from->secondary;
+        config[BUSES + 2] = from->last;
+    }
+    for (size_t i = 0; i < sizeof from->words / sizeof from->words[0] && from->words[i].offset != 0; i++) {
+        memcpy(config + from->words[i].offset, &from->words[i].value, 4);
+    }
+}
+
+static uint16_t *place(unsigned bus, unsigned device, unsigned number)
+{
+    return &places[bus][device * HAL_PCI_FUNCTION_COUNT + number];
+}
+
+void pci_prepare(void)
+{
+    const struct hosted_pci_function *from = machine.config.pci ? machine.config.pci : hosted_pci_bus;
+    count = machine.config.pci ? machine.config.pci_count : HOSTED_PCI_COUNT;
+    count = count < FUNCTIONS_MAX ? count : FUNCTIONS_MAX;
+    count = machine.config.no_pci ? 0 : count;
+    answers = 0;
+    memset(places, 0, sizeof places);
+    for (size_t i = 0; i < count; i++) {
+        unsigned number = from[i].function, end = number + 1;
+        fill(&functions[i], &from[i]);
+        if (from[i].lie == HOSTED_PCI_ALIASES) {
+            number = 0;
+            end = HAL_PCI_FUNCTION_COUNT;
+        }
+        for (; number < end; number++) {
+            *place(from[i].bus, from[i].device, number) = (uint16_t)(i + 1);
+        }
+    }
+}
+
+/* NULL: there is none. */
+static struct function *find(struct hal_pci_address at)
+{
+    unsigned index = at.bus < HOSTED_PCI_BUSES ? *place(at.bus, at.device, at.function) : 0;
+    return index > 0 ? &functions[index - 1] : NULL;
+}
+
+/* --- As core sees it --- */
+
+uint32_t hal_pci_config_size(void)
+{
+    return machine.config.no_pci ? 0 : CONFIG_SIZE;
+}
+
+static bool fits(struct hal_pci_address at, uint32_t offset, unsigned width)
+{
+    return CONTRACT(at.device < HAL_PCI_DEVICE_COUNT && at.function < HAL_PCI_FUNCTION_COUNT,
+                    "no such address") &&
+           CONTRACT((width == 1 || width == 2 || width == 4) && offset % width == 0 && offset < CONFIG_SIZE,
+                    "no such register");
+}
+
+/* As good as random, and the same in each run. */
+static uint32_t any_answer(void)
+{
+    uint64_t x = ++answers * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)((x ^ x >> 29) * UINT64_C(0xbf58476d1ce4e5b9) >> 24);
+}
+
+uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width)
+{
+    uint32_t all = width < 4 ? (1u << 8 * width) - 1 : UINT32_MAX;
+    const struct function *function = fits(at, offset, width) ? find(at) : NULL;
+    if (!function) {
+        return all;
+    }
+    return function->made_from->lie == HOSTED_PCI_FICKLE ? any_answer() & all
+                                                         : load(function->config + offset, width);
+}
+
+static void write_command(struct function *function, uint16_t value)
+{
+    uint16_t now = (uint16_t)load(function->config + COMMAND, 2), fixed = 0;
+    fixed |= function->made_from->lie == HOSTED_PCI_MASTERS ? COMMAND_MASTER : 0;
+    fixed |= function->made_from->lie == HOSTED_PCI_DECODES ? COMMAND_DECODES : 0;
+    value = (uint16_t)((value & ~fixed) | (now & fixed));
+    memcpy(function->config + COMMAND, &value, 2);
+}
+
+static void write_bar(struct function *function, unsigned index, uint32_t value)
+{
+    uint32_t mask = function->made_from->masks[index], now = load(function->config + BARS + 4u * index, 4);
+    if ((load(function->config + COMMAND, 2) & COMMAND_DECODES) != 0) {
+        machine_check("D6", "a BAR is written while it is decoded");
+    }
+    if (function->made_from->lie == HOSTED_PCI_FORGETS && value != UINT32_MAX) {
+        value = ~value;
+    }
+    value = (value & mask) | (now & ~mask);
+    memcpy(function->config + BARS + 4u * index, &value, 4);
+}
+
+void hal_pci_write(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
+{
+    struct function *function = fits(at, offset, width) ? find(at) : NULL;
+    machine.edits++;
+    if (!function || function->made_from->lie == HOSTED_PCI_FICKLE) {
+        return;
+    }
+    if (offset == COMMAND && width == 2) {
+        write_command(function, (uint16_t)value);
+    } else if (offset >= BARS && offset < BARS + 4 * bars_of(function) && width == 4) {
+        write_bar(function, (offset - BARS) / 4, value);
+    } else {
+        machine_check("D6", "a register is written that is no BAR and no command register");
+    }
+}
+
+bool hal_pci_is_harmless(uint64_t base, uint64_t size)
+{
+    CONTRACT(size > 0 && size - 1 <= UINT64_MAX - base, "no addresses");
+    bool low = base - HOSTED_PCI_BASE < HOSTED_PCI_SIZE && size <= HOSTED_PCI_BASE + HOSTED_PCI_SIZE - base;
+    bool far =
+        base - HOSTED_PCI_FAR_BASE < HOSTED_PCI_SIZE && size <= HOSTED_PCI_FAR_BASE + HOSTED_PCI_SIZE - base;
+    return far || (low && HOSTED_PCI_BASE >= ram.frame_count << HAL_PAGE_SHIFT);
+}
+
+/* --- As tests and the audit see it --- */
+
+uint32_t hosted_pci_peek(struct hal_pci_address at, uint32_t offset, unsigned width)
+{
+    const struct function *function = fits(at, offset, width) ? find(at) : NULL;
+    return function ? load(function->config + offset, width) : UINT32_MAX;
+}
+
+void hosted_pci_poke(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
+{
+    struct function *function = fits(at, offset, width) ? find(at) : NULL;
+    machine.edits++;
+    if (function) {
+        memcpy(function->config + offset, &value, width);
+    }
+}
+
+const char *pci_wrong(void)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct function *function = &functions[i];
+        enum hosted_pci_lie lie = function->made_from->lie;
+        bool masters = (function->config[COMMAND] & COMMAND_MASTER) != 0;
+        if (lie == HOSTED_PCI_FICKLE || lie == HOSTED_PCI_FORGETS) {
+            continue;
+        }
+        if (masters && lie != HOSTED_PCI_MASTERS && !is_bridge(function)) {
+            return "D3: a function masters the bus";
+        }
+        if (memcmp(function->config + BARS, function->made_from->bars, 4u * bars_of(function)) != 0) {
+            return "D6: a BAR is not where firmware put it";
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * PCI's configuration space: the 256 bytes that every function has by the ports (PCI Local Bus Specification
+ * 3.0, 3.2.2.3.2), which no firmware table can lead astray; what PCI Express adds through the memory that the
+ * MCFG table names. Core makes one access at a time (hal/pci.h).
+ */
+#include "hal/pci.h"
+
+#include "insn.h"
+#include "parts.h"
+
+enum {
+    PORT_ADDRESS = 0xcf8,
+    PORT_DATA = 0xcfc,
+    STANDARD_SIZE = 256,
+    EXTENDED_SIZE = 4096,
+};
+#define ENABLE UINT32_C(0x80000000)
+
+/* Below 1 MiB there is firmware, above this up to 4 GiB the chip set: I/O APICs, HPET, remapping hardware,
+ * TPM, local APICs, flash. */
+#define CHIPSET_BASE UINT64_C(0xfec00000)
+#define CHIPSET_END  (UINT64_C(1) << 32)
+#define LOW_SIZE     (UINT64_C(1) << 20)
+
+#define KEPT_MAX 32u
+static struct x86_range kept[KEPT_MAX]; /* what no device may be given */
+static unsigned kept_count;             /* KEPT_MAX: there may be more */
+
+static bool has_ports;
+
+static bool overlaps(uint64_t base, uint64_t size, const struct x86_range *range)
+{
+    return base < range->end && (base >= range->base || size > range->base - base);
+}
+
+void x86_pci_keep_out(uint64_t base, uint64_t size)
+{
+    if (kept_count < KEPT_MAX) {
+        kept[kept_count++] = (struct x86_range){base & ~(HAL_PAGE_SIZE - 1),
+                                                (base + size + HAL_PAGE_SIZE - 1) & ~(HAL_PAGE_SIZE - 1)};
+    }
+}
+
+static bool is_memory(uint64_t base, uint64_t size)
+{
+    size_t count;
+    const struct x86_range *runs = x86_memory_runs(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (overlaps(base, size, &runs[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hal_pci_is_harmless(uint64_t base, uint64_t size)
+{
+    if (kept_count == KEPT_MAX || is_memory(base, size) || !x86_is_register(base) ||
+        !x86_is_register(base + (size - 1))) {
+        return false;
+    }
+    for (unsigned i = 0; i < kept_count; i++) {
+        if (overlaps(base, size, &kept[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void find_ecam(void)
+{
+    const uint64_t base = x86_ecam.address + x86_ecam.bus_first * ACPI_ECAM_BUS_SIZE;
+    const uint64_t size = (x86_ecam.bus_last - x86_ecam.bus_first + UINT64_C(1)) * ACPI_ECAM_BUS_SIZE;
+
+    if (x86_ecam.address == 0) {
+        return;
+    }
+    if (!hal_pci_is_harmless(base, size)) {
+        x86_print("keel: the PCI configuration space at %x is no device's\n", base);
+        x86_ecam.address = 0;
+        return;
+    }
+    x86_pci_keep_out(base, size);
+    (void)x86_map_registers(X86_FIXED_ECAM, base); /* the tables stand from now on */
+}
+
+void x86_pci_init(void)
+{
+    x86_pci_keep_out(0, LOW_SIZE);
+    x86_pci_keep_out(CHIPSET_BASE, CHIPSET_END - CHIPSET_BASE);
+    if (x86_hpet_address != 0) {
+        x86_pci_keep_out(x86_hpet_address, ACPI_HPET_BLOCK_SIZE);
+    }
+    find_ecam();
+    x86_outl(PORT_ADDRESS, ENABLE);
+    has_ports = x86_inl(PORT_ADDRESS) == ENABLE;
+    x86_outl(PORT_ADDRESS, 0);
+}
+
+uint32_t hal_pci_config_size(void)
+{
+    if (!has_ports) {
+        return 0;
+    }
+    return x86_ecam.address != 0 ? EXTENDED_SIZE : STANDARD_SIZE;
+}
+
+static uint16_t select(struct hal_pci_address at, uint32_t offset)
+{
+    x86_outl(PORT_ADDRESS, ENABLE | (uint32_t)at.bus << 16 | (uint32_t)at.device << 11 |
+                               (uint32_t)at.function << 8 | (offset & 0xfcu));
+    return (uint16_t)(PORT_DATA + offset % 4);
+}
+
+/* NULL: it is mapped nowhere. Other CPUs may have the page's last translation, but use it only after they
+ * have been here as well: it is uncached, so nothing reads it ahead of time. */
+static volatile void *extended(struct hal_pci_address at, uint32_t offset)
+{
+    if (at.bus < x86_ecam.bus_first || at.bus > x86_ecam.bus_last) {
+        return NULL;
+    }
+    return x86_map_registers(X86_FIXED_ECAM, x86_ecam.address + at.bus * ACPI_ECAM_BUS_SIZE +
+                                                 ((uint64_t)at.device << 15) + ((uint64_t)at.function << 12) +
+                                                 offset);
+}
+
+static uint32_t read_extended(struct hal_pci_address at, uint32_t offset, unsigned width)
+{
+    volatile void *from = extended(at, offset);
+
+    if (from == NULL) {
+        return UINT32_MAX >> (32 - 8 * width);
+    }
+    switch (width) {
+    case 1:
+        return *(volatile uint8_t *)from;
+    case 2:
+        return *(volatile uint16_t *)from;
+    default:
+        return *(volatile uint32_t *)from;
+    }
+}
+
+uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width)
+{
+    if (offset >= STANDARD_SIZE) {
+        return read_extended(at, offset, width);
+    }
+    const uint16_t port = select(at, offset);
+
+    switch (width) {
+    case 1:
+        return x86_inb(port);
+    case 2:
+        return x86_inw(port);
+    default:
+        return x86_inl(port);
+    }
+}
+
+static void write_extended(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
+{
+    volatile void *to = extended(at, offset);
+
+    if (to == NULL) {
+        return;
+    }
+    switch (width) {
+    case 1:
+        *(volatile uint8_t *)to = (uint8_t)value;
+        break;
+    case 2:
+        *(volatile uint16_t *)to = (uint16_t)value;
+        break;
+    default:
+        *(volatile uint32_t *)to = value;
+    }
+}
+
+void hal_pci_write(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
+{
+    if (offset >= STANDARD_SIZE) {
+        write_extended(at, offset, width, value);
+        return;
+    }
+    const uint16_t port = select(at, offset);
+
+    switch (width) {
+    case 1:
+        x86_outb(port, (uint8_t)value);
+        break;
+    case 2:
+        x86_outw(port, (uint16_t)value);
+        break;
+    default:
+        x86_outl(port, value);
+    }
+}
