@@ -112,6 +112,9 @@ uint64_t calls_number(const char *name, uint8_t byte)
     if (strcmp(name, "port") == 0) {
         return (byte < 0xc0 ? 0x2f8u : 0x378u) + byte % 8u;
     }
+    if (strcmp(name, "bar") == 0) {
+        return byte / 5 % 8; /* a cache policy may be told by the same byte */
+    }
     if (strcmp(name, "cache") == 0) {
         return byte % 5;
     }

@@ -28,6 +28,7 @@ enum calls_flags {
     CALLS_INJECT_SLAB_ALLOCATOR = 1u << 3,
     CALLS_INJECT_FAULT_HANDLER = 1u << 4,
     CALLS_DEVICES = 1u << 5, /* devices interrupt */
+    CALLS_LIARS = 1u << 6,   /* those of PCI lie */
 };
 /* Room for large pages, which is slow, so few inputs have it: by the number of workers. */
 #define CALLS_MUCH_MEMORY(workers) ((workers) >= 0xf8)

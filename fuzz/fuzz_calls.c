@@ -135,6 +135,8 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_timer_release((keel_timer_t){handle});
     case OBJECT_WORK:
         return keel_work_release((keel_work_t){handle});
+    case OBJECT_PCI_DEVICE:
+        return keel_pci_device_release((keel_pci_device_t){handle});
     case OBJECT_CPU_LOCAL:
         return keel_cpu_local_release((keel_cpu_local_t){handle});
     case OBJECT_SPINLOCK:
@@ -229,6 +231,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .switch_period = 1u + calls_world.input.switch_period % 64,
         .choices = calls_world.input.ops,
         .choice_count = calls_world.input.ops_size,
+        .pci = (calls_world.input.flags & CALLS_LIARS) != 0 ? hosted_pci_liars : hosted_pci_bus,
+        .pci_count = (calls_world.input.flags & CALLS_LIARS) != 0 ? HOSTED_PCI_LIARS : HOSTED_PCI_COUNT,
         .user_engine = HOSTED_USER_SCRIPT,
         .user_script = calls_user_script,
         .console = print_console,

@@ -1,66 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Fuzzes everything that takes outside bytes apart: ELF, cpio, ACPI tables, memory map, command line, clocks.
- * The first byte picks the parser, the others are its input. Crashes are the sanitizers' to find; the checks
- * here find answers that are wrong: whatever a parser accepts must satisfy what its header promises, said a
- * second time in the plainest way.
+ * Fuzzes everything that takes outside bytes apart: ELF, cpio, ACPI tables, memory map, command line; clocks
+ * and PCI in parsers_devices.c. The first byte picks the parser, the others are its input. Crashes are the
+ * sanitizers' to find; the checks here find answers that are wrong: whatever a parser accepts must satisfy
+ * what its header promises, said a second time in the plainest way.
  *
  * KEEL_PRINT=1 in the environment prints what an input was taken for.
  */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/cmdline.h"
 #include "core/memmap.h"
 #include "hal/acpi.h"
-#include "hal/clock.h"
-#include "hal/rtc.h"
 #include "keel/boot.h"
 #include "keel/space.h"
+#include "parsers.h"
 #include "services/cpio.h"
 #include "services/elf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool printing;
-
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            (void)fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                    \
-            abort();                                                                                         \
-        }                                                                                                    \
-    } while (0)
-
-#define PRINT(...)                                                                                           \
-    do {                                                                                                     \
-        if (printing)                                                                                        \
-            (void)printf(__VA_ARGS__);                                                                       \
-    } while (0)
-
-struct input {
-    const uint8_t *data;
-    size_t size;
-    uint32_t reads; /* how often the parser asked: it must come to an end */
-};
-
-#define READS_MAX 1000000u
-
-/* The next `size` (at most 8) bytes as a little-endian number; zeroes past the end. */
-static uint64_t take(struct input *input, size_t size)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < size && input->size != 0; i++) {
-        value |= (uint64_t)*input->data << (8 * i);
-        input->data++;
-        input->size--;
-    }
-    return value;
-}
+bool parsers_print;
 
 /* --- Services: ELF and cpio --- */
 
@@ -228,6 +188,18 @@ static void parse_dmar(const struct acpi_memory *memory, const struct acpi_table
     PRINT("  DMAR: %u units, %u ranges\n", dmar.unit_count, dmar.range_count);
 }
 
+static void parse_mcfg(const struct acpi_memory *memory, const struct acpi_table *table)
+{
+    struct acpi_ecam ecam;
+    if (acpi_parse_mcfg(memory, table, &ecam)) {
+        CHECK(ecam.address != 0 && ecam.address % ACPI_ECAM_BUS_SIZE == 0);
+        CHECK(ecam.address < (UINT64_C(1) << 52) - 256 * ACPI_ECAM_BUS_SIZE);
+        CHECK(ecam.bus_first <= ecam.bus_last);
+        PRINT("  MCFG: at 0x%llx, buses %u to %u\n", (unsigned long long)ecam.address, ecam.bus_first,
+              ecam.bus_last);
+    }
+}
+
 static void parse_dsdt(const struct acpi_memory *memory, const struct acpi_table *dsdt)
 {
     uint8_t slp_typ[2] = {0xff, 0xff};
@@ -277,6 +249,10 @@ static void fuzz_acpi_chain(struct input *input)
         check_table(&memory, &table, "DMAR");
         parse_dmar(&memory, &table);
     }
+    if (acpi_find_table(&memory, &root, "MCFG", 0, &table)) {
+        check_table(&memory, &table, "MCFG");
+        parse_mcfg(&memory, &table);
+    }
     if (acpi_find_table(&memory, &root, "FACP", 0, &table)) {
         struct acpi_power power;
         check_table(&memory, &table, "FACP");
@@ -292,7 +268,7 @@ static void fuzz_acpi_chain(struct input *input)
 /* One table, taken as if its checksum were right. The first byte says which. */
 static void fuzz_acpi_table(struct input *input)
 {
-    uint64_t kind = take(input, 1) % 5;
+    uint64_t kind = take(input, 1) % 6;
     struct acpi_memory memory = {acpi_memory_read, input};
     struct acpi_table table = {ACPI_BASE, (uint32_t)input->size, 1};
     struct acpi_cpus cpus;
@@ -312,8 +288,10 @@ static void fuzz_acpi_table(struct input *input)
         parse_dsdt(&memory, &table);
     } else if (kind == 3) {
         parse_hpet(&memory, &table);
-    } else {
+    } else if (kind == 4) {
         parse_dmar(&memory, &table);
+    } else {
+        parse_mcfg(&memory, &table);
     }
 }
 
@@ -422,7 +400,7 @@ static bool is_white(char c)
 }
 
 /* The last word that is `key` or begins with `key=`, found from the end. Answers its offset or `size`. */
-static size_t last_word(const char *line, size_t size, const char *key)
+size_t parsers_last_word(const char *line, size_t size, const char *key)
 {
     size_t length = strlen(key);
     for (size_t at = size; at-- > 0;) {
@@ -468,7 +446,7 @@ static void fuzz_cmdline(struct input *input)
     const char *line = (const char *)input->data;
     struct cmdline_value value = {NULL, 0};
     bool found = cmdline_find(line, input->size, key, &value);
-    size_t at = last_word(line, input->size, key);
+    size_t at = parsers_last_word(line, input->size, key);
     PRINT("command line, key \"%s\": %s\n", key, found ? "found" : "not found");
     if (*key == '\0') {
         return; /* no such key: that nothing is read out of bounds is all */
@@ -491,102 +469,12 @@ static void fuzz_cmdline(struct input *input)
     check_number(&value);
 }
 
-/* --- Clocks: whatever the registers show --- */
-
-/* A counter's atomics are scheduling points, so the whole machine is linked in. It never runs. */
-int32_t keel_main(void)
-{
-    return 0;
-}
-
-static struct input *registers; /* each read takes a byte or eight; zeroes past the end */
-
-static uint8_t read_rtc(uint8_t index)
-{
-    CHECK(++registers->reads < READS_MAX);
-    CHECK(index < 0x80); /* the bit above would hold NMIs back */
-    return (uint8_t)take(registers, 1);
-}
-
-static void fuzz_rtc(struct input *input)
-{
-    uint64_t seconds = UINT64_MAX;
-    uint8_t century = (uint8_t)take(input, 1);
-    registers = input;
-    if (rtc_read(read_rtc, century, &seconds)) {
-        CHECK(seconds < UINT64_MAX / CLOCK_NS_PER_S);
-    } else {
-        CHECK(seconds == UINT64_MAX);
-    }
-    PRINT("real-time clock: %lld\n", (long long)seconds);
-}
-
-static uint64_t read_counter(void)
-{
-    return take(registers, 8);
-}
-
-static void fuzz_counter(struct input *input)
-{
-    struct clock_counter counter = {.read = read_counter};
-    struct hpet hpet = {0};
-    registers = input;
-    if (!hpet_decode(take(input, 8), &hpet)) {
-        PRINT("no HPET\n");
-        return;
-    }
-    CHECK(hpet.timer_count >= 1 && hpet.timer_count <= 32);
-    CHECK(clock_ns(1000, hpet.factor) <= 100000); /* 100 ns a tick at most */
-    counter.mask = hpet.mask;
-    counter.factor = hpet.factor;
-    uint64_t before = take(input, 8);
-    clock_counter_begin(&counter, before);
-    while (input->size != 0) {
-        uint64_t now = clock_counter_ns(&counter);
-        PRINT("counter: %llu ns\n", (unsigned long long)now);
-        CHECK(now >= before);
-        before = now;
-    }
-}
-
-static void fuzz_rates(struct input *input)
-{
-    struct clock_round rounds[CLOCK_ROUNDS];
-    struct clock_watch watch = {0, 0};
-    for (unsigned i = 0; i < CLOCK_ROUNDS; i++) {
-        rounds[i] = (struct clock_round){take(input, 8), take(input, 8), take(input, 8)};
-    }
-    struct clock_rates rates = clock_rates(rounds);
-    CHECK(!rates.tsc_agrees || (rates.tsc_hz != 0 && clock_factor(rates.tsc_hz) != 0));
-    PRINT("TSC: %llu Hz\n", (unsigned long long)rates.tsc_hz);
-    while (input->size != 0) {
-        uint64_t before = take(input, 8), reference = take(input, 8), took = take(input, 4);
-        (void)clock_watch(&watch, before, reference, before + took, take(input, 8));
-    }
-}
-
-static void fuzz_wish(struct input *input)
-{
-    const char *line = (const char *)input->data;
-    enum clock_kind kind = CLOCK_KIND_COUNT;
-    enum clock_wish wish = clock_wish(line, input->size, &kind);
-    size_t at = last_word(line, input->size, "keel.clock");
-    CHECK((wish == CLOCK_FORCED) == (kind < CLOCK_KIND_COUNT) || wish == CLOCK_UNKNOWN);
-    /* Control characters end a word here, and only white space in the reckoning above. */
-    CHECK(wish != CLOCK_ANY || at == input->size || at + 10 == input->size || line[at + 10] != '=');
-}
-
-static void fuzz_clock(struct input *input)
-{
-    static void (*const parts[])(struct input *) = {fuzz_rtc, fuzz_counter, fuzz_rates, fuzz_wish};
-    parts[take(input, 1) % 4](input);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const parsers[])(struct input *) = {
-        fuzz_elf, fuzz_cpio, fuzz_acpi_chain, fuzz_acpi_table, fuzz_memmap, fuzz_cmdline, fuzz_clock};
-    printing = getenv("KEEL_PRINT") != NULL;
+    static void (*const parsers[])(struct input *) = {fuzz_elf,        fuzz_cpio,   fuzz_acpi_chain,
+                                                      fuzz_acpi_table, fuzz_memmap, fuzz_cmdline,
+                                                      fuzz_clock,      fuzz_pci};
+    parsers_print = getenv("KEEL_PRINT") != NULL;
     if (size == 0) {
         return 0;
     }

@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 import make_broken  # noqa: E402
 import make_initrd  # noqa: E402
 
-ELF, CPIO, ACPI_CHAIN, ACPI_TABLE, MEMMAP, CMDLINE, CLOCK = range(7)
+ELF, CPIO, ACPI_CHAIN, ACPI_TABLE, MEMMAP, CMDLINE, CLOCK, PCI = range(8)
 ACPI_BASE = 0x1000
 RSDP_SIZE = 36
 ELF_HEADERS_SIZE = 64 + 17 * 56  # the sample with most program headers
@@ -97,17 +97,25 @@ def dmar():
 
 
 def acpi_image():
-    """RSDP, then XSDT, RSDT, MADT, HPET, DMAR, FADT and DSDT, at ACPI_BASE."""
     offsets, image = {}, b"\0" * RSDP_SIZE
-    for name, data in (("dsdt", dsdt()), ("apic", madt()), ("hpet", hpet()), ("dmar", dmar())):
+def mcfg():
+    other = struct.pack("<QHBBI", 0xE0000000, 1, 0, 3, 0)
+    return table(b"MCFG", bytes(8) + other + struct.pack("<QHBBI", 0xB0000000, 0, 0, 255, 0))
+
+
+def acpi_image():
+    """RSDP, then XSDT, RSDT, MADT, HPET, DMAR, MCFG, FADT and DSDT, at ACPI_BASE."""
+    offsets, image = {}, b"\0" * RSDP_SIZE
+    for name, data in (("dsdt", dsdt()), ("apic", madt()), ("hpet", hpet()), ("dmar", dmar()), ("mcfg", mcfg())):
         offsets[name] = ACPI_BASE + len(image)
         image += data
     offsets["facp"] = ACPI_BASE + len(image)
     image += fadt(offsets["dsdt"])
     xsdt = ACPI_BASE + len(image)
-    image += table(b"XSDT", struct.pack("<QQQQ", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar"))))
     rsdt = ACPI_BASE + len(image)
-    image += table(b"RSDT", struct.pack("<IIII", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar"))))
+    image += table(b"XSDT", struct.pack("<QQQQQ", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar", "mcfg"))))
+    rsdt = ACPI_BASE + len(image)
+    image += table(b"RSDT", struct.pack("<IIIII", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar", "mcfg"))))
     rsdp = b"RSD PTR " + struct.pack("<B6sBIIQB3s", 0, b"KEEL", 2, rsdt, RSDP_SIZE, xsdt, 0, b"")
     rsdp = with_checksum(with_checksum(rsdp, 8, 20), 32, RSDP_SIZE)
     return rsdp + image[RSDP_SIZE:]
@@ -117,7 +125,7 @@ def acpi_seeds():
     image = acpi_image()
     yield "acpi-2", bytes([ACPI_CHAIN]) + image
     yield "acpi-1", bytes([ACPI_CHAIN]) + with_checksum(image[:15] + b"\0" + image[16:], 8, 20)
-    tables = (("madt", madt()), ("fadt", fadt(0x2000)), ("dsdt", dsdt()), ("hpet", hpet()), ("dmar", dmar()))
+    tables = (("madt", madt()), ("fadt", fadt(0x2000)), ("dsdt", dsdt()), ("hpet", hpet()), ("dmar", dmar()), ("mcfg", mcfg()))
     for kind, (name, data) in enumerate(tables):
         yield "acpi-" + name, bytes([ACPI_TABLE, kind]) + data
 
@@ -160,12 +168,23 @@ def clock_seeds():
         yield "clock-wish-" + name.decode(), wish + b"a keel.clock=" + name + b"\tb"
 
 
+def pci_seeds():
+    capabilities, bar, msix = (bytes([PCI, part]) for part in range(3))
+    yield "pci-list", capabilities + bytes([0x40, 0x01, 0x50, 0x05, 0x60, 0x11, 0x00])
+    yield "pci-list-circle", capabilities + bytes([0x40, 0x01, 0x50, 0x05, 0x40])
+    for name, value, mask in (("io", 0xC001, 0xFFE1), ("32", 0xE0000000, 0xFFFE0000), ("64", 0x1000000000C, 0xFFFFFFFFFFFF000C),
+                              ("holes", 0xE0000000, 0xFFFF5000)):
+        yield "pci-bar-" + name, bar + struct.pack("<QQ", value, mask)
+    yield "pci-msix", msix + struct.pack("<HII", 64, 0x2004, 0x3004)
+    yield "pci-msix-nowhere", msix + struct.pack("<HII", 0x7FF, 6, 7)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("folder", help="where the inputs go")
     folder = parser.parse_args().folder
     os.makedirs(folder, exist_ok=True)
-    for seeds in (elf_seeds, cpio_seeds, acpi_seeds, memmap_seeds, cmdline_seeds, clock_seeds):
+    for seeds in (elf_seeds, cpio_seeds, acpi_seeds, memmap_seeds, cmdline_seeds, clock_seeds, pci_seeds):
         for name, data in seeds():
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(data)
