@@ -151,6 +151,14 @@ keel_add_kernel_test(
     RUNNER --no-iommu --command-line open --expect ${KEEL_TRANSCRIPTS}/kernels/dma-open.transcript
            --says "^keel: iommu: WARNING: firmware names no remapping unit: DMA is NOT blocked$"
 )
+# PCI: devices on the first bus and behind a bridge, in more memory than fits below the hole.
+foreach(memory IN ITEMS 128M 4G)
+    keel_add_kernel_test(
+        pci-${memory} pci
+        QEMU -m ${memory} -device edu -device pcie-root-port,id=port1,chassis=1 -device e1000e,bus=port1
+        RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/pci.transcript --says "pci: [1-9][0-9]* functions$"
+    )
+endforeach()
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
 keel_add_kernel_test(
     usercopy-wild usercopy QEMU -m 128M RUNNER --command-line wild --panic --says " x86_user_copy\\+0x"
