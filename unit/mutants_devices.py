@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Deliberate bugs against what devices can reach: interrupt lines, memory (mutants.py)."""
+"""Deliberate bugs against what devices can reach: interrupt lines, memory, PCI (mutants.py)."""
 from mutant import Mutant
 
 IRQ = "core/irq.c"
@@ -8,6 +8,9 @@ IOAPIC = "hal/x86_common/ioapic.c"
 VTD = "hal/x86_common/vtd.c"
 WATCH = "hal/x86_common/vtd_watch.c"
 DMAR = "hal/x86_common/acpi_dmar.c"
+PCI = "core/pci.c"
+PCI_PARSE = "core/pci_parse.c"
+PCI_SCAN = "core/pci_scan.c"
 
 DEVICES = (
     Mutant("disabled-handler-called", "T9", IRQ, "handler != NULL && handler->enabled &&", "handler != NULL &&",
@@ -120,4 +123,46 @@ DEVICES = (
     Mutant("units-share-registers", "D7", DMAR, "if (overlaps(&dmar->units[i], unit)) {",
            "if (overlaps(&dmar->units[i], unit) && unit->size == 0) {", ("test_acpi_dmar",)),
     Mutant("scope-longer-than-its-entry", "D7", DMAR, " || scope[1] > end - offset", "", ("test_acpi_dmar",)),
+    Mutant("bus-mastering-left-on", "D3", PCI_SCAN, "    hal_pci_write(function->at, PCI_COMMAND, 2, function->command);\n    if ((hal", "    if ((hal",
+           ("test_pci",)),
+    Mutant("master-that-stays-trusted", "D3", PCI_SCAN, 'function->fault = "since it cannot be kept from mastering the bus";', "",
+           ("test_pci",)),
+    Mutant("bridge-to-nowhere-masters", "D3", PCI_SCAN, "counts && is_bridge(&function) && follow(scan, &function)",
+           "counts && is_bridge(&function) && (follow(scan, &function) || true)", ("test_pci",)),
+    Mutant("hidden-function-masters", "D3", PCI_SCAN, "} else if (!same) {", "} else if (!same && counts) {", ("test_pci",)),
+    Mutant("bridge-leads-back", "D7", PCI_SCAN, "secondary <= bridge->at.bus || ", "", ("test_pci",)),
+    Mutant("bus-looked-at-twice", "D7", PCI_SCAN, " || scan->pending[secondary]", "", ("test_pci",)),
+    Mutant("functions-without-limit", "D7", PCI_SCAN, "counts && scan->count < scan->limit", "counts && scan->count <= scan->limit", ("test_pci",)),
+    Mutant("bar-sized-while-decoded", "D6", PCI_SCAN, "function->command & (uint16_t)~DECODES);", "function->command);", ("test_pci",)),
+    Mutant("decoding-not-asked", "D6", PCI_SCAN, "if ((hal_pci_read(function->at, PCI_COMMAND, 2) & DECODES) == 0) {", "if (count > 0) {",
+           ("test_pci",)),
+    Mutant("decoding-stays-off", "D6", PCI_SCAN, '    }\n    hal_pci_write(function->at, PCI_COMMAND, 2, function->command);\n}', "    }\n}",
+           ("test_pci",)),
+    Mutant("bar-not-put-back", "D6", PCI_SCAN, "    hal_pci_write(at, offset, 4, *value);\n", "", ("test_pci",)),
+    Mutant("bar-that-moves-trusted", "D7", PCI_SCAN, "return hal_pci_read(at, offset, 4) == *value;", "return true;", ("test_pci",)),
+    Mutant("broken-list-trusted", "D7", PCI_SCAN, 'function->fault = "since its list of capabilities is broken";', "", ("test_pci",)),
+    Mutant("msix-nowhere-trusted", "D6", PCI_SCAN, 'function->fault = "since its MSI-X table is nowhere";', "", ("test_pci",)),
+    Mutant("second-msix-trusted", "D6", PCI_SCAN, "found++ > 0 || ", "found++ > 99 || ", ("test_pci",)),
+    Mutant("msix-table-of-any-size", "D6", PCI_SCAN, " ||\n        stretch->size > bar->size - stretch->offset) {", ") {", ("test_pci",)),
+    Mutant("msix-page-in-part", "D6", PCI_SCAN, "stretch->offset &= ~(HAL_PAGE_SIZE - 1);", "end -= stretch->offset & (HAL_PAGE_SIZE - 1);", ("test_pci",)),
+    Mutant("bar-over-memory", "D5", PCI_SCAN, "if (region->kind != HAL_REGION_MMIO &&", "if (region->kind > HAL_REGION_KIND_COUNT &&", ("test_pci",)),
+    Mutant("bar-over-registers", "D5", PCI_SCAN, "return !map->truncated && hal_pci_is_harmless(bar->address, bar->size);", "return !map->truncated;",
+           ("test_pci",)),
+    Mutant("bar-over-another", "D5", PCI_SCAN, "other != bar && is_decoded(function, other) &&", "other == bar && !is_decoded(function, other) &&",
+           ("test_pci",)),
+    Mutant("bar-not-decoded", "D5", PCI_SCAN, "bar->kind == PCI_BAR_MEMORY && (function->command & PCI_COMMAND_MEMORY) != 0;",
+           "bar->kind == PCI_BAR_MEMORY && function != NULL;", ("test_pci",)),
+    Mutant("capabilities-in-a-circle", "D7", PCI_PARSE, "        visited |= UINT64_C(1) << (offset / 4u);\n", "", ("test_pci_parse",)),
+    Mutant("capability-in-the-header", "D7", PCI_PARSE, "offset < HEADER_SIZE || ", "", ("test_pci_parse",)),
+    Mutant("bar-with-holes", "D7", PCI_PARSE, "(bar.size & (bar.size - 1)) == 0 && ", "", ("test_pci_parse",)),
+    Mutant("bar-not-aligned", "D7", PCI_PARSE, " && bar.address % bar.size == 0", "", ("test_pci_parse",)),
+    Mutant("bar-of-unknown-type", "D7", PCI_PARSE, "if (known && placed) {", "if (placed || (known && placed)) {", ("test_pci_parse",)),
+    Mutant("msix-in-no-bar", "D7", PCI_PARSE, "return stretches[0].bar < PCI_BARS_MAX &&", "return", ("test_pci_parse",)),
+    Mutant("msix-pages-given-out", "D6", PCI, "kept->size > 0 && kept->bar == bar", "kept->size == 1 && kept->bar == bar", ("test_pci",)),
+    Mutant("any-bar-given-out", "D5", PCI, "!function->granted[bar] || is_kept", "is_kept", ("test_pci",)),
+    Mutant("device-with-two-holders", "D5", PCI, "bool taken = functions[index].owner != NULL;", "bool taken = function_count == 0;",
+           ("test_pci", "test_explore_io")),
+    Mutant("config-space-read-beyond", "D6", "api/pci.c", " || offset >= hal_pci_config_size()", "", ("test_pci",)),
+    Mutant("mcfg-of-another-segment", "D7", "hal/x86_common/acpi_mcfg.c", "if (acpi_le16(entry + MCFG_SEGMENT) == 0) {", "if (i == 0) {",
+           ("test_pci_parse",)),
 )
