@@ -88,14 +88,12 @@ bool object_init(void)
 {
     object_tables[OBJECT_FRAME] = (struct object_table){(char *)frame_at(0), frame_end()};
     object_tables[OBJECT_UNIQUE] = object_tables[OBJECT_FRAME];
-    return pool_init(OBJECT_SEGMENT) && pool_init(OBJECT_SPACE) && pool_init(OBJECT_TASK) &&
-           pool_init(OBJECT_CURSOR) && pool_init(OBJECT_LIST) && pool_init(OBJECT_MEMORY) &&
-           pool_init(OBJECT_IO_MEMORY) && pool_init(OBJECT_EVENT) && pool_init(OBJECT_SEMAPHORE) &&
-           pool_init(OBJECT_MUTEX) && pool_init(OBJECT_SPINLOCK) && pool_init(OBJECT_CPU_LOCAL) &&
-           pool_init(OBJECT_TIMER) && pool_init(OBJECT_IRQ_HANDLER) && pool_init(OBJECT_WORK) &&
-           pool_init(OBJECT_IO_PORT);
-    pool_init(OBJECT_TIMER) && pool_init(OBJECT_IRQ_HANDLER) && pool_init(OBJECT_WORK) &&
-        pool_init(OBJECT_PCI_DEVICE);
+    for (enum object_kind kind = OBJECT_NONE; kind < OBJECT_KIND_COUNT; kind++) {
+        if (plans[kind].size != 0 && !pool_init(kind)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 uint32_t object_slots(enum object_kind kind)
