@@ -64,7 +64,7 @@ DEVICES = (
            ("test_irq_storm",)),
     Mutant("throttled-for-ever", "D8", IRQ, "(void)deadline_set(&line->deadline, line->silent_until);", "", ("test_irq_storm",)),
     Mutant("unclaimed-interrupts-claimed", "D8", IRQ, "return answer == IRQ_HANDLED || answer == IRQ_HOLD;", "return answer != IRQ_NOT_MINE;",
-           ("test_irq_storm",)),
+           ("test_irq",)),
     Mutant("never-cut-off", "D8", STORM, "if (storm->pauses == IRQ_STORM_PAUSES) {", "if (storm->pauses > IRQ_STORM_PAUSES) {", ("test_irq_storm",)),
     Mutant("calm-is-not-seen", "D8", STORM, "storm->pauses = busy ? storm->pauses : 0;", "", ("test_irq_storm",)),
     Mutant("clock-behind-ends-a-storm", "D8", STORM, "begin > storm->window && ", "", ("test_irq_storm",)),
