@@ -134,6 +134,17 @@ int32_t task_run(const char *name, void (*entry)(uint64_t argument), uint64_t ar
     return task.value != 0 ? task_finish(task) : -1;
 }
 
+uint32_t source_of_line(uint32_t legacy)
+{
+    struct keel_irq_source_info info = {0};
+    uint32_t source = 0;
+    while (source < 256 && (keel_irq_source_info(source, &info) != KEEL_OK || info.legacy != legacy)) {
+        source++;
+    }
+    CHECK_VALUE(source < 256, legacy);
+    return source;
+}
+
 uint64_t frames_free(void)
 {
     struct keel_boot_info info = {0};

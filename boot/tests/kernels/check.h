@@ -68,4 +68,7 @@ int32_t task_finish(keel_task_t task);
 
 uint64_t frames_free(void);
 
+/* The interrupt source that is a PC's old line. */
+uint32_t source_of_line(uint32_t legacy);
+
 #endif

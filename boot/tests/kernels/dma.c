@@ -7,15 +7,13 @@
  * For the real machine only: it drives the device by configuration ports and edits page tables by hand, as no
  * client should.
  */
+#include "by_hand.h"
 #include "check.h"
 
-#define MS            UINT64_C(1000000)
-#define LINEAR_BASE   UINT64_C(0xffff800000000000)
-#define PAGE_SIZE     UINT64_C(4096)
-#define ENTRY_LARGE   (UINT64_C(1) << 7)
-#define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
+#define MS        UINT64_C(1000000)
+#define PAGE_SIZE UINT64_C(4096)
 /* Present, writable, not executable, uncached. */
-#define ENTRY_REGISTERS (UINT64_C(1) << 63 | 0x1b)
+#define ENTRY_REGISTERS (ENTRY_NX | 0x1b)
 
 /* --- Configuration space (PCI Local Bus specification 3.0, 3.2.2.3) --- */
 
@@ -30,29 +28,17 @@ enum {
 
 #define EDU_ID UINT32_C(0x11e81234)
 
-static void out(uint16_t port, uint32_t value)
-{
-    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static uint32_t in(uint16_t port)
-{
-    uint32_t value;
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
 /* Of a device on bus 0. */
 static uint32_t config_read(uint32_t device, uint32_t offset)
 {
-    out(CONFIG_ADDRESS, UINT32_C(0x80000000) | device << 11 | offset);
-    return in(CONFIG_DATA);
+    port_write32(CONFIG_ADDRESS, UINT32_C(0x80000000) | device << 11 | offset);
+    return port_read32(CONFIG_DATA);
 }
 
 static void config_write(uint32_t device, uint32_t offset, uint32_t value)
 {
-    out(CONFIG_ADDRESS, UINT32_C(0x80000000) | device << 11 | offset);
-    out(CONFIG_DATA, value);
+    port_write32(CONFIG_ADDRESS, UINT32_C(0x80000000) | device << 11 | offset);
+    port_write32(CONFIG_DATA, value);
 }
 
 static uint32_t edu, edu_command;
@@ -78,32 +64,12 @@ static void leave_edu(void)
 
 /* --- Page tables --- */
 
-static uint64_t root(void)
-{
-    uint64_t value;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
-    return value & ENTRY_ADDRESS;
-}
-
-/* The entry that maps the small page of `va`. */
-static volatile uint64_t *leaf_of(uint64_t va)
-{
-    uint64_t table = root();
-    for (unsigned level = 3;; level--) {
-        uint64_t index = va >> (12 + 9 * level) & 511;
-        volatile uint64_t *entry = (volatile uint64_t *)(uintptr_t)(LINEAR_BASE + table + index * 8);
-        CHECK_VALUE((*entry & 1) != 0 && (level == 0 || (*entry & ENTRY_LARGE) == 0), *entry);
-        if (level == 0) {
-            return entry;
-        }
-        table = *entry & ENTRY_ADDRESS;
-    }
-}
-
 static uint64_t physical_of(const volatile void *where)
 {
     uint64_t va = (uint64_t)(uintptr_t)where;
-    return (*leaf_of(va) & ENTRY_ADDRESS) + va % PAGE_SIZE;
+    uint64_t entry = *leaf_of(va);
+    CHECK_VALUE((entry & ENTRY_PRESENT) != 0 && (entry & ENTRY_LARGE) == 0, entry);
+    return (entry & ENTRY_ADDRESS) + va % PAGE_SIZE;
 }
 
 /* --- The device's registers (QEMU, docs/specs/edu.txt), in the place of a page of data --- */
@@ -221,7 +187,7 @@ static void D3_kernel_code(void)
 /* The entries of the kernel's half. */
 static void D3_page_table(void)
 {
-    uint64_t physical = root() + PAGE_SIZE / 2;
+    uint64_t physical = page_root() + PAGE_SIZE / 2;
     uint32_t changed = overwrite((const volatile uint8_t *)(uintptr_t)(LINEAR_BASE + physical), physical);
     CHECK_VALUE(changed == 0, changed);
 }

@@ -2,36 +2,12 @@
  *
  * Interrupt lines of real devices: the real-time clock, whose edges are served wherever the line goes (T9),
  * and a timer that stands still with its wire active, which is a storm (D8). For a PC only: it drives the two
- * by their ports, as no client should (I/O ports are not in the API yet).
+ * by their ports, which no client is given.
  */
+#include "by_hand.h"
 #include "check.h"
 
 #define MS UINT64_C(1000000)
-
-static void out(uint16_t port, uint8_t value)
-{
-    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static uint8_t in(uint16_t port)
-{
-    uint8_t value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
-/* The source of a PC's old line. */
-static uint32_t source_of(uint32_t legacy)
-{
-    struct keel_irq_source_info info = {0};
-    for (uint32_t source = 0; source < 256; source++) {
-        if (keel_irq_source_info(source, &info) == KEEL_OK && info.legacy == legacy) {
-            return source;
-        }
-    }
-    CHECK_VALUE(false, legacy);
-    return 0;
-}
 
 /* --- The real-time clock (MC146818): old line 8 --- */
 
@@ -47,14 +23,14 @@ enum {
 
 static uint8_t rtc_read(uint8_t index)
 {
-    out(RTC_INDEX, index);
-    return in(RTC_DATA);
+    port_write8(RTC_INDEX, index);
+    return port_read8(RTC_DATA);
 }
 
 static void rtc_write(uint8_t index, uint8_t value)
 {
-    out(RTC_INDEX, index);
-    out(RTC_DATA, value);
+    port_write8(RTC_INDEX, index);
+    port_write8(RTC_DATA, value);
 }
 
 static void rtc_start(void)
@@ -98,7 +74,7 @@ static bool serves(uint32_t count)
 
 static void attach(uint32_t (*function)(void *))
 {
-    const struct keel_irq_handler_options options = {.handler = function, .source = source_of(RTC_LINE)};
+    const struct keel_irq_handler_options options = {.handler = function, .source = source_of_line(RTC_LINE)};
     CHECK_OK(keel_irq_handler_create(&options, &handler));
     CHECK_OK(keel_irq_handler_enable(handler));
     rtc_start();
@@ -164,14 +140,14 @@ static uint32_t claim_nothing(void *context)
 static void D8_stuck_wire_is_cut_off(void)
 {
     const struct keel_irq_handler_options options = {
-        .handler = claim_nothing, .source = source_of(PIT_LINE), .flags = KEEL_IRQ_LEVEL};
+        .handler = claim_nothing, .source = source_of_line(PIT_LINE), .flags = KEEL_IRQ_LEVEL};
     struct keel_irq_handler_info info = {0};
     keel_irq_handler_t stuck = {0};
     CHECK_OK(keel_irq_handler_create(&options, &stuck));
     CHECK_OK(keel_irq_handler_enable(stuck));
-    out(PIT_COMMAND, COUNT_ONCE);
-    out(PIT_CHANNEL_0, 0xff);
-    out(PIT_CHANNEL_0, 0);
+    port_write8(PIT_COMMAND, COUNT_ONCE);
+    port_write8(PIT_CHANNEL_0, 0xff);
+    port_write8(PIT_CHANNEL_0, 0);
     for (unsigned turn = 0; info.state != KEEL_IRQ_CUT_OFF && turn < 1000; turn++) {
         CHECK_OK(keel_task_sleep(10 * MS)); /* there is time for tasks meanwhile */
         CHECK_OK(keel_irq_handler_info(stuck, &info));
@@ -183,7 +159,7 @@ static void D8_stuck_wire_is_cut_off(void)
     CHECK_OK(keel_task_sleep(100 * MS));
     CHECK_VALUE(calls == before, calls);
     CHECK_OK(keel_irq_handler_release(stuck));
-    out(PIT_COMMAND, COUNT_ONCE); /* its output is low until it is given a count */
+    port_write8(PIT_COMMAND, COUNT_ONCE); /* its output is low until it is given a count */
 }
 
 int32_t keel_main(void)

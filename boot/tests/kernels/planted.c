@@ -5,35 +5,8 @@
  * first two (A4, A5), and the machine must leave the clock (T9). For the real machine only: it reads CR3 and
  * edits entries through the linear map.
  */
+#include "by_hand.h"
 #include "check.h"
-
-#define LINEAR_BASE   UINT64_C(0xffff800000000000)
-#define ENTRY_WRITE   (UINT64_C(1) << 1)
-#define ENTRY_USER    (UINT64_C(1) << 2)
-#define ENTRY_LARGE   (UINT64_C(1) << 7)
-#define ENTRY_NX      (UINT64_C(1) << 63)
-#define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
-
-static uint64_t root(void)
-{
-    uint64_t value;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
-    return value & ENTRY_ADDRESS;
-}
-
-/* The entry that maps `va`, a page of any size. */
-static volatile uint64_t *leaf_of(uint64_t va)
-{
-    uint64_t table = root();
-    for (unsigned level = 3;; level--) {
-        uint64_t index = va >> (12 + 9 * level) & 511;
-        volatile uint64_t *entry = (volatile uint64_t *)(uintptr_t)(LINEAR_BASE + table + index * 8);
-        if (level == 0 || (*entry & ENTRY_LARGE) != 0) {
-            return entry;
-        }
-        table = *entry & ENTRY_ADDRESS;
-    }
-}
 
 static uint32_t audit(void)
 {
@@ -74,7 +47,7 @@ static void A4_audit_sees_executable_data(void)
 
 static void A4_audit_sees_an_executable_linear_map(void)
 {
-    plant((const volatile void *)(uintptr_t)(LINEAR_BASE + root()), ENTRY_NX, 2);
+    plant((const volatile void *)(uintptr_t)(LINEAR_BASE + page_root()), ENTRY_NX, 2);
 }
 
 static void A4_audit_sees_a_user_bit(void)

@@ -87,22 +87,11 @@ static void finish(void *context)
     CHECK_OK(keel_semaphore_up(done, 1));
 }
 
-static uint32_t source_of(uint32_t legacy)
-{
-    struct keel_irq_source_info info = {0};
-    uint32_t source = 0;
-    while (source < 256 && (keel_irq_source_info(source, &info) != KEEL_OK || info.legacy != legacy)) {
-        source++;
-    }
-    CHECK_VALUE(source < 256, legacy);
-    return source;
-}
-
 static void open_device(void)
 {
     sent = received = wrong = 0;
     const struct keel_irq_handler_options handler_options = {.handler = serve,
-                                                             .source = source_of(UART_LINE)};
+                                                             .source = source_of_line(UART_LINE)};
     const struct keel_work_options work_options = {.handler = finish};
     CHECK_OK(keel_io_port_acquire(UART, 8, &ports));
     CHECK_OK(keel_irq_handler_create(&handler_options, &handler));
@@ -154,7 +143,7 @@ static void D5_ports_of_a_driver_are_its_own(void)
 {
     keel_io_port_t other = {0};
     keel_irq_handler_t thief = {0};
-    const struct keel_irq_handler_options options = {.handler = serve, .source = source_of(UART_LINE)};
+    const struct keel_irq_handler_options options = {.handler = serve, .source = source_of_line(UART_LINE)};
     open_device();
     for (uint32_t port = UART; port < UART + 8; port++) {
         CHECK_STATUS(KEEL_E_BUSY, keel_io_port_acquire(port, 1, &other));
