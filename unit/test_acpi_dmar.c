@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "hal/acpi.h"
+#include "acpi_image.h"
 #include "hosted_kernel.h"
 
 #define ENTRIES 48u
@@ -12,19 +12,10 @@
 static uint8_t table_bytes[4096];
 static uint32_t table_size;
 
-static bool read_table(void *context, uint64_t physical, void *to, size_t size)
-{
-    (void)context;
-    if (physical > table_size || size > table_size - physical) {
-        return false;
-    }
-    memcpy(to, table_bytes + physical, size);
-    return true;
-}
-
 static bool parse(struct acpi_dmar *dmar)
 {
-    const struct acpi_memory memory = {read_table, NULL};
+    struct acpi_image image = {table_bytes, table_size};
+    const struct acpi_memory memory = {acpi_image_read, &image};
     const struct acpi_table table = {.address = 0, .length = table_size, .revision = 1};
     memset(dmar, 0xa5, sizeof *dmar);
     return acpi_parse_dmar(&memory, &table, dmar);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "hal/acpi.h"
+#include "acpi_image.h"
 #include "hal/clock.h"
 #include "hal/cpu.h"
 #include "hosted/explore.h"
@@ -215,15 +215,10 @@ static void D7_hpet_capabilities_are_bounded(void **unused)
 
 #define TABLE_SIZE 56u
 
-static bool read_table(void *context, uint64_t physical, void *to, size_t size)
-{
-    memcpy(to, (const uint8_t *)context + physical, size);
-    return true;
-}
-
 static bool parse(uint8_t *bytes, uint32_t length, uint64_t *address)
 {
-    const struct acpi_memory memory = {read_table, bytes};
+    struct acpi_image image = {bytes, length};
+    const struct acpi_memory memory = {acpi_image_read, &image};
     const struct acpi_table table = {.address = 0, .length = length};
     return acpi_parse_hpet(&memory, &table, address);
 }

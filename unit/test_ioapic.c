@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "acpi_image.h"
 #include "hal/ioapic.h"
 #include "hosted_kernel.h"
 
@@ -145,16 +146,6 @@ static void D4_entries_are_changed_masked(void **state)
 static uint8_t table_bytes[256];
 static uint32_t table_size;
 
-static bool read_table(void *context, uint64_t physical, void *to, size_t size)
-{
-    (void)context;
-    if (physical > table_size || size > table_size - physical) {
-        return false;
-    }
-    memcpy(to, table_bytes + physical, size);
-    return true;
-}
-
 static void entry(const uint8_t *bytes)
 {
     memcpy(table_bytes + table_size, bytes, bytes[1]);
@@ -163,7 +154,8 @@ static void entry(const uint8_t *bytes)
 
 static bool parse(struct acpi_interrupts *interrupts)
 {
-    const struct acpi_memory memory = {read_table, NULL};
+    struct acpi_image image = {table_bytes, table_size};
+    const struct acpi_memory memory = {acpi_image_read, &image};
     const struct acpi_table table = {.address = 0, .length = table_size, .revision = 3};
     return acpi_parse_interrupts(&memory, &table, interrupts);
 }

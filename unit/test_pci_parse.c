@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "hal/acpi.h"
+#include "acpi_image.h"
 #include "support.h"
 
 /* --- Capabilities --- */
@@ -65,16 +65,10 @@ static void D7_msix_registers_are_decoded(void)
 
 #define MCFG_SIZE 76u
 
-static bool read_table(void *context, uint64_t physical, void *to, size_t size)
-{
-    CHECK(physical <= MCFG_SIZE && size <= MCFG_SIZE - physical);
-    memcpy(to, (const uint8_t *)context + physical, size);
-    return true;
-}
-
 static bool parse_mcfg(uint8_t *bytes, uint32_t length, struct acpi_ecam *ecam)
 {
-    const struct acpi_memory memory = {read_table, bytes};
+    struct acpi_image image = {bytes, length};
+    const struct acpi_memory memory = {acpi_image_read, &image};
     const struct acpi_table table = {.address = 0, .length = length};
     return acpi_parse_mcfg(&memory, &table, ecam);
 }
