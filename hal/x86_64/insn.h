@@ -60,6 +60,34 @@ static inline uint32_t x86_inl(uint16_t port)
     return value;
 }
 
+/* By size in bytes: 1, 2, and otherwise 4. */
+static inline uint32_t x86_in(uint16_t port, unsigned size)
+{
+    switch (size) {
+    case 1:
+        return x86_inb(port);
+    case 2:
+        return x86_inw(port);
+    default:
+        return x86_inl(port);
+    }
+}
+
+static inline void x86_out(uint16_t port, unsigned size, uint32_t value)
+{
+    switch (size) {
+    case 1:
+        x86_outb(port, (uint8_t)value);
+        break;
+    case 2:
+        x86_outw(port, (uint16_t)value);
+        break;
+    default:
+        x86_outl(port, value);
+        break;
+    }
+}
+
 static inline uint64_t x86_read_cr0(void)
 {
     uint64_t value;

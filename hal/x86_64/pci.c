@@ -145,19 +145,7 @@ static uint32_t read_extended(struct hal_pci_address at, uint32_t offset, unsign
 
 uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width)
 {
-    if (offset >= STANDARD_SIZE) {
-        return read_extended(at, offset, width);
-    }
-    const uint16_t port = select(at, offset);
-
-    switch (width) {
-    case 1:
-        return x86_inb(port);
-    case 2:
-        return x86_inw(port);
-    default:
-        return x86_inl(port);
-    }
+    return offset < STANDARD_SIZE ? x86_in(select(at, offset), width) : read_extended(at, offset, width);
 }
 
 static void write_extended(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
@@ -181,20 +169,9 @@ static void write_extended(struct hal_pci_address at, uint32_t offset, unsigned 
 
 void hal_pci_write(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
 {
-    if (offset >= STANDARD_SIZE) {
+    if (offset < STANDARD_SIZE) {
+        x86_out(select(at, offset), width, value);
+    } else {
         write_extended(at, offset, width, value);
-        return;
-    }
-    const uint16_t port = select(at, offset);
-
-    switch (width) {
-    case 1:
-        x86_outb(port, (uint8_t)value);
-        break;
-    case 2:
-        x86_outw(port, (uint16_t)value);
-        break;
-    default:
-        x86_outl(port, value);
     }
 }

@@ -16,27 +16,10 @@ const struct hal_port_range x86_port_ranges[X86_PORT_RANGES] = {
 
 uint32_t hal_port_read(uint16_t port, unsigned size)
 {
-    switch (size) {
-    case 1:
-        return x86_inb(port);
-    case 2:
-        return x86_inw(port);
-    default:
-        return x86_inl(port);
-    }
+    return x86_in(port, size);
 }
 
 void hal_port_write(uint16_t port, unsigned size, uint32_t value)
 {
-    switch (size) {
-    case 1:
-        x86_outb(port, (uint8_t)value);
-        break;
-    case 2:
-        x86_outw(port, (uint16_t)value);
-        break;
-    default:
-        x86_outl(port, value);
-        break;
-    }
+    x86_out(port, size, value);
 }
