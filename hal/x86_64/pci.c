@@ -23,7 +23,8 @@ enum {
 #define CHIPSET_END  (UINT64_C(1) << 32)
 #define LOW_SIZE     (UINT64_C(1) << 20)
 
-#define KEPT_MAX 32u
+/* All registers that are mapped, and some ranges besides. */
+#define KEPT_MAX (X86_FIXED_COUNT + 8u)
 static struct x86_range kept[KEPT_MAX]; /* what no device may be given */
 static unsigned kept_count;             /* KEPT_MAX: there may be more */
 
