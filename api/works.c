@@ -16,9 +16,9 @@ keel_status_t call_work_create(const struct keel_work_options *options, uint64_t
 
 REFERENCE_CALLS(work, object.ref)
 
-keel_status_t call_work_queue(struct work *work)
+keel_status_t call_work_schedule(struct work *work)
 {
-    return work_queue(work);
+    return work_schedule(work);
 }
 
 keel_status_t call_work_cancel(struct work *work)

@@ -131,7 +131,7 @@ static bool put_in(struct work *work)
     return added;
 }
 
-keel_status_t work_queue(struct work *work)
+keel_status_t work_schedule(struct work *work)
 {
     keel_status_t status = ref_get_more(&work->object.ref);
     if (status != KEEL_OK) {

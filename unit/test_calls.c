@@ -459,10 +459,10 @@ static void P2_every_call_works_or_errs_inside_a_work(void)
     inside = 0;
     inside_context = CONTEXT_SOFT;
     CHECK_OK(keel_work_create(&options, &work));
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_EQUAL(inside, 1);
     CHECK_OK(keel_preempt_disable(&guard));
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_EQUAL(inside, 1);
     CHECK_OK(keel_guard_release(guard));
     CHECK_EQUAL(inside, 2);

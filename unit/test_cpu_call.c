@@ -302,7 +302,7 @@ static void count_work(void *context)
 
 static void queue_work(void *context)
 {
-    CHECK_OK(keel_work_queue(*(keel_work_t *)context));
+    CHECK_OK(keel_work_schedule(*(keel_work_t *)context));
 }
 
 /* A work that the handler queues on the caller's own CPU has run when the call returns. */

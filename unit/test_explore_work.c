@@ -40,7 +40,7 @@ static void start(void)
 static uint32_t queue(void)
 {
     atomic_u32_fetch_add(&asked, 1);
-    keel_status_t status = keel_work_queue(work);
+    keel_status_t status = keel_work_schedule(work);
     CHECK(status == KEEL_OK || status == KEEL_E_EXISTS);
     return status == KEEL_OK;
 }
@@ -99,7 +99,7 @@ static void queue_in_atomic_mode(uint64_t argument)
     keel_guard_t guard = {0};
     (void)argument;
     CHECK_OK(keel_preempt_disable(&guard));
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     race_wait();
     CHECK_OK(keel_guard_release(guard));
     race_done();

@@ -351,7 +351,7 @@ static void hold_and_be_interrupted(void *context)
 
 static void queue_it(void *context)
 {
-    CHECK_OK(keel_work_queue(*(keel_work_t *)context));
+    CHECK_OK(keel_work_schedule(*(keel_work_t *)context));
 }
 
 static void T5_handler_waits_on_top_of_a_work(void)

@@ -170,7 +170,7 @@ static void submit_in_interrupt(void *context)
 {
     (void)context;
     submit_one();
-    (void)keel_work_queue(work);
+    (void)keel_work_schedule(work);
     if (atomic_u32_load_acquire(&submitted) < ALL) {
         CHECK_OK(keel_timer_arm(timer, 0));
     }

@@ -15,10 +15,10 @@ static void note_interrupt(void *context)
 {
     (void)context;
     uint32_t before = count_ran();
-    CHECK_OK(keel_work_queue(second));
-    CHECK_STATUS(keel_work_queue(work), KEEL_E_EXISTS); /* it has queued itself */
+    CHECK_OK(keel_work_schedule(second));
+    CHECK_STATUS(keel_work_schedule(work), KEEL_E_EXISTS); /* it has queued itself */
     CHECK_STATUS(keel_work_cancel(second), KEEL_OK);
-    CHECK_OK(keel_work_queue(second));
+    CHECK_OK(keel_work_schedule(second));
     CHECK_EQUAL(count_ran(), before);
     atomic_u32_fetch_add(&interrupts, 1);
 }
@@ -31,7 +31,7 @@ static void stay_through_interrupts(void *context)
     if (atomic_u32_fetch_add(&inside, 1) > 0) {
         return;
     }
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     interrupt_soon(note_interrupt);
     uint64_t start = hal_time_now();
     while (hal_time_now() < start + 5 * SCHED_TICK_NS) {
@@ -59,7 +59,7 @@ static void T8_only_interrupts_come_on_top_of_a_work(void)
     atomic_u32_init(&interrupts, 0);
     work = make_work(stay_through_interrupts, &other);
     second = make_work(run, NULL);
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_OK(keel_task_info(other, &info));
     CHECK(info.switches != 0); /* as soon as the work was done */
     CHECK_OK(keel_task_sleep(MS));
@@ -111,7 +111,7 @@ static void T8_work_leaves_nothing_behind(void)
     make_locks();
     begin(keep_things);
     for (uint32_t i = 1; i <= 3; i++) {
-        CHECK_OK(keel_work_queue(work));
+        CHECK_OK(keel_work_schedule(work));
         CHECK_EQUAL(count_ran(), i);
         CHECK(hal_irq_enabled());
         CHECK_OK(keel_task_yield());
@@ -140,7 +140,7 @@ static void count_in_work(void *context)
 {
     count_once();
     if (atomic_u32_fetch_add(&ran, 1) < 20) {
-        CHECK_OK(keel_work_queue(*(keel_work_t *)context));
+        CHECK_OK(keel_work_schedule(*(keel_work_t *)context));
     } else {
         CHECK_OK(keel_semaphore_up(semaphore, 1));
     }
@@ -191,7 +191,7 @@ static void queue_own(uint64_t cpu)
     CHECK_OK(keel_task_self(&self));
     CHECK_OK(keel_task_set_affinity(self, UINT64_C(1) << cpu));
     for (uint32_t i = 1; i <= 5; i++) {
-        CHECK_OK(keel_work_queue(own));
+        CHECK_OK(keel_work_schedule(own));
         CHECK_EQUAL(atomic_u32_load_acquire(&cpus[cpu]), i);
     }
     CHECK_OK(keel_task_release(self));
@@ -234,7 +234,7 @@ static void stay_inside(void *context)
 static void queue_and_end(uint64_t argument)
 {
     (void)argument;
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
 }
 
 /* The work is queued here while it runs there: it does not run here. */
@@ -246,12 +246,12 @@ static void T8_work_never_runs_on_two_cpus(void)
     keel_task_t other = unit_spawn(queue_and_end, 0);
     unit_await(&inside);
     CHECK_STATUS(keel_work_cancel(work), KEEL_E_BUSY);
-    CHECK_OK(keel_work_queue(work));
-    CHECK_STATUS(keel_work_queue(work), KEEL_E_EXISTS);
+    CHECK_OK(keel_work_schedule(work));
+    CHECK_STATUS(keel_work_schedule(work), KEEL_E_EXISTS);
     CHECK_AUDIT();
     CHECK_OK(keel_work_cancel(work));
     CHECK_STATUS(keel_work_cancel(work), KEEL_E_BUSY);
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_EQUAL(atomic_u32_load_acquire(&inside), 1);
     CHECK_OK(keel_work_release(work));
     atomic_u32_store_release(&leave, 1);
@@ -332,7 +332,7 @@ static void T8_audit_sees_damage(void)
     CHECK_OK(keel_irq_disable(&guard));
     struct cpu *cpu = cpu_this();
     struct work *queued = (struct work *)object_slot_of(OBJECT_WORK, work.value);
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_AUDIT();
     atomic_u32_init(&cpu->works.count, 2);
     CHECK(unit_audit() > 0);
@@ -369,7 +369,7 @@ static void be_jumped_into(uint64_t argument)
 {
     (void)argument;
     if (setjmp(way_out) == 0) {
-        CHECK_OK(keel_work_queue(work));
+        CHECK_OK(keel_work_schedule(work));
     }
     CHECK_STATUS(keel_task_yield(), KEEL_E_CONTEXT);
     CHECK_STATUS(keel_task_exit(0), KEEL_E_CONTEXT);
@@ -397,7 +397,7 @@ static void busy(void *context)
 static void queue_and_ring(void *context)
 {
     keel_timer_t *again = context;
-    keel_status_t status = keel_work_queue(work);
+    keel_status_t status = keel_work_schedule(work);
     CHECK(status == KEEL_OK || status == KEEL_E_EXISTS);
     CHECK_OK(keel_timer_arm(*again, 20000));
 }

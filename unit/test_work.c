@@ -10,7 +10,7 @@ static void T9_work_runs_at_once_for_a_task(void)
 {
     begin(run);
     for (uint32_t i = 1; i <= 3; i++) {
-        CHECK_OK(keel_work_queue(work));
+        CHECK_OK(keel_work_schedule(work));
         CHECK_EQUAL(count_ran(), i);
         CHECK_EQUAL(cpu_context(), CONTEXT_TASK);
         CHECK(hal_irq_enabled());
@@ -88,13 +88,13 @@ static void T2_work_waits_for_the_end_of_atomic_mode(void)
         if (i == 0) {
             interrupt_soon(queue);
         } else {
-            CHECK_OK(keel_work_queue(work));
+            CHECK_OK(keel_work_schedule(work));
         }
         uint64_t start = hal_time_now();
         while (hal_time_now() < start + 3 * SCHED_TICK_NS) {
             CHECK_OK(keel_cpu_relax());
         }
-        CHECK_STATUS(keel_work_queue(work), KEEL_E_EXISTS);
+        CHECK_STATUS(keel_work_schedule(work), KEEL_E_EXISTS);
         CHECK_OK(keel_guard_release(guard));
         CHECK_OK(keel_irq_disable(&irq_guard));
         CHECK_OK(keel_spinlock_unlock(lock));
@@ -126,13 +126,13 @@ static void T9_works_run_in_order_and_once(void)
     for (uint32_t i = 0; i < 8; i++) {
         names[i] = i;
         works[i] = make_work(note_order, &names[i]);
-        CHECK_OK(keel_work_queue(works[i]));
-        CHECK_STATUS(keel_work_queue(works[i / 2]), KEEL_E_EXISTS);
+        CHECK_OK(keel_work_schedule(works[i]));
+        CHECK_STATUS(keel_work_schedule(works[i / 2]), KEEL_E_EXISTS);
     }
     CHECK_OK(keel_work_cancel(works[3]));
     CHECK_OK(keel_work_cancel(works[7]));
     CHECK_OK(keel_work_cancel(works[1]));
-    CHECK_OK(keel_work_queue(works[1]));
+    CHECK_OK(keel_work_schedule(works[1]));
     CHECK_AUDIT();
     CHECK_OK(keel_guard_release(guard));
     CHECK_EQUAL(count_ran(), 6);
@@ -150,12 +150,12 @@ static void T9_cancelled_work_does_not_run(void)
     begin(run);
     CHECK_STATUS(keel_work_cancel(work), KEEL_E_NOT_FOUND);
     CHECK_OK(keel_preempt_disable(&guard));
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_OK(keel_work_cancel(work));
     CHECK_STATUS(keel_work_cancel(work), KEEL_E_NOT_FOUND);
     CHECK_OK(keel_guard_release(guard));
     CHECK_EQUAL(count_ran(), 0);
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_EQUAL(count_ran(), 1);
     CHECK_STATUS(keel_work_cancel(work), KEEL_E_NOT_FOUND);
     CHECK_OK(keel_work_release(work));
@@ -167,10 +167,10 @@ static void M6_queued_work_outlives_its_handle(void)
     begin(run);
     CHECK_OK(keel_preempt_disable(&guard));
     for (unsigned i = 0; i < 3; i++) {
-        CHECK_STATUS(keel_work_queue(work), i == 0 ? KEEL_OK : KEEL_E_EXISTS);
+        CHECK_STATUS(keel_work_schedule(work), i == 0 ? KEEL_OK : KEEL_E_EXISTS);
     }
     CHECK_OK(keel_work_release(work));
-    CHECK_STATUS(keel_work_queue(work), KEEL_E_BAD_HANDLE);
+    CHECK_STATUS(keel_work_schedule(work), KEEL_E_BAD_HANDLE);
     CHECK_OK(keel_guard_release(guard));
     CHECK_EQUAL(count_ran(), 1);
     keel_work_t other = make_work(run, NULL);
@@ -186,8 +186,8 @@ static void queue_again(void *context)
 {
     run(context);
     if (count_ran() < 30) {
-        CHECK_OK(keel_work_queue(work));
-        CHECK_STATUS(keel_work_queue(work), KEEL_E_EXISTS);
+        CHECK_OK(keel_work_schedule(work));
+        CHECK_STATUS(keel_work_schedule(work), KEEL_E_EXISTS);
     } else {
         CHECK_OK(keel_semaphore_up(semaphore, 1));
     }
@@ -198,10 +198,10 @@ static void T8_work_that_queues_itself_leaves_time(void)
     keel_guard_t guard = {0};
     begin(queue_again);
     CHECK_OK(keel_semaphore_create(0, &semaphore));
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_EQUAL(count_ran(), 1);
     CHECK_OK(keel_irq_disable(&guard));
-    CHECK_STATUS(keel_work_queue(work), KEEL_E_EXISTS); /* by itself */
+    CHECK_STATUS(keel_work_schedule(work), KEEL_E_EXISTS); /* by itself */
     CHECK_OK(keel_guard_release(guard));
     uint32_t before = count_ran();
     uint64_t start = hal_time_now(), turns = 0;
@@ -214,7 +214,7 @@ static void T8_work_that_queues_itself_leaves_time(void)
     /* A task that works on in atomic mode again and again lets it run each time it leaves that, once. */
     CHECK_OK(keel_semaphore_down(semaphore, 0));
     atomic_u32_init(&ran, 0);
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     for (uint32_t i = 2; i <= 30; i++) {
         CHECK_OK(keel_irq_disable(&guard));
         CHECK_OK(keel_guard_release(guard));
@@ -231,7 +231,7 @@ static void T9_idle_cpu_does_not_sleep_on_a_work(void)
     begin(queue_again);
     CHECK_OK(keel_semaphore_create(0, &semaphore));
     uint64_t start = hal_time_now();
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_OK(keel_semaphore_down(semaphore, KEEL_FOREVER));
     CHECK_EQUAL(count_ran(), 30);
     CHECK(hal_time_now() < start + 5 * MS);

@@ -49,7 +49,7 @@ static inline void queue(void *context)
     (void)context;
     uint32_t before = count_ran();
     CHECK_EQUAL(cpu_context(), CONTEXT_INTERRUPT);
-    CHECK_OK(keel_work_queue(work));
+    CHECK_OK(keel_work_schedule(work));
     CHECK_EQUAL(count_ran(), before); /* not yet */
 }
 

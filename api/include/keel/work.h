@@ -44,7 +44,7 @@ keel_status_t keel_work_release(keel_work_t work);
 /* Runs once more, after what this CPU has queued already. Queued while it runs, by itself or anybody, it runs
  * on the same CPU again, after that: a work never runs on two CPUs at once. Errors: E_EXISTS (it is queued
  * already, and has not begun that run: it sees what the caller has done before). */
-keel_status_t keel_work_queue(keel_work_t work);
+keel_status_t keel_work_schedule(keel_work_t work);
 /* KEEL_OK: it was queued, and does not run for that. Errors: E_NOT_FOUND (it was not queued, or has run, and
  * does not run now), E_BUSY (it was not queued, and at some moment of the call it runs).
  *

@@ -444,7 +444,7 @@ static void chain_rings(void *context)
 {
     struct chain *chain = context;
     CHECK_STATUS(KEEL_E_CONTEXT, keel_spinlock_lock(spinlocks[0]));
-    CHECK_OK(keel_work_queue(chain->work));
+    CHECK_OK(keel_work_schedule(chain->work));
 }
 
 static void chain_waits(void *context)
@@ -470,7 +470,7 @@ static void chain_works(void *context)
     CHECK_OK(keel_spinlock_unlock(spinlocks[0]));
     /* Twice a turn: queued again while it runs. */
     if (++chain->works % 2 != 0) {
-        CHECK_OK(keel_work_queue(chain->work));
+        CHECK_OK(keel_work_schedule(chain->work));
     } else {
         CHECK_OK(services_work_queue_submit(&queue, chain_waits, chain));
     }

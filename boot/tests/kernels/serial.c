@@ -76,7 +76,7 @@ static uint32_t serve(void *context)
     if (received < BYTES) {
         put(ENABLE, sent < BYTES ? ENABLE_RECEIVED | ENABLE_SENT : ENABLE_RECEIVED);
     } else if (answer == KEEL_IRQ_HANDLED) {
-        CHECK_OK(keel_work_queue(work));
+        CHECK_OK(keel_work_schedule(work));
     }
     return answer;
 }

@@ -55,7 +55,7 @@ enum work_state { WORK_QUEUED = 1u << 0, WORK_RUNNING = 1u << 1 };
 keel_status_t work_create(void (*handler)(void *context), void *context, uint64_t *handle);
 void work_put(struct work *work);
 /* E_EXISTS: it is queued already; E_LIMIT: its references are at their limit. */
-keel_status_t work_queue(struct work *work);
+keel_status_t work_schedule(struct work *work);
 /* It does not run for having been queued. E_NOT_FOUND: it was not queued; E_BUSY: nor was it, and its handler
  * runs. */
 keel_status_t work_cancel(struct work *work);
