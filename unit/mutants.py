@@ -73,6 +73,22 @@ def misplaced(mutants):
             yield f"{mutant.id}: its text occurs {count} times in {mutant.file}"
 
 
+def bounds(name):
+    """The values of UNIT_BOUND to try a program with: most races show within one preemption, in a fraction of the time."""
+    return ("1", "") if name.startswith("test_explore") else ("",)
+
+
+def is_caught(tree, name):
+    """True if some test of the program fails."""
+    for bound in bounds(name):
+        os.environ.pop("UNIT_BOUND", None)
+        if bound:
+            os.environ["UNIT_BOUND"] = bound
+        if not test(tree, [name])[0]:
+            return True
+    return False
+
+
 def try_mutant(tree, mutant):
     """None if it was caught, otherwise a sentence."""
     path = tree / mutant.file
@@ -83,12 +99,12 @@ def try_mutant(tree, mutant):
         status, output = build(tree, mutant.tests)
         if status != 0:
             return "it does not build:\n" + output
-        for name in mutant.tests:
-            if not test(tree, [name])[0]:
-                return None
+        if any(is_caught(tree, name) for name in mutant.tests):
+            return None
         return "it survived " + ", ".join(mutant.tests)
     finally:
-        del os.environ["UNIT_STOP"]
+        os.environ.pop("UNIT_STOP", None)
+        os.environ.pop("UNIT_BOUND", None)
         path.write_text(original, encoding="utf-8")
 
 
@@ -120,6 +136,7 @@ def main():
         status, output = build(tree, programs)
     passed = False
     if status == 0:
+        os.environ["UNIT_BOUND"] = "1"  # the whole of each is a test of its own
         passed, output = test(tree, programs)
     if not passed:
         print(output)
