@@ -11,7 +11,7 @@
 #define MS   UINT64_C(1000000)
 #define EDGE 5u  /* a source of an old line: an active high edge */
 #define PCI  17u /* another: an active low level */
-/* What its wire is, and how it is not. */
+/* What its wire is. */
 #define PCI_FLAGS ((uint32_t)(KEEL_IRQ_LEVEL | KEEL_IRQ_LOW))
 
 /* A device with a handler: interrupts until it has been asked so often. */
@@ -35,19 +35,32 @@ static inline uint32_t handle(void *context)
     return device->answer;
 }
 
-static inline keel_status_t create(struct device *device, uint32_t source, uint32_t flags, uint64_t affinity)
+/* A device as new, with a handler of its own. */
+static inline keel_status_t create_with(struct device *device, uint32_t (*function)(void *), uint32_t source,
+                                        uint32_t flags, uint64_t affinity)
 {
     const struct keel_irq_handler_options options = {
-        .handler = handle, .context = device, .source = source, .flags = flags, .affinity = affinity};
+        .handler = function, .context = device, .source = source, .flags = flags, .affinity = affinity};
     *device = (struct device){.source = source, .answer = KEEL_IRQ_HANDLED, .asks = 1};
     atomic_u32_init(&device->calls, 0);
     return keel_irq_handler_create(&options, &device->handler);
 }
 
+static inline keel_status_t create(struct device *device, uint32_t source, uint32_t flags, uint64_t affinity)
+{
+    return create_with(device, handle, source, flags, affinity);
+}
+
+static inline void start_with(struct device *device, uint32_t (*function)(void *), uint32_t source,
+                              uint32_t flags)
+{
+    CHECK_OK(create_with(device, function, source, flags, 0));
+    CHECK_OK(keel_irq_handler_enable(device->handler));
+}
+
 static inline void start(struct device *device, uint32_t source, uint32_t flags)
 {
-    CHECK_OK(create(device, source, flags, 0));
-    CHECK_OK(keel_irq_handler_enable(device->handler));
+    start_with(device, handle, source, flags);
 }
 
 static inline uint32_t calls_of(struct device *device)

@@ -227,15 +227,10 @@ static uint32_t disable_and_hold(void *context)
 
 static void T9_hold_goes_with_its_handler(void)
 {
-    struct keel_irq_handler_options options = {
-        .handler = handle, .context = one, .source = EDGE, .flags = KEEL_IRQ_SHARED};
     for (unsigned disables = 0; disables < 2; disables++) {
-        *one = (struct device){.source = EDGE, .answer = KEEL_IRQ_HOLD};
-        atomic_u32_init(&one->calls, 0);
-        options.handler = disables != 0 ? disable_and_hold : handle;
-        CHECK_OK(keel_irq_handler_create(&options, &one->handler));
         start(&devices[1], EDGE, KEEL_IRQ_SHARED);
-        CHECK_OK(keel_irq_handler_enable(one->handler));
+        start_with(one, disables != 0 ? disable_and_hold : handle, EDGE, KEEL_IRQ_SHARED);
+        one->answer = KEEL_IRQ_HOLD;
         pulse(EDGE);
         CHECK(calls_of(one) > 0);
         if (disables == 0) {
@@ -265,11 +260,7 @@ static uint32_t release_itself(void *context)
 
 static void T8_handler_releases_its_own_line(void)
 {
-    const struct keel_irq_handler_options options = {
-        .handler = release_itself, .context = one, .source = PCI, .flags = PCI_FLAGS};
-    atomic_u32_init(&one->calls, 0);
-    CHECK_OK(keel_irq_handler_create(&options, &one->handler));
-    CHECK_OK(keel_irq_handler_enable(one->handler));
+    start_with(one, release_itself, PCI, PCI_FLAGS);
     hosted_irq_assert(PCI, true);
     CHECK_EQUAL(calls_of(one), 1);
     CHECK_AUDIT();
@@ -298,11 +289,7 @@ static uint32_t replace_itself(void *context)
 
 static void T8_handlers_come_and_go_in_a_handler(void)
 {
-    const struct keel_irq_handler_options options = {
-        .handler = replace_itself, .context = one, .source = EDGE, .flags = KEEL_IRQ_SHARED};
-    atomic_u32_init(&one->calls, 0);
-    CHECK_OK(keel_irq_handler_create(&options, &one->handler));
-    CHECK_OK(keel_irq_handler_enable(one->handler));
+    start_with(one, replace_itself, EDGE, KEEL_IRQ_SHARED);
     for (unsigned i = 0; i < 20; i++) {
         pulse(EDGE);
         CHECK_AUDIT();

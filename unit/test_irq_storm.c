@@ -91,12 +91,8 @@ static uint32_t take_long(void *context)
 
 static void D8_slow_handlers_are_a_storm(void)
 {
-    const struct keel_irq_handler_options options = {
-        .handler = take_long, .context = one, .source = PCI, .flags = PCI_FLAGS};
-    *one = (struct device){.source = PCI, .answer = KEEL_IRQ_HANDLED};
-    atomic_u32_init(&one->calls, 0);
-    CHECK_OK(keel_irq_handler_create(&options, &one->handler));
-    CHECK_OK(keel_irq_handler_enable(one->handler));
+    start_with(one, take_long, PCI, PCI_FLAGS);
+    one->asks = 0;
     hosted_irq_assert(PCI, true);
     CHECK_EQUAL(info_of(one).state, KEEL_IRQ_THROTTLED);
     CHECK(calls_of(one) < 20);
@@ -115,11 +111,7 @@ static uint32_t take_and_hold(void *context)
 
 static void D8_calls_without_interrupts_are_a_storm(void)
 {
-    const struct keel_irq_handler_options options = {
-        .handler = take_and_hold, .context = one, .source = EDGE};
-    atomic_u32_init(&one->calls, 0);
-    CHECK_OK(keel_irq_handler_create(&options, &one->handler));
-    CHECK_OK(keel_irq_handler_enable(one->handler));
+    start_with(one, take_and_hold, EDGE, 0);
     for (unsigned i = 0; i < 1000 && info_of(one).storms == 0; i++) {
         CHECK_OK(keel_task_sleep(20000));
         (void)keel_irq_handler_resume(one->handler);
