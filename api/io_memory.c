@@ -38,6 +38,31 @@ keel_status_t call_io_memory_info(struct io_memory *io, struct keel_io_memory_in
     return KEEL_OK;
 }
 
+/* The whole access is inside the range, so no wider one reaches a neighbour's byte (D5, A5). */
+static bool is_access(const struct io_memory *io, uint64_t offset, uint32_t width)
+{
+    return (width == 1 || width == 2 || width == 4 || width == 8) && offset < io->size &&
+           width <= io->size - offset && (io->address + offset) % width == 0;
+}
+
+keel_status_t call_io_memory_read(struct io_memory *io, uint64_t offset, uint32_t width, uint64_t *value)
+{
+    if (!is_access(io, offset, width)) {
+        return KEEL_E_INVALID;
+    }
+    *value = io_memory_read(io, offset, width);
+    return KEEL_OK;
+}
+
+keel_status_t call_io_memory_write(struct io_memory *io, uint64_t offset, uint32_t width, uint64_t value)
+{
+    if (!is_access(io, offset, width)) {
+        return KEEL_E_INVALID;
+    }
+    io_memory_write(io, offset, width, value);
+    return KEEL_OK;
+}
+
 /* Physical address of page `index`, if `page_count` pages from there on are inside the range and the rights
  * fit. */
 static keel_status_t check_pages(const struct io_memory *io, uint64_t index, uint64_t page_count,

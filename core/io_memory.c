@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/spinlock.h"
+#include "hal/io.h"
 
 #define OFFERS_MAX 16u
 
@@ -135,6 +136,33 @@ uint64_t io_memory_page_count(const struct io_memory *io)
 static bool has_page(const struct io_memory *io, hal_paddr_t page)
 {
     return (page.value - io_memory_first_page(io).value) >> HAL_PAGE_SHIFT < io_memory_page_count(io);
+}
+
+/* A5. A page that lies in the range in part may be in others as well, whose policies differ. Nobody maps it,
+ * so one policy for all of them is enough. */
+static enum hal_cache cache_at(const struct io_memory *io, hal_paddr_t at)
+{
+    hal_paddr_t page = hal_paddr(at.value & ~(HAL_PAGE_SIZE - 1));
+    return has_page(io, page) ? io->cache : HAL_CACHE_UNCACHED;
+}
+
+static hal_paddr_t address_of(const struct io_memory *io, uint64_t offset, unsigned width)
+{
+    hal_paddr_t at = hal_paddr(io->address + offset);
+    CORE_ASSERT(offset < io->size && width <= io->size - offset && at.value % width == 0);
+    return at;
+}
+
+uint64_t io_memory_read(const struct io_memory *io, uint64_t offset, unsigned width)
+{
+    hal_paddr_t at = address_of(io, offset, width);
+    return hal_io_read(at, width, cache_at(io, at));
+}
+
+void io_memory_write(const struct io_memory *io, uint64_t offset, unsigned width, uint64_t value)
+{
+    hal_paddr_t at = address_of(io, offset, width);
+    hal_io_write(at, width, value, cache_at(io, at));
 }
 
 keel_status_t io_memory_hold_pages(struct io_memory *io, hal_paddr_t first, uint64_t page_count)

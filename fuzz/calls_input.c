@@ -128,7 +128,8 @@ uint64_t calls_number(const char *name, uint8_t byte)
         return byte % 9;
     }
     if (strcmp(name, "width") == 0) {
-        return byte % 8 == 7 ? byte : 4u + 4u * (byte % 2u);
+        static const uint8_t widths[] = {4, 8, 1, 2, 4, 8, 4};
+        return byte % 8 == 7 ? byte : widths[byte % 8];
     }
     if (strcmp(name, "cpus") == 0) {
         return byte % 5; /* there are two */

@@ -12,6 +12,7 @@
 
 #include "fault.h"
 #include "hal/vector_image.h"
+#include "io.h"
 #include "ioapic.h"
 #include "mmu.h"
 #include "pci.h"
@@ -185,6 +186,7 @@ struct hosted_result hosted_run(const struct hosted_config *config)
     uart_prepare();
     vtd_prepare();
     pci_prepare();
+    io_prepare();
     machine.frozen = 0;
     machine.edits = 0;
     machine.audited = UINT64_MAX;

@@ -22,6 +22,7 @@ enum {
     BUSES = 0x18,
     CAPABILITIES = 0x34,
     INTERRUPT_PIN = 0x3d,
+    COMMAND_MEMORY = 2,
     COMMAND_DECODES = 3,
     COMMAND_MASTER = 4,
     STATUS_CAPABILITIES = 0x10,
@@ -96,7 +97,11 @@ void pci_prepare(void)
     memset(places, 0, sizeof places);
     for (size_t i = 0; i < count; i++) {
         unsigned number = from[i].function, end = number + 1;
+        const struct hosted_device *device = from[i].device_model;
         fill(&functions[i], &from[i]);
+        if (device && device->power_on) {
+            device->power_on(device->context);
+        }
         if (from[i].lie == HOSTED_PCI_ALIASES) {
             number = 0;
             end = HAL_PCI_FUNCTION_COUNT;
@@ -192,6 +197,46 @@ bool hal_pci_is_harmless(uint64_t base, uint64_t size)
     bool far =
         base - HOSTED_PCI_FAR_BASE < HOSTED_PCI_SIZE && size <= HOSTED_PCI_FAR_BASE + HOSTED_PCI_SIZE - base;
     return far || (low && HOSTED_PCI_BASE >= ram.frame_count << HAL_PAGE_SHIFT);
+}
+
+/* --- The devices --- */
+
+/* Address and size of a memory BAR; answers whether it takes the next one's place. */
+static bool bar_range(const struct hosted_pci_function *from, unsigned index, uint64_t *base, uint64_t *size)
+{
+    bool wide = index + 1 < 6 && (from->bars[index] & 7) == 4;
+    uint64_t mask = from->masks[index] | (wide ? (uint64_t)from->masks[index + 1] : UINT32_MAX) << 32;
+    *base = (from->bars[index] & ~15u) | (wide ? (uint64_t)from->bars[index + 1] << 32 : 0);
+    *size = from->masks[index] != 0 && (from->bars[index] & 1) == 0 ? ~mask + 1 : 0;
+    return wide;
+}
+
+static bool find_bar(const struct hosted_pci_function *from, uint64_t address, unsigned *bar,
+                     uint64_t *offset)
+{
+    uint64_t base, size;
+    for (unsigned index = 0; index < 6; index++) {
+        bool wide = bar_range(from, index, &base, &size);
+        if (address - base < size) {
+            *bar = index;
+            *offset = address - base;
+            return true;
+        }
+        index += wide ? 1 : 0;
+    }
+    return false;
+}
+
+const struct hosted_pci_function *pci_device_at(uint64_t address, unsigned *bar, uint64_t *offset)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct hosted_pci_function *from = functions[i].made_from;
+        if (from->device_model && (load(functions[i].config + COMMAND, 2) & COMMAND_MEMORY) != 0 &&
+            find_bar(from, address, bar, offset)) {
+            return from;
+        }
+    }
+    return NULL;
 }
 
 /* --- As tests and the audit see it --- */

@@ -5,8 +5,15 @@
 #ifndef HOSTED_PCI_MACHINE_H
 #define HOSTED_PCI_MACHINE_H
 
+#include <stdint.h>
+
 /* The functions of machine.config, as at power on. */
 void pci_prepare(void);
+
+struct hosted_pci_function;
+/* The function with a device behind the BAR that the address is in, as firmware placed it, if it decodes
+ * that; NULL: there is none. */
+const struct hosted_pci_function *pci_device_at(uint64_t address, unsigned *bar, uint64_t *offset);
 
 /* NULL, or what is wrong: a function masters the bus that is no bridge (D3), or a BAR is not where firmware
  * put it (D6). */

@@ -4,6 +4,8 @@
  */
 #include "hosted/pci.h"
 
+#include "state.h"
+
 #define NEAR ((uint32_t)HOSTED_PCI_BASE)
 #define FAR(offset)                                                                                          \
     (uint32_t)(HOSTED_PCI_FAR_BASE + (offset)) | 4, (uint32_t)((HOSTED_PCI_FAR_BASE + (offset)) >> 32)
@@ -16,6 +18,31 @@
 #define MSI(next)   (0x05u | (uint32_t)(next) << 8)
 /* `vectors` - 1 in the upper half. */
 #define MSIX(next, vectors) (0x11u | (uint32_t)(next) << 8 | (uint32_t)((vectors) - 1) << 16)
+
+static uint64_t answer_anything(void *context, const struct hosted_pci_function *function, unsigned bar,
+                                uint64_t offset, unsigned width)
+{
+    (void)context;
+    (void)function;
+    (void)bar;
+    (void)offset;
+    (void)width;
+    machine.random = machine.random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return machine.random ^ machine.random >> 32;
+}
+
+static void drop(void *context, const struct hosted_pci_function *function, unsigned bar, uint64_t offset,
+                 unsigned width, uint64_t value)
+{
+    (void)context;
+    (void)function;
+    (void)bar;
+    (void)offset;
+    (void)width;
+    (void)value;
+}
+
+static const struct hosted_device noise = {.read = answer_anything, .write = drop};
 
 const struct hosted_pci_function hosted_pci_bus[HOSTED_PCI_COUNT] = {
     {.vendor_id = 0x8086, .device_id = 0x29c0, .class_code = 0x060000, .command = 7},
@@ -53,7 +80,8 @@ const struct hosted_pci_function hosted_pci_bus[HOSTED_PCI_COUNT] = {
      .irq_pin = 2,
      .command = 6,
      .bars = {NEAR + 0x50000, 0, NEAR + 0x51000},
-     .masks = {BYTES(0x1000), 0, BYTES(0x100)}},
+     .masks = {BYTES(0x1000), 0, BYTES(0x100)},
+     .device_model = &noise},
     {.device = 31, .vendor_id = 0x8086, .device_id = 0x2918, .class_code = 0x060100, .command = 7},
     /* Its MSI-X table is among its registers. */
     {.bus = 1,

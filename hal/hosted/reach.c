@@ -6,6 +6,7 @@
 #include "hal/atomic.h"
 #include "mmu.h"
 
+#include "io.h"
 #include "raw.h"
 #include "report.h"
 #include "user.h"
@@ -69,6 +70,7 @@ void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache
     }
     for (uint64_t i = 0; i < page_count; i++) {
         mmu_check_unreachable(hal_frame_number(first) + i);
+        io_released(first.value + (i << HAL_PAGE_SHIFT));
     }
 }
 

@@ -6,6 +6,7 @@
 #include "hal/atomic.h"
 #include "hal/boot.h"
 #include "hal/cpu.h"
+#include "hal/io.h"
 #include "hal/machine.h"
 #include "hal/pci.h"
 
@@ -82,6 +83,22 @@ bool hal_pci_is_harmless(uint64_t base, uint64_t size)
     (void)base;
     (void)size;
     return false;
+}
+
+/* Nor is there I/O memory. */
+uint64_t hal_io_read(hal_paddr_t at, unsigned width, enum hal_cache cache)
+{
+    (void)at;
+    (void)cache;
+    return UINT64_MAX >> (64 - 8 * width);
+}
+
+void hal_io_write(hal_paddr_t at, unsigned width, uint64_t value, enum hal_cache cache)
+{
+    (void)at;
+    (void)width;
+    (void)value;
+    (void)cache;
 }
 
 /* A4: the upper half of each loaded root is the kernel's. Caches that could be stale there are none. */

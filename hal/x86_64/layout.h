@@ -5,7 +5,7 @@
  *   HAL_LINEAR_BASE ..    RAM, but for the frames of the kernel image: readable, writable, not executable
  *   HAL_WINDOW_BASE ..    core's window: kernel stacks and the like (hal/pte.h)
  *   X86_IMAGE_BASE ..     the kernel image, each section with its own rights (boot/kernel.ld)
- *   X86_FIXED_BASE ..     single pages of device registers, uncached
+ *   X86_FIXED_BASE ..     single pages of device registers, uncached; then one for each CPU (io.c)
  *   X86_STACKS_BASE ..    stacks of secondary CPUs, each above a page that is never mapped
  */
 #ifndef X86_LAYOUT_H

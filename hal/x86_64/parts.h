@@ -13,6 +13,7 @@
 #include "hal/acpi.h"
 #include "hal/boot.h"
 #include "hal/clock.h"
+#include "hal/pte.h"
 #include "hal/types.h"
 #include "hal/vtd.h"
 #include "layout.h"
@@ -113,8 +114,14 @@ enum x86_fixed_page {
     X86_FIXED_IOMMU = X86_FIXED_IOAPIC + ACPI_IOAPICS_MAX, /* X86_IOMMU_PAGES of each unit */
     X86_FIXED_COUNT = X86_FIXED_IOMMU + ACPI_DMAR_UNITS_MAX * X86_IOMMU_PAGES
 };
+_Static_assert(X86_FIXED_COUNT + HAL_CPU_MAX <= HAL_PT_ENTRIES,
+               "one table holds them, and what each CPU has behind");
 /* Maps the device registers around `physical` uncached; answers the address of that very byte. */
 volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical);
+/* The CPU's own page for I/O memory leads to the page of `physical` from now on; answers the address of that
+ * very byte. On that CPU, as long as its interrupts are off. */
+volatile void *x86_map_io(unsigned cpu, uint64_t physical, enum hal_cache cache);
+void x86_unmap_io(unsigned cpu);
 /* Can it be registers' address? One that the CPU has, and not memory. */
 bool x86_is_register(uint64_t physical);
 

@@ -131,17 +131,7 @@ static uint32_t read_extended(struct hal_pci_address at, uint32_t offset, unsign
 {
     volatile void *from = extended(at, offset);
 
-    if (from == NULL) {
-        return UINT32_MAX >> (32 - 8 * width);
-    }
-    switch (width) {
-    case 1:
-        return *(volatile uint8_t *)from;
-    case 2:
-        return *(volatile uint16_t *)from;
-    default:
-        return *(volatile uint32_t *)from;
-    }
+    return from == NULL ? UINT32_MAX >> (32 - 8 * width) : (uint32_t)x86_load(from, width);
 }
 
 uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width)
@@ -153,18 +143,8 @@ static void write_extended(struct hal_pci_address at, uint32_t offset, unsigned 
 {
     volatile void *to = extended(at, offset);
 
-    if (to == NULL) {
-        return;
-    }
-    switch (width) {
-    case 1:
-        *(volatile uint8_t *)to = (uint8_t)value;
-        break;
-    case 2:
-        *(volatile uint16_t *)to = (uint16_t)value;
-        break;
-    default:
-        *(volatile uint32_t *)to = value;
+    if (to != NULL) {
+        x86_store(to, width, value);
     }
 }
 

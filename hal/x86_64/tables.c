@@ -128,6 +128,34 @@ uint32_t x86_make_low_tables(uint64_t tables, uint64_t code)
     return (uint32_t)(tables - (HAL_PT_LEVELS - 1) * HAL_PAGE_SIZE);
 }
 
+static uint64_t io_page(unsigned cpu)
+{
+    return X86_FIXED_BASE + (X86_FIXED_COUNT + (uint64_t)cpu) * HAL_PAGE_SIZE;
+}
+
+static void map_io(unsigned cpu, uint64_t entry)
+{
+    uint64_t *at = entry_at(io_page(cpu), 0);
+
+    if (*at != entry) {
+        *at = entry;
+        x86_invlpg(io_page(cpu));
+    }
+}
+
+volatile void *x86_map_io(unsigned cpu, uint64_t physical, enum hal_cache cache)
+{
+    const uint64_t offset = physical % HAL_PAGE_SIZE;
+
+    map_io(cpu, (physical - offset) | READ_WRITE | hal_pte_io_bits(cache));
+    return (volatile void *)(uintptr_t)(io_page(cpu) + offset);
+}
+
+void x86_unmap_io(unsigned cpu)
+{
+    map_io(cpu, 0);
+}
+
 /* What firmware's tables name may be anything. */
 bool x86_is_register(uint64_t physical)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * I/O memory: device memory outside RAM, by physical address, for user programs. A client acquires a range of
- * bytes, exclusively, and maps pages of it into address spaces.
+ * I/O memory: device memory outside RAM, by physical address. A client acquires a range of bytes,
+ * exclusively, reads and writes it by calls, and maps pages of it into address spaces.
  *
  * Only what the machine names as harmless can be acquired here: everything else, and all RAM, is E_DENIED
  * (D5). What BARs of PCI devices lead to is acquired by keel/pci.h.
@@ -12,7 +12,7 @@
  * mappings of it. Each mapped page holds a reference on the range; the range is free for others again when
  * the last reference is gone. Its contents are the device's: whoever acquires it next finds what the last one
  * left. Mappings are unmapped, protected, queried and aged as others are (keel/space.h); they are never
- * promoted. Context of all: task; of ref, release and info also atomic.
+ * promoted. Context of all: task; of ref, release and info also atomic; of read and write also irq.
  */
 #ifndef KEEL_IO_MEMORY_H
 #define KEEL_IO_MEMORY_H
@@ -35,6 +35,14 @@ keel_status_t keel_io_memory_ref(keel_io_memory_t io);
 /* Drops one reference. Mappings stay, and keep the range, until they are unmapped. */
 keel_status_t keel_io_memory_release(keel_io_memory_t io);
 keel_status_t keel_io_memory_info(keel_io_memory_t io, struct keel_io_memory_info *info);
+
+/* One access of `width` bytes, 1, 2, 4 or 8, `offset` bytes after the beginning of the range, wherever that
+ * is. What is read may be anything; what is written is cut to the width. A page that lies in the range in
+ * part is reached uncached, whatever was chosen. Uncached, calls of one task reach the device in their order,
+ * and writes after what the task has written to memory before. Errors: E_BAD_HANDLE, E_INVALID (width, not
+ * wholly inside the range, the physical address is no multiple of the width; NULL), E_LIMIT (references). */
+keel_status_t keel_io_memory_read(keel_io_memory_t io, uint64_t offset, uint32_t width, uint64_t *value);
+keel_status_t keel_io_memory_write(keel_io_memory_t io, uint64_t offset, uint32_t width, uint64_t value);
 
 /* Maps pages [index, index + page_count) of the range (as keel_io_memory_info counts them) from `va` on, all
  * or none. Errors: E_BAD_HANDLE, E_INVALID (address, rights, pages outside the range), E_DENIED (EXEC),

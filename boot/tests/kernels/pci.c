@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * PCI as QEMU's q35 has it, with two devices given on its command line: `edu`, whose registers are mapped for
- * users and work there (D5), and `e1000e` behind a root port, whose MSI-X table is kept back (D6).
+ * PCI as QEMU's q35 has it, with two devices given on its command line: `edu`, whose registers work by calls
+ * and are mapped for users and work there (D5), and `e1000e` behind a root port, whose MSI-X table is kept
+ * back (D6).
  */
 #include "check.h"
 
@@ -109,6 +110,34 @@ static void D5_registers_serve_users(void)
     CHECK_OK(keel_pci_device_release(edu));
 }
 
+/* One more time by calls: a page after another by the same addresses, and in each way of caching. */
+static void D5_registers_are_reached_by_calls(void)
+{
+    static const uint32_t policies[] = {KEEL_CACHE_UNCACHED, KEEL_CACHE_WRITE_THROUGH,
+                                        KEEL_CACHE_WRITE_COMBINING};
+    keel_pci_device_t edu = acquire(0x1234, 0x11e8), network = acquire(0x8086, 0x10d3);
+    keel_io_memory_t io = {0}, other = {0};
+    uint64_t value = 0, control = 0;
+    CHECK_OK(keel_pci_bar_acquire(network, 0, 0, 8, KEEL_CACHE_UNCACHED, &other));
+    CHECK_OK(keel_io_memory_read(other, 0, 4, &control));
+    for (uint32_t i = 0; i < COUNT_OF(policies); i++) {
+        CHECK_OK(keel_pci_bar_acquire(edu, 0, 0, PAGE, policies[i], &io));
+        CHECK_OK(keel_io_memory_read(io, 0, 4, &value));
+        CHECK_VALUE(value == 0x010000ed, value); /* what it is */
+        CHECK_OK(keel_io_memory_write(io, 4, 4, UINT64_C(0xffffffff12345678) + i));
+        CHECK_OK(keel_io_memory_read(other, 0, 4, &value));
+        CHECK_VALUE(value == control, value);
+        CHECK_OK(keel_io_memory_read(io, 4, 4, &value));
+        CHECK_VALUE(value == ~(UINT32_C(0x12345678) + i), value); /* it lives */
+        CHECK_STATUS(KEEL_E_INVALID, keel_io_memory_read(io, PAGE, 4, &value));
+        CHECK_STATUS(KEEL_E_INVALID, keel_io_memory_read(io, 2, 4, &value));
+        CHECK_OK(keel_io_memory_release(io));
+    }
+    CHECK_OK(keel_io_memory_release(other));
+    CHECK_OK(keel_pci_device_release(network));
+    CHECK_OK(keel_pci_device_release(edu));
+}
+
 static void D6_msix_table_is_kept(void)
 {
     keel_pci_device_t network = acquire(0x8086, 0x10d3);
@@ -132,9 +161,8 @@ static void D6_msix_table_is_kept(void)
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
-        TEST(D6_devices_are_found),
-        TEST(D3_no_device_masters_the_bus),
-        TEST(D5_registers_serve_users),
+        TEST(D6_devices_are_found),     TEST(D3_no_device_masters_the_bus),
+        TEST(D5_registers_serve_users), TEST(D5_registers_are_reached_by_calls),
         TEST(D6_msix_table_is_kept),
     };
     return tests_run("pci", tests, COUNT_OF(tests));

@@ -3,7 +3,8 @@
  * I/O memory: ranges of physical address space that are no RAM and that the machine calls harmless
  * (hal/boot.h), or parts of BARs of PCI devices (core/pci.h). A range belongs to one object, to the byte; how
  * CPUs cache it is chosen once, so that no page is ever mapped in two ways at a time (Intel SDM vol.
- * 3A, 11.12.4).
+ * 3A, 11.12.4): nor by core's own accesses, which reach a page that other ranges may share uncached, whoever
+ * makes them and whatever the range's policy.
  *
  * Only a page that lies wholly inside the range can be mapped: the rest of a page that it shares belongs to
  * somebody else, or to nobody (A5). Each page mapped holds a reference on the object. There is no frame
@@ -40,6 +41,11 @@ void io_memory_put(struct io_memory *io);
 /* The pages that lie wholly inside the range. */
 hal_paddr_t io_memory_first_page(const struct io_memory *io);
 uint64_t io_memory_page_count(const struct io_memory *io);
+
+/* One access of `width` bytes, 1, 2, 4 or 8, inside the range, at a physical address that is a multiple of
+ * it. Bits of `value` beyond the width are left out. */
+uint64_t io_memory_read(const struct io_memory *io, uint64_t offset, unsigned width);
+void io_memory_write(const struct io_memory *io, uint64_t offset, unsigned width, uint64_t value);
 
 /* One more reference for each page of a mapping; the caller holds one besides. E_LIMIT: none. */
 keel_status_t io_memory_hold_pages(struct io_memory *io, hal_paddr_t first, uint64_t page_count);

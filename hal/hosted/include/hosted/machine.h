@@ -8,6 +8,7 @@
 #define HOSTED_MACHINE_H
 
 #include "hal/boot.h"
+#include "hal/pte.h"
 #include "hosted/pci.h"
 #include "keel/user_regs.h"
 
@@ -123,6 +124,10 @@ const char *hosted_end_text(enum hosted_end end);
 enum hosted_access { HOSTED_READ, HOSTED_WRITE, HOSTED_FETCH };
 bool hosted_user_access(uint64_t va, void *bytes, size_t size, enum hosted_access access,
                         struct keel_user_event *event);
+
+/* How core reached the page of I/O memory last (hal/io.h); HAL_CACHE_WRITE_BACK: not since its range was
+ * acquired. For tests. */
+enum hal_cache hosted_io_policy(uint64_t address);
 
 /* What devices do; called by the kernel under test, on any CPU. Sources that there are not do nothing. */
 /* Asserts the wire of a source, or no longer. */

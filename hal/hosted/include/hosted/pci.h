@@ -15,6 +15,19 @@
 #define HOSTED_PCI_ECAM     UINT64_C(0xd0000000) /* nobody else may be there */
 #define HOSTED_PCI_BUSES    8u                   /* more there are not */
 
+/* A device behind the BARs of a function: what core's accesses there do (hal/io.h), and it may do what
+ * devices can (hosted/machine.h). Users who have a BAR mapped reach the memory that every BAR has, and not
+ * the device. */
+struct hosted_pci_function;
+struct hosted_device {
+    void (*power_on)(void *context); /* before each run; or NULL */
+    uint64_t (*read)(void *context, const struct hosted_pci_function *function, unsigned bar, uint64_t offset,
+                     unsigned width);
+    void (*write)(void *context, const struct hosted_pci_function *function, unsigned bar, uint64_t offset,
+                  unsigned width, uint64_t value);
+    void *context;
+};
+
 enum hosted_pci_lie {
     HOSTED_PCI_HONEST,
     HOSTED_PCI_FICKLE,  /* answers something else each time */
@@ -40,11 +53,13 @@ struct hosted_pci_function {
         uint32_t value;
     } words[12]; /* of the capabilities */
     enum hosted_pci_lie lie;
+    const struct hosted_device *device_model; /* NULL: only memory */
 };
 
 /* The machine has these where its configuration says nothing else: all honest. */
 #define HOSTED_PCI_COUNT 6u
 extern const struct hosted_pci_function hosted_pci_bus[HOSTED_PCI_COUNT];
+#define HOSTED_PCI_NOISE 3u /* of these, one whose memory answers something else each time */
 /* And these lie in every way. */
 #define HOSTED_PCI_LIARS 12u
 extern const struct hosted_pci_function hosted_pci_liars[HOSTED_PCI_LIARS];
