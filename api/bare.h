@@ -39,6 +39,7 @@ BARE(irq_handler, irq_handler, OBJECT_IRQ_HANDLER)
 BARE(io_port, io_port, OBJECT_IO_PORT)
 BARE(work, work, OBJECT_WORK)
 BARE(pci_device, pci_device, OBJECT_PCI_DEVICE)
+BARE(dma, dma, OBJECT_DMA)
 
 #undef BARE
 

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "memory", "io_memory", "event", "semaphore", "mutex",
-           "spinlock", "cpu_local", "timer", "irq_handler", "work", "io_port", "pci_device", "guard")
+           "spinlock", "cpu_local", "timer", "irq_handler", "work", "io_port", "pci_device", "dma", "guard")
 # What a body gets for an object whose C type has another name: both forms of a frame are one.
 OBJECT_TYPES = {"unique": "frame", "spinlock": "queued_spinlock", "guard": "hold"}
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
@@ -348,6 +348,7 @@ struct irq_handler;
 struct work;
 struct io_port;
 struct pci_device;
+struct dma;
 struct hold;
 enum call_id {{
 {enums}

@@ -52,6 +52,7 @@ REACH(irq_handler, irq_handler, object.ref)
 REACH(io_port, io_port, object.ref)
 REACH(work, work, object.ref)
 REACH(pci_device, pci_device, object.ref)
+REACH(dma, dma, object.ref)
 
 static keel_status_t reach(uint64_t handle, bool drop)
 {
@@ -73,6 +74,7 @@ static keel_status_t reach(uint64_t handle, bool drop)
         [OBJECT_WORK] = reach_work,
         [OBJECT_IO_PORT] = reach_io_port,
         [OBJECT_PCI_DEVICE] = reach_pci_device,
+        [OBJECT_DMA] = reach_dma,
     };
     unsigned kind = handle_kind(handle);
     bool known = kind < OBJECT_KIND_COUNT && by_kind[kind] != NULL;

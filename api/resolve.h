@@ -9,6 +9,7 @@
 
 #include "core/cpu_local.h"
 #include "core/cursor.h"
+#include "core/dma.h"
 #include "core/frame.h"
 #include "core/hold.h"
 #include "core/io_memory.h"
@@ -71,6 +72,7 @@ RESOLVE(irq_handler, irq_handler, OBJECT_IRQ_HANDLER, object.ref, irq_handler_pu
 RESOLVE(io_port, io_port, OBJECT_IO_PORT, object.ref, io_port_put)
 RESOLVE(work, work, OBJECT_WORK, object.ref, work_put)
 RESOLVE(pci_device, pci_device, OBJECT_PCI_DEVICE, object.ref, pci_device_put)
+RESOLVE(dma, dma, OBJECT_DMA, object.ref, dma_put)
 
 #undef RESOLVE
 

@@ -6,6 +6,7 @@
 
 #include "core/cpu.h"
 #include "core/cursor.h"
+#include "core/domain.h"
 #include "core/io_memory.h"
 #include "core/irq.h"
 #include "core/list.h"
@@ -429,6 +430,7 @@ static void audit_objects(void)
     audit_io_memory();
     audit_holds(audit_report);
     irq_audit(audit_report);
+    domain_audit(audit_report);
     check_tasks_on_cpus();
 }
 

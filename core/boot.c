@@ -6,11 +6,14 @@
 
 #include "core/area.h"
 #include "core/client.h"
+#include "core/cmdline.h"
 #include "core/cpu.h"
 #include "core/cpu_call.h"
 #include "core/deadline.h"
+#include "core/domain.h"
 #include "core/io_memory.h"
 #include "core/io_port.h"
+#include "core/iommu.h"
 #include "core/irq.h"
 #include "core/lock_order.h"
 #include "core/log.h"
@@ -69,6 +72,24 @@ static void report_memory(void)
     }
 }
 
+/* Does the command line say that devices may have all of memory? Nothing but these words does. */
+static bool trusts_devices(void)
+{
+    static const char words[] = "trust-devices";
+    struct cmdline_value value;
+    if (!cmdline_find(boot->command_line, boot->command_line_size, "keel.dma", &value)) {
+        return false;
+    }
+    bool trusts = value.size == sizeof(words) - 1;
+    for (size_t i = 0; trusts && i < value.size; i++) {
+        trusts = value.bytes[i] == words[i];
+    }
+    if (!trusts) {
+        log_string(LOG_WARNING, "dma: the command line's keel.dma has a value that is not known");
+    }
+    return trusts;
+}
+
 static void start_client(void)
 {
     const struct task_options options = {.entry = client_main, .name = "main", .detached = true};
@@ -110,6 +131,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
 #endif
     memmap_normalise(boot->regions, boot->region_count, &memmap);
     pci_init(&memmap); /* before there is memory that a device could write */
+    domain_init(trusts_devices());
     tlb_init();
     cpu_call_init();
     queued_spinlock_init();
@@ -124,6 +146,7 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *given)
         hal_power_off(1);
     }
     slab_init();
+    iommu_init();
     io_memory_init(boot, &memmap);
     io_port_init(boot);
     report_memory();

@@ -8,6 +8,7 @@
 #include "core/assert.h"
 #include "core/cpu_local.h"
 #include "core/cursor.h"
+#include "core/dma.h"
 #include "core/io_memory.h"
 #include "core/io_port.h"
 #include "core/irq.h"
@@ -53,6 +54,7 @@ static const struct pool_plan plans[OBJECT_KIND_COUNT] = {
     [OBJECT_WORK] = {sizeof(struct work), 32, 8, 4096},
     [OBJECT_CPU_LOCAL] = {sizeof(struct cpu_local), 256, 8, 256},
     [OBJECT_PCI_DEVICE] = {sizeof(struct pci_device), 64, 16, PCI_FUNCTIONS_MAX},
+    [OBJECT_DMA] = {sizeof(struct dma), 16, 16, 16384},
 };
 
 static struct pool pools[OBJECT_KIND_COUNT];

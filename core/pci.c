@@ -5,6 +5,7 @@
 #include "core/pci.h"
 
 #include "core/assert.h"
+#include "core/domain.h"
 #include "core/io_memory.h"
 #include "core/log.h"
 #include "core/spinlock.h"
@@ -49,6 +50,44 @@ const struct pci_function *pci_at(uint32_t index)
     return &functions[index];
 }
 
+uint32_t pci_index(const struct pci_function *function)
+{
+    return (uint32_t)(function - functions);
+}
+
+/* NULL: none that is known. */
+static const struct pci_function *bridge_to(uint8_t bus)
+{
+    for (uint32_t i = 0; i < function_count; i++) {
+        if (functions[i].secondary == bus) {
+            return &functions[i];
+        }
+    }
+    return NULL;
+}
+
+/* A bridge's bus has a lower number than the one that it leads to. */
+bool pci_is_told_apart(const struct pci_function *function)
+{
+    while (function != NULL && function->at.bus != 0) {
+        function = bridge_to(function->at.bus);
+        if (function != NULL && (!function->keeps_sources || function->fault != NULL)) {
+            return false;
+        }
+    }
+    return function != NULL;
+}
+
+bool pci_set_master(const struct pci_function *function, bool masters)
+{
+    uint16_t command = masters ? function->command | PCI_COMMAND_MASTER : function->command;
+    bool interrupts = spinlock_acquire(&lock);
+    hal_pci_write(function->at, PCI_COMMAND, 2, command);
+    uint32_t now = hal_pci_read(function->at, PCI_COMMAND, 2);
+    spinlock_release(&lock, interrupts);
+    return ((now & PCI_COMMAND_MASTER) != 0) == masters;
+}
+
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle)
 {
     CORE_ASSERT(index < function_count);
@@ -77,6 +116,7 @@ void pci_device_put(struct pci_device *device)
     if (!ref_put(&device->object.ref)) {
         return;
     }
+    (void)domain_disable(domain_of(device->function));
     bool interrupts = spinlock_acquire(&lock);
     CORE_ASSERT(device->function->owner == device);
     device->function->owner = NULL;

@@ -13,7 +13,6 @@
 
 #define CLASS_HOST_BRIDGE UINT32_C(0x0600)
 #define CLASS_PCI_BRIDGE  UINT32_C(0x0604)
-#define HEADER_DEVICE     0u
 #define HEADER_BRIDGE     1u
 #define NOBODY            0xffffu /* this vendor is none */
 #define DECODES           (uint16_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY)
@@ -33,7 +32,7 @@ static bool is_bridge(const struct pci_function *function)
 
 /* A bridge leads to a bus of a higher number that no other leads to: so each bus is looked at once, and
  * bridges make no circle. False: it leads nowhere, so nobody behind it is known. */
-static bool follow(struct scan *scan, const struct pci_function *bridge)
+static bool follow(struct scan *scan, struct pci_function *bridge)
 {
     uint32_t buses = hal_pci_read(bridge->at, PCI_BUSES, 4);
     uint32_t secondary = buses >> 8 & 0xff, subordinate = buses >> 16 & 0xff;
@@ -41,6 +40,7 @@ static bool follow(struct scan *scan, const struct pci_function *bridge)
         return false;
     }
     scan->pending[secondary] = true;
+    bridge->secondary = (uint8_t)secondary;
     return true;
 }
 
@@ -158,6 +158,18 @@ static void find_capabilities(struct pci_function *function)
     }
 }
 
+static void find_port(struct pci_function *function)
+{
+    for (uint32_t i = 0; i < function->capabilities.count; i++) {
+        const struct pci_capability *capability = &function->capabilities.list[i];
+        if (capability->id == PCI_CAPABILITY_EXPRESS) {
+            unsigned type = PCI_EXPRESS_TYPE(hal_pci_read(function->at, capability->offset + 2u, 2));
+            function->keeps_sources = type == PCI_EXPRESS_ROOT_PORT || type == PCI_EXPRESS_UPSTREAM_PORT ||
+                                      type == PCI_EXPRESS_DOWNSTREAM_PORT;
+        }
+    }
+}
+
 /* Writes all bits and puts the value back; false: it did not come back. */
 static bool probe(struct hal_pci_address at, uint32_t offset, uint32_t *value, uint32_t *mask)
 {
@@ -193,7 +205,7 @@ static unsigned bar_count(const struct pci_function *function)
     if (function->class_code >> 8 == CLASS_HOST_BRIDGE || function->header > HEADER_BRIDGE) {
         return 0;
     }
-    return function->header == HEADER_DEVICE ? PCI_BARS_MAX : 2;
+    return function->header == PCI_HEADER_DEVICE ? PCI_BARS_MAX : 2;
 }
 
 static void size_bars(struct pci_function *function)
@@ -298,7 +310,7 @@ static void grant(const struct scan *scan, const struct memmap *map, struct pci_
 {
     for (unsigned index = 0; index < PCI_BARS_MAX; index++) {
         const struct pci_bar *bar = &function->bars[index];
-        function->granted[index] = function->fault == NULL && function->header == HEADER_DEVICE &&
+        function->granted[index] = function->fault == NULL && function->header == PCI_HEADER_DEVICE &&
                                    is_decoded(function, bar) && is_free(map, bar) && is_alone(scan, bar);
     }
 }
@@ -314,6 +326,7 @@ uint32_t pci_scan(const struct memmap *map, struct pci_function *functions, uint
     }
     for (uint32_t i = 0; i < scan.count; i++) {
         find_capabilities(&functions[i]);
+        find_port(&functions[i]);
         size_bars(&functions[i]);
         keep_msix(&functions[i]);
     }

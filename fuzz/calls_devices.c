@@ -3,6 +3,7 @@
  * Hostile devices, and handlers of their interrupts that make calls of their own.
  */
 #include "calls_world.h"
+#include "core/domain.h"
 #include "hal/machine.h"
 #include "hosted/machine.h"
 
@@ -36,13 +37,32 @@ struct keel_irq_handler_options calls_irq_handler_options(uint8_t source, uint8_
                                              .affinity = flags / 8 % 4};
 }
 
-/* Reaches for memory, with any source id, in vain (D3). */
+/* Has some device that goes by this source a domain? */
+static bool has_domain(uint16_t source)
+{
+    for (uint32_t index = 0; index < pci_count(); index++) {
+        if (pci_source(pci_at(index)) == source && domain_of(pci_at(index))->state != DOMAIN_OFF) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reaches for memory, as any device there is or is not, by a physical address or one of its own. What it
+ * comes to then is the machine's to judge (D1); without a domain it is nothing (D3). */
 static void reach(uint64_t random)
 {
     uint8_t bytes[8] = {0};
-    if (hosted_dma((uint16_t)random, (random >> 16) % (UINT64_C(8) << 20), bytes, sizeof(bytes),
-                   random >> 63 != 0)) {
-        hal_panic("D3: a device reached memory");
+    uint16_t source = (uint16_t)random;
+    uint64_t address = (random >> 16) % (UINT64_C(8) << 20);
+    if ((random >> 60) % 4 != 0 && pci_count() > 0) {
+        source = pci_source(pci_at((uint32_t)(random % pci_count())));
+    }
+    if ((random >> 59) % 2 != 0) {
+        address = ((random >> 32) % IOVA_ORDERS + 1) << IOVA_ARENA_SHIFT | address % (8 * HAL_PAGE_SIZE);
+    }
+    if (hosted_dma(source, address, bytes, sizeof(bytes), random >> 63 != 0) && !has_domain(source)) {
+        hal_panic("D3: a device without a domain reached memory");
     }
 }
 

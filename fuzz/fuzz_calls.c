@@ -137,6 +137,8 @@ static keel_status_t release(enum object_kind kind, uint64_t handle)
         return keel_work_release((keel_work_t){handle});
     case OBJECT_PCI_DEVICE:
         return keel_pci_device_release((keel_pci_device_t){handle});
+    case OBJECT_DMA:
+        return keel_dma_release((keel_dma_t){handle});
     case OBJECT_CPU_LOCAL:
         return keel_cpu_local_release((keel_cpu_local_t){handle});
     case OBJECT_SPINLOCK:

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hal/cpu.h"
+#include "hal/iommu.h"
 #include "hal/irq.h"
 #include "hal/machine.h"
 #include "hal/phys.h"
@@ -19,6 +20,8 @@ void (*mini_second_body)(void);
 static uint64_t next_frame;
 atomic_u32_t mini_word, mini_finished;
 uint32_t mini_timer_count, mini_ipi_count, mini_audit_lines;
+struct hal_iommu_fault mini_fault;
+uint32_t mini_fault_count;
 
 _Noreturn void hal_upcall_boot(const struct hal_boot *boot)
 {
@@ -58,6 +61,12 @@ void hal_upcall_ipi(void)
 void hal_upcall_irq(unsigned source)
 {
     (void)source;
+}
+
+void hal_upcall_iommu_fault(const struct hal_iommu_fault *fault)
+{
+    mini_fault = *fault;
+    mini_fault_count++;
 }
 
 void hal_upcall_interrupt_exit(void)

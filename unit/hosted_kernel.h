@@ -14,6 +14,7 @@
 
 #include "hal/atomic.h"
 #include "hal/context.h"
+#include "hal/iommu.h"
 #include "hal/mmu.h"
 #include "hal/phys.h"
 #include "hosted/machine.h"
@@ -29,6 +30,10 @@ extern void (*mini_second_body)(void);
 /* Zero at the start of each run. */
 extern atomic_u32_t mini_word, mini_finished;
 extern uint32_t mini_timer_count, mini_ipi_count, mini_audit_lines;
+
+/* What hal_upcall_iommu_fault was told last, and how often. */
+extern struct hal_iommu_fault mini_fault;
+extern uint32_t mini_fault_count;
 
 /* The next frame of RAM that no one took, zeroed unless it stays unused. */
 hal_paddr_t mini_take_frame(enum hal_frame_use use);

@@ -34,6 +34,20 @@ static uint32_t claim_nothing(void *context)
     return KEEL_IRQ_NOT_MINE;
 }
 
+/* The first device that nobody has, of those that can have DMA. */
+static bool acquire_for_dma(keel_pci_device_t *device)
+{
+    return keel_pci_device_acquire(2, device) == KEEL_OK || keel_pci_device_acquire(3, device) == KEEL_OK ||
+           keel_pci_device_acquire(5, device) == KEEL_OK;
+}
+
+/* And of the others first. */
+static bool acquire_any(keel_pci_device_t *device)
+{
+    return keel_pci_device_acquire(0, device) == KEEL_OK || keel_pci_device_acquire(1, device) == KEEL_OK ||
+           keel_pci_device_acquire(4, device) == KEEL_OK || acquire_for_dma(device);
+}
+
 /* What calls handlers, and a port. */
 static void make_handlers(void)
 {
@@ -41,7 +55,6 @@ static void make_handlers(void)
     const struct keel_timer_options timer_options = {.handler = do_nothing};
     const struct keel_irq_handler_options irq_options = {.handler = claim_nothing, .source = sources++ % 16};
     const struct keel_work_options work_options = {.handler = do_nothing};
-    static uint32_t devices; /* the same */
     keel_pci_device_t pci_device = {0};
     keel_timer_t timer = {0};
     keel_irq_handler_t irq_handler = {0};
@@ -55,8 +68,22 @@ static void make_handlers(void)
     valid[OBJECT_WORK] = work.value;
     CHECK_OK(keel_io_port_acquire(0x2f8 + sources % 8, 1, &port));
     valid[OBJECT_IO_PORT] = port.value;
-    CHECK_OK(keel_pci_device_acquire(devices++ % HOSTED_PCI_COUNT, &pci_device));
+    CHECK(acquire_any(&pci_device));
     valid[OBJECT_PCI_DEVICE] = pci_device.value;
+}
+
+static void make_dma(void)
+{
+    keel_pci_device_t device = {0};
+    keel_segment_t segment = {0};
+    keel_dma_t dma = {0};
+    CHECK(acquire_for_dma(&device));
+    CHECK_OK(keel_segment_alloc(1, 1, &segment));
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK_OK(keel_dma_map(device, segment, 0, 1, KEEL_DMA_BOTH, &dma));
+    valid[OBJECT_DMA] = dma.value;
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
 }
 
 static void release_closed(void)
@@ -80,6 +107,7 @@ static void release_closed(void)
     CHECK_OK(keel_work_release((keel_work_t){closed[OBJECT_WORK]}));
     CHECK_OK(keel_io_port_release((keel_io_port_t){closed[OBJECT_IO_PORT]}));
     CHECK_OK(keel_pci_device_release((keel_pci_device_t){closed[OBJECT_PCI_DEVICE]}));
+    CHECK_OK(keel_dma_release((keel_dma_t){closed[OBJECT_DMA]}));
 }
 
 /* One open and one closed handle of every kind. */
@@ -126,6 +154,7 @@ static void make_handles(void)
         CHECK_OK(keel_cpu_local_create(&local));
         valid[OBJECT_CPU_LOCAL] = local.value;
         make_handlers();
+        make_dma();
         /* None that is held: there are calls to be made that need not be atomic. */
         CHECK_OK(keel_preempt_disable(&guard));
         CHECK_OK(keel_guard_release(guard));

@@ -14,6 +14,7 @@
 #define DEVICE ((uint16_t)0x0028)
 #define OTHER  ((uint16_t)0xff2f)
 #define EVIL   0xee
+#define QUEUE  (UINT32_C(1) << 26) /* stays on */
 
 static uint8_t bytes[2 * KEEL_PAGE_SIZE];
 
@@ -84,7 +85,7 @@ static void D3_attempts_are_told_of(void)
     CHECK(!hosted_dma(DEVICE, UINT64_C(0x123456789), bytes, 1, true));
     CHECK(!hosted_dma(OTHER, 0x5ffe, bytes, 4, false));
     look();
-    CHECK(unit_console_contains("keel: iommu: blocked: 00:05.0 writes to 0x123456000 (unit 0, reason 1)\n"));
+    CHECK(unit_console_contains("keel: iommu: blocked: 00:05.0 writes to 0x123456000 (unit 0, reason 2)\n"));
     CHECK(unit_console_contains("keel: iommu: blocked: ff:05.7 reads at 0x5000 (unit 1, reason 1)\n"));
     CHECK(unit_console_contains("keel: iommu: blocked: ff:05.7 reads at 0x6000 (unit 1, reason 1)\n"));
     CHECK_EQUAL(unit_console_count("iommu: blocked"), 3);
@@ -122,13 +123,13 @@ static void D8_storm_of_attempts(void)
 static void D3_audit_sees_a_unit_switched_off(void)
 {
     CHECK_AUDIT();
-    vtd_write32(1, 0x18, 0);
+    vtd_write32(1, 0x18, QUEUE);
     while (vtd_translates(1)) {
     }
     CHECK_EQUAL(unit_audit(), 1);
     memset(bytes, EVIL, sizeof bytes);
     CHECK(hosted_dma(OTHER, HOSTED_IO_BASE / 2, bytes, 1, true)); /* where nothing is */
-    vtd_write32(1, 0x18, UINT32_C(1) << 31);
+    vtd_write32(1, 0x18, QUEUE | UINT32_C(1) << 31);
     while (!vtd_translates(1)) {
     }
     CHECK_AUDIT();

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The driver of one DMA remapping unit (hal/x86_common/vtd.c) on registers that the test has.
+ * The driver of one DMA remapping unit (hal/x86_common/vtd.c, vtd_fault.c) on registers that the test has.
  */
 #include "vtd_registers.h"
 
 static enum vtd_status start(unsigned unit)
 {
-    return vtd_start(unit, hal_paddr(ROOT));
+    hal_paddr_t root = vtd_page();
+    return vtd_start(unit, root, vtd_page());
 }
 
 /* --- Start-up --- */
@@ -14,7 +15,7 @@ static enum vtd_status start(unsigned unit)
 static void D3_translation_begins_with_empty_caches(void **state)
 {
     (void)state;
-    struct registers *u = reset_plain(0);
+    struct registers *u = reset(0, FAULTS_AT(0x20, 4) | DRAINS, COHERENT | IOTLB_AT(0x50));
     assert_int_equal(start(0), VTD_TRANSLATES);
     assert_string_equal(done, "RCIT");
     assert_int_equal(u->root, ROOT);
@@ -33,7 +34,31 @@ static void D3_memory_has_the_table_before_the_unit(void **state)
     (void)state;
     (void)reset(0, FAULTS_AT(0x20, 1) | FLUSHES_BUFFERS, IOTLB_AT(0x50));
     assert_int_equal(start(0), VTD_TRANSLATES);
-    assert_string_equal(done, "WBRCIT");
+    assert_string_equal(done, "WBRBCIT");
+    assert_int_equal(written_back, HAL_PAGE_SIZE);
+    assert_int_equal(written_back_end, ROOT + HAL_PAGE_SIZE);
+}
+
+static void D3_translation_begins_by_the_queue(void **state)
+{
+    (void)state;
+    struct registers *u = reset_capable(0);
+    u->status = QUEUE;
+    u->queue_left = 2;
+    assert_int_equal(start(0), VTD_TRANSLATES);
+    assert_string_equal(done, "QQRcwiwT");
+    assert_int_equal(u->queue.address, ROOT + 2 * HAL_PAGE_SIZE);
+    assert_int_equal(u->queue.low & 0xff, 0xd2); /* all, reads and writes drained */
+    assert_int_equal(u->context, 0);
+    assert_false(u->several_commands || u->too_early || u->queue.unfenced);
+    for (unsigned i = 0; i < 3; i++) {
+        u = reset_capable(0);
+        u->stuck = i == 0 ? QUEUE : 0;
+        u->queue.stands = i == 1;
+        u->queue.refuses = i == 2 ? 1 << 5 : 0;
+        assert_int_equal(start(0), VTD_STUCK);
+        assert_false(vtd_translates(0));
+    }
 }
 
 static void D3_translation_left_on_stays_on(void **state)
@@ -98,14 +123,16 @@ static void D7_unit_that_is_not_there(void **state)
 static void D7_unit_that_goes_away(void **state)
 {
     (void)state;
-    (void)reset_plain(0);
-    assert_int_equal(start(0), VTD_TRANSLATES);
-    unsigned total = accesses;
-    for (unsigned from = 0; from + 1 < total; from++) {
-        (void)reset_plain(0);
-        gone_from = from;
-        assert_int_not_equal(start(0), VTD_TRANSLATES);
-        assert_false(vtd_translates(0));
+    for (unsigned queued = 0; queued < 2; queued++) {
+        (void)(queued ? reset_capable(0) : reset_plain(0));
+        assert_int_equal(start(0), VTD_TRANSLATES);
+        unsigned total = accesses;
+        for (unsigned from = 0; from + 1 < total; from++) {
+            (void)(queued ? reset_capable(0) : reset_plain(0));
+            gone_from = from;
+            assert_int_not_equal(start(0), VTD_TRANSLATES);
+            assert_false(vtd_translates(0));
+        }
     }
 }
 
@@ -213,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(D3_translation_begins_with_empty_caches),
         cmocka_unit_test(D3_memory_has_the_table_before_the_unit),
+        cmocka_unit_test(D3_translation_begins_by_the_queue),
         cmocka_unit_test(D3_translation_left_on_stays_on),
         cmocka_unit_test(D3_unit_that_does_not_obey_is_told_of),
         cmocka_unit_test(D7_unit_that_is_not_there),

@@ -11,14 +11,143 @@ char done[64];
 unsigned accesses, gone_from;
 char lines[8192];
 unsigned line_count;
+struct store stores[STORES_MAX];
+unsigned store_count;
+uint64_t written_back, written_back_end;
+
+static uint64_t memory[TEST_PAGES][512];
+static unsigned page_count;
 
 static void note(char what)
 {
     size_t length = strlen(done);
-    assert_true(length < sizeof done - 1);
-    done[length] = what;
-    done[length + 1] = '\0';
+    if (length < sizeof done - 1) {
+        done[length] = what;
+        done[length + 1] = '\0';
+    }
 }
+
+/* --- Memory --- */
+
+static uint64_t *word_at(uint64_t address)
+{
+    assert_true(address % 8 == 0 && address >= ROOT && address < ROOT + sizeof memory);
+    return &memory[(address - ROOT) / HAL_PAGE_SIZE][address % HAL_PAGE_SIZE / 8];
+}
+
+uint64_t test_word(uint64_t address)
+{
+    return *word_at(address);
+}
+
+uint64_t vtd_load(hal_paddr_t at)
+{
+    return *word_at(at.value);
+}
+
+void vtd_store(hal_paddr_t at, uint64_t value)
+{
+    *word_at(at.value) = value;
+    if (store_count < STORES_MAX) {
+        stores[store_count++] = (struct store){at.value, value};
+    }
+}
+
+void vtd_write_back(hal_paddr_t at, size_t size)
+{
+    (void)word_at(at.value);
+    written_back += size;
+    written_back_end = at.value + size;
+    note('W');
+}
+
+hal_paddr_t vtd_page(void)
+{
+    assert_true(page_count < TEST_PAGES);
+    return hal_paddr(ROOT + page_count++ * HAL_PAGE_SIZE);
+}
+
+/* --- The queue --- */
+
+static void write_status_word(uint64_t address, uint32_t value)
+{
+    uint64_t *word = word_at(address & ~UINT64_C(7));
+    unsigned shift = (address & 4) != 0 ? 32 : 0;
+    *word = (*word & ~(UINT64_C(0xffffffff) << shift)) | (uint64_t)value << shift;
+}
+
+/* False: the unit makes nothing of it. */
+static bool obey(struct registers *u, uint64_t low, uint64_t high)
+{
+    struct queue *q = &u->queue;
+    uint64_t draining = u->capability >> 54 & 3;
+    if ((q->refuses >> (low & 15) & 1) != 0) {
+        return false;
+    }
+    switch (low & 15) {
+    case 1:
+        q->contexts++;
+        q->between = true;
+        note('c');
+        return (low & UINT64_C(0xfffc00000000ffc0)) == 0 && high == 0 && (low >> 4 & 3) != 0;
+    case 2:
+        q->iotlbs++;
+        q->low = low;
+        q->high = high;
+        q->unfenced = q->unfenced || q->between;
+        note('i');
+        return (low & UINT64_C(0xffffffff0000ff00)) == 0 && (high & 0xf80) == 0 && (low >> 4 & 3) != 0 &&
+               (low >> 6 & 3 & ~draining) == 0 && (high & 0x3f) <= (u->capability >> 48 & 0x3f);
+    case 5:
+        q->waits++;
+        q->between = q->between && (low & 1 << 6) == 0;
+        write_status_word(high, (uint32_t)(low >> 32));
+        note('w');
+        return (low & UINT64_C(0xffffff80)) == 0 && (low & 1 << 5) != 0 && (high & 3) == 0;
+    default:
+        return false;
+    }
+}
+
+static bool queue_error(const struct registers *u)
+{
+    return (u->fault_status & 0x70) != 0;
+}
+
+/* Answers whether it went on. */
+static bool queue_step(struct registers *u)
+{
+    struct queue *q = &u->queue;
+    if ((u->status & QUEUE) == 0 || q->head == q->tail || q->stands || queue_error(u)) {
+        return false;
+    }
+    if (!obey(u, *word_at(q->address + q->head), *word_at(q->address + q->head + 8))) {
+        u->fault_status |= 0x10;
+        return false;
+    }
+    q->head = (q->head + 16) % HAL_PAGE_SIZE;
+    return true;
+}
+
+void run_queue(unsigned unit)
+{
+    while (queue_step(&units[unit])) {
+    }
+}
+
+static void write_tail(struct registers *u, unsigned unit, uint64_t value)
+{
+    struct queue *q = &u->queue;
+    uint64_t used = (value - q->tail) % HAL_PAGE_SIZE, left = (q->head - q->tail - 16) % HAL_PAGE_SIZE;
+    assert_true(value % 16 == 0 && value < HAL_PAGE_SIZE);
+    q->overrun = q->overrun || ((u->status & QUEUE) != 0 && used > left);
+    q->tail = value;
+    if (!q->lazy) {
+        run_queue(unit);
+    }
+}
+
+/* --- Registers --- */
 
 static uint32_t faults_at(const struct registers *u)
 {
@@ -60,9 +189,16 @@ static void finish_command(struct registers *u)
     case WRITE_BUFFER:
         note('B');
         break;
+    case QUEUE:
+        u->queue.off_at_work = u->queue.off_at_work || ((u->status & QUEUE) != 0 && u->queue.address != 0 &&
+                                                        u->queue.head != u->queue.tail);
+        u->queue.head = 0;
+        u->status ^= QUEUE;
+        note('Q');
+        break;
     default:
         u->status ^= u->command;
-        note(u->command == TRANSLATE ? 'T' : u->command == QUEUE ? 'Q' : 'N');
+        note(u->command == TRANSLATE ? 'T' : 'N');
         break;
     }
     u->command = 0;
@@ -70,7 +206,10 @@ static void finish_command(struct registers *u)
 
 static uint32_t read_status(struct registers *u)
 {
-    if (u->command != 0 && (u->command & u->stuck) == 0 && is_due(u)) {
+    bool kept_on = u->command == QUEUE && (u->status & QUEUE) != 0 && u->queue.full_stop &&
+                   u->queue.head != u->queue.tail;
+    (void)queue_step(u);
+    if (u->command != 0 && (u->command & u->stuck) == 0 && !kept_on && is_due(u)) {
         finish_command(u);
     }
     return u->status;
@@ -166,10 +305,14 @@ uint64_t vtd_read64(unsigned unit, uint32_t offset)
     case 0x28:
         return read_invalidation(u, &u->context, 'C', UINT64_C(1) << 59);
     case 0x80:
+        if (u->queue.address != 0) {
+            (void)queue_step(u);
+            return u->queue.head;
+        }
         u->queue_left -= u->queue_left != 0;
         return u->queue_left == 0 ? 0x40 : 0x20;
     case 0x88:
-        return 0x40;
+        return u->queue.address != 0 ? u->queue.tail : 0x40;
     default:
         return 0;
     }
@@ -187,19 +330,19 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
         return;
     }
     u->late = 3;
-    if (offset == 0x20) {
+    if (offset == 0x88) {
+        write_tail(u, unit, value);
+    } else if (offset == 0x90) {
+        u->queue.address = value;
+    } else if (offset == iotlb_at(u) - 8) {
+        u->iotlb_address = value;
+    } else if (offset == 0x20) {
         u->root = value;
     } else if (offset == 0x28) {
         u->context = value;
     } else if (offset == iotlb_at(u)) {
         u->iotlb = value;
     }
-}
-
-void vtd_write_back(hal_paddr_t page)
-{
-    assert_int_equal(page.value, ROOT);
-    note('W');
 }
 
 void vtd_print(const char *line)
@@ -217,12 +360,20 @@ struct registers *reset(unsigned unit, uint64_t capability, uint64_t extended)
     gone_from = UINT32_MAX;
     lines[0] = '\0';
     line_count = 0;
+    memset(memory, 0, sizeof memory);
+    page_count = store_count = mini_fault_count = 0;
+    written_back = 0;
     return &units[unit];
 }
 
 struct registers *reset_plain(unsigned unit)
 {
     return reset(unit, FAULTS_AT(0x20, 4), COHERENT | IOTLB_AT(0x50));
+}
+
+struct registers *reset_capable(unsigned unit)
+{
+    return reset(unit, CAPABLE, COHERENT | QUEUED | IOTLB_AT(0x50));
 }
 
 void record(struct registers *u, unsigned place, uint64_t address, uint16_t source, bool is_read)

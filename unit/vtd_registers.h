@@ -6,6 +6,7 @@
 #ifndef UNIT_VTD_REGISTERS_H
 #define UNIT_VTD_REGISTERS_H
 
+#include "hal/iommu.h"
 #include "hal/vtd.h"
 #include "hosted_kernel.h"
 
@@ -25,22 +26,56 @@
 #define IOTLB_AT(place)         ((uint64_t)(place) << 8)
 #define FAULTS_AT(place, count) ((uint64_t)(place) << 24 | (uint64_t)((count) - 1) << 40)
 #define FLUSHES_BUFFERS         (UINT64_C(1) << 4)
+#define CACHES_ABSENCE          (UINT64_C(1) << 7)
+#define FLUSHES_PAGES(mask)     (UINT64_C(1) << 39 | (uint64_t)(mask) << 48)
+#define DRAINS                  (UINT64_C(3) << 54)
+#define QUEUED                  UINT64_C(2)
+/* Tables of 3 levels, 2 MiB pages, 256 domains, what is on its way is waited for. */
+#define CAPABLE (FAULTS_AT(0x20, 4) | DRAINS | UINT64_C(2) << 8 | UINT64_C(1) << 34 | 2)
 
 /* One unit's registers. */
 struct registers {
     uint32_t version, status, fault_status, fault_control;
-    uint64_t capability, extended, root, context, iotlb, queue_left;
+    uint64_t capability, extended, root, context, iotlb, iotlb_address, queue_left;
     uint64_t low[RECORDS_MAX], high[RECORDS_MAX];
     uint32_t stuck;         /* commands that it never ends */
     bool hangs, ignores;    /* invalidations */
     uint32_t command, late; /* what it is about, and for how many reads yet */
     unsigned record_reads;
     bool several_commands, too_early, overflow_first;
+    struct queue {
+        uint64_t address, head, tail; /* bytes */
+        bool lazy;                    /* it goes on by one only when a register is read */
+        bool stands;                  /* it does not go on */
+        bool full_stop;               /* nor may it be switched off then */
+        uint64_t refuses;             /* 1 << type: of descriptors that it stops at */
+        unsigned contexts, iotlbs, waits;
+        uint64_t low, high; /* of the last that was about the IOTLB */
+        bool unfenced;      /* the IOTLB was flushed without a wait after the context cache */
+        bool between;
+        bool off_at_work, overrun;
+    } queue;
 };
 extern struct registers units[VTD_TEST_UNITS];
 
-/* What the units have done, in order: W root table written back, B write buffer flushed, R root table in use,
- * C context cache and I IOTLB invalidated, T translation, Q queue, N interrupt remapping switched. */
+/* The driver's memory: pages from ROOT on, as vtd_page hands them out. */
+#define TEST_PAGES 64u
+uint64_t test_word(uint64_t address);
+/* The stores of the driver, in order, from `reset` on; those beyond the last place are not noted. */
+#define STORES_MAX 64u
+extern struct store {
+    uint64_t address, value;
+} stores[STORES_MAX];
+extern unsigned store_count;
+/* Bytes that were written back, and the end of what was last. */
+extern uint64_t written_back, written_back_end;
+
+/* The queue goes on until it is empty, or stands. */
+void run_queue(unsigned unit);
+
+/* What the units have done, in order: W memory written back, B write buffer flushed, R root table in use,
+ * C context cache and I IOTLB invalidated (c, i: by the queue; w: waited), T translation, Q queue, N
+ * interrupt remapping switched. */
 extern char done[64];
 /* Accesses so far; from which of them on nothing answers any more. */
 extern unsigned accesses, gone_from;
@@ -51,6 +86,8 @@ extern unsigned line_count;
 struct registers *reset(unsigned unit, uint64_t capability, uint64_t extended);
 /* Four fault records at 0x200, caches that are looked into. */
 struct registers *reset_plain(unsigned unit);
+/* The same, and CAPABLE, with a queue. */
+struct registers *reset_capable(unsigned unit);
 
 /* A fault record. */
 void record(struct registers *u, unsigned place, uint64_t address, uint16_t source, bool is_read);

@@ -143,8 +143,14 @@ set(edu -device edu,addr=5,dma_mask=0xffffffffffffffff)
 keel_add_kernel_test(
     dma dma QEMU -m 128M ${edu}
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/dma.transcript --says "^keel: iommu: 1 unit, all DMA blocked$"
-           --says "^keel: iommu: blocked: 00:05.0 reads at 0x100000 \\(unit 0, reason 1\\)$"
-           --says "^keel: iommu: blocked: 00:05.0 writes to 0x2345678000 \\(unit 0, reason 1\\)$"
+           --says "^keel: iommu: blocked: 00:05.0 reads at 0x100000 \\(unit 0, reason 2\\)$"
+           --says "^keel: iommu: blocked: 00:05.0 writes to 0x2345678000 \\(unit 0, reason 2\\)$"
+)
+# Devices with domains of their own reach what is mapped for them, and nothing else (D1, D2).
+keel_add_kernel_test(
+    domains domains QEMU -m 128M ${edu} -device edu,addr=6,dma_mask=0xffffffffffffffff
+    RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/domains.transcript
+           --says "^keel: iommu: blocked: 00:05.0 reads at 0x3456789000 "
 )
 keel_add_kernel_test(
     dma-without-iommu dma QEMU -m 128M ${edu}

@@ -15,6 +15,7 @@
 #include "report.h"
 #include "sanitizer.h"
 #include "state.h"
+#include "vtd.h"
 #include "window.h"
 
 #define UPPER_FIRST (HAL_PT_ENTRIES / 2)
@@ -166,6 +167,9 @@ void hal_audit(void (*report)(const char *line))
             check_root(cpu);
         }
         check_stale(cpu);
+    }
+    if (iommu_wrong()) {
+        violation("M3: an entry that a remapping unit may go by %s", iommu_wrong());
     }
     if (pci_wrong()) {
         violation("%s", pci_wrong());

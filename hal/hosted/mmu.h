@@ -40,6 +40,9 @@ static inline bool mmu_filled(uint64_t frame, unsigned index)
 /* Next index >= from whose entry is not zero, HAL_PT_ENTRIES if none. */
 unsigned mmu_next_filled(uint64_t frame, unsigned from);
 
+/* The entry at `index` is, or is not, zero now. */
+void mmu_set_filled(uint64_t frame, unsigned index, bool filled);
+
 /* Builds the kernel root of machine.boot's memory. */
 void mmu_prepare(void);
 

@@ -15,8 +15,8 @@ struct hosted_pci_function;
  * that; NULL: there is none. */
 const struct hosted_pci_function *pci_device_at(uint64_t address, unsigned *bar, uint64_t *offset);
 
-/* NULL, or what is wrong: a function masters the bus that is no bridge (D3), or a BAR is not where firmware
- * put it (D6). */
+/* NULL, or what is wrong: a function masters the bus that has no domain and is no bridge (D3), or a BAR is not
+ * where firmware put it (D6). */
 const char *pci_wrong(void);
 
 #endif

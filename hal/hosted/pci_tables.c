@@ -16,6 +16,9 @@
 /* Of capabilities: the first word. */
 #define POWER(next) (0x01u | (uint32_t)(next) << 8)
 #define MSI(next)   (0x05u | (uint32_t)(next) << 8)
+/* What it is in the upper half: version 2 of the capability. */
+#define EXPRESS(next, type) (0x10u | (uint32_t)(next) << 8 | (uint32_t)((type) << 4 | 2) << 16)
+#define ROOT_PORT           4u
 /* `vectors` - 1 in the upper half. */
 #define MSIX(next, vectors) (0x11u | (uint32_t)(next) << 8 | (uint32_t)((vectors) - 1) << 16)
 
@@ -55,7 +58,9 @@ const struct hosted_pci_function hosted_pci_bus[HOSTED_PCI_COUNT] = {
      .bars = {NEAR + 0x40000},
      .masks = {BYTES(0x1000)},
      .secondary = 1,
-     .last = 1},
+     .last = 1,
+     .capabilities = 0x40,
+     .words = {{0x40, EXPRESS(0, ROOT_PORT)}}},
     /* Of everything something: MSI-X has a BAR of its own. */
     {.device = 2,
      .vendor_id = 0x4b45,

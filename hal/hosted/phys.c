@@ -4,6 +4,7 @@
  */
 #include "hal/atomic.h"
 #include "hal/phys.h"
+#include "hal/x86_access.h"
 
 #include "mmu.h"
 #include "ram.h"
@@ -12,6 +13,7 @@
 #include "sanitizer.h"
 #include "state.h"
 #include "user.h"
+#include "vtd.h"
 
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_ZERO };
 
@@ -27,7 +29,8 @@ static bool allowed(uint64_t frame, enum access access)
     case HAL_FRAME_STACK:
         return access == ACCESS_ZERO;
     case HAL_FRAME_TABLE:
-        return access == ACCESS_ZERO && ram.refs[frame] == 0 && !mmu_is_root(frame);
+        return access == ACCESS_ZERO && ram.refs[frame] == 0 && !mmu_is_root(frame) &&
+               !(iommu_in_use && iommu_is_linked(frame));
     default:
         return false;
     }
@@ -86,7 +89,30 @@ void hal_phys_zero(hal_paddr_t to, size_t size)
     for (uint64_t frame = hal_frame_number(to); frame < end; frame++) {
         if (ram.use[frame] == HAL_FRAME_TABLE) {
             mmu_table_begin(frame);
+            iommu_memory_zeroed(frame);
         }
+    }
+}
+
+static bool is_width(unsigned width, hal_paddr_t address)
+{
+    return CONTRACT((width == 1 || width == 2 || width == 4 || width == 8) && address.value % width == 0,
+                    "not in one piece");
+}
+
+uint64_t hal_phys_load(hal_paddr_t from, unsigned width)
+{
+    hosted_point(HAL_POINT_HAL, NULL);
+    return is_width(width, from) && check_range(from, width, ACCESS_READ)
+               ? x86_access_load(ram_pointer(from.value), width)
+               : 0;
+}
+
+void hal_phys_store(hal_paddr_t to, unsigned width, uint64_t value)
+{
+    hosted_point(HAL_POINT_HAL, NULL);
+    if (is_width(width, to) && check_range(to, width, ACCESS_WRITE)) {
+        x86_access_store(ram_pointer(to.value), width, value);
     }
 }
 
@@ -133,6 +159,9 @@ void hal_object_poison(hal_paddr_t start, size_t size, bool poisoned)
 static void leave_use(uint64_t frame)
 {
     mmu_check_unreachable(frame);
+    if (iommu_in_use) {
+        iommu_check_unreachable(frame);
+    }
     if (ram.use[frame] == HAL_FRAME_TABLE) {
         mmu_table_end(frame);
     } else if (ram.use[frame] == HAL_FRAME_UNUSED) {

@@ -63,6 +63,8 @@ static void arrays_make(uint64_t frame_count)
     free(ram.dirty);
     free(ram.root);
     free(ram.level);
+    free(ram.iommu_led);
+    free(ram.iommu_page);
     free(ram.refs);
     free(ram.window);
     free(ram.filled);
@@ -72,6 +74,8 @@ static void arrays_make(uint64_t frame_count)
     ram.dirty = array(frame_count, sizeof *ram.dirty);
     ram.root = array(frame_count, sizeof *ram.root);
     ram.level = array(frame_count, sizeof *ram.level);
+    ram.iommu_led = array(frame_count, sizeof *ram.iommu_led);
+    ram.iommu_page = array(frame_count, sizeof *ram.iommu_page);
     ram.refs = array(frame_count, sizeof *ram.refs);
     ram.window = array(frame_count, sizeof *ram.window);
     ram.filled = array(frame_count, sizeof *ram.filled);
@@ -143,6 +147,8 @@ static void frame_to_boot_state(uint64_t frame)
     ram.refs[frame] = 0;
     ram.root[frame] = 0;
     ram.level[frame] = 0;
+    ram.iommu_led[frame] = 0;
+    ram.iommu_page[frame] = 0;
     ram.dirty[frame] = 0;
     memset(ram.filled[frame], 0, sizeof ram.filled[frame]);
     sanitizer_poison(bytes, HAL_PAGE_SIZE);

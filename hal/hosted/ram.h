@@ -13,8 +13,10 @@
 #define RAM_KERNEL_ROOT  UINT64_C(0x1000)
 #define RAM_WINDOW_TABLE UINT64_C(0x2000)
 #define RAM_LINEAR_TABLE UINT64_C(0x3000)
-#define RAM_IOMMU_ROOT   UINT64_C(0x4000)
-#define RAM_KERNEL_END   UINT64_C(0x5000)
+#define RAM_IOMMU        UINT64_C(0x4000) /* from here on: of the driver of remapping units */
+#define RAM_KERNEL_END   UINT64_C(0xc000)
+
+#define RAM_LEVEL_IOMMU 0xff
 
 struct ram {
     int file;
@@ -24,13 +26,15 @@ struct ram {
     uint64_t initrd; /* physical; frame_count * 4096 when there is none */
 
     /* One element a frame. */
-    uint8_t *use;                            /* enum hal_frame_use */
-    uint8_t *boot_use;                       /* what `use` is at boot */
-    uint8_t *dirty;                          /* differs from the state at boot; on the list */
-    uint8_t *root;                           /* used as a table of the top level */
-    uint8_t *level;                          /* of a table, once it was edited */
-    uint32_t *refs;                          /* present entries, in frames used as tables, that lead here */
-    uint32_t *window;                        /* host mappings in the kernel window (window.c) */
+    uint8_t *use;         /* enum hal_frame_use */
+    uint8_t *boot_use;    /* what `use` is at boot */
+    uint8_t *dirty;       /* differs from the state at boot; on the list */
+    uint8_t *root;        /* used as a table of the top level */
+    uint8_t *level;       /* of a table, once it was edited; RAM_LEVEL_IOMMU: it is the devices' */
+    uint8_t *iommu_led;   /* some entry for devices led here since the use began */
+    uint32_t *iommu_page; /* vtd_memory.c */
+    uint32_t *refs;       /* present entries, in frames used as tables, that lead here */
+    uint32_t *window;     /* host mappings in the kernel window (window.c) */
     uint64_t (*filled)[HAL_PT_ENTRIES / 64]; /* a table's entries that are not zero */
 
     uint32_t *dirty_list;

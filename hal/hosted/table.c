@@ -131,7 +131,7 @@ static void count_refs(uint64_t entry, unsigned level, uint32_t change)
     }
 }
 
-static void set_filled(uint64_t frame, unsigned index, bool filled)
+void mmu_set_filled(uint64_t frame, unsigned index, bool filled)
 {
     uint64_t bit = UINT64_C(1) << (index % 64);
     if (filled) {
@@ -144,15 +144,17 @@ static void set_filled(uint64_t frame, unsigned index, bool filled)
 void mmu_table_begin(uint64_t frame)
 {
     for (unsigned index = 0; index < HAL_PT_ENTRIES; index++) {
-        set_filled(frame, index, raw_load(mmu_entry(frame, index)) != 0);
+        mmu_set_filled(frame, index, raw_load(mmu_entry(frame, index)) != 0);
     }
 }
 
 void mmu_table_end(uint64_t frame)
 {
-    for (unsigned i = mmu_next_filled(frame, 0); i < HAL_PT_ENTRIES; i = mmu_next_filled(frame, i + 1)) {
+    for (unsigned i = mmu_next_filled(frame, 0); i < HAL_PT_ENTRIES && ram.level[frame] != RAM_LEVEL_IOMMU;
+         i = mmu_next_filled(frame, i + 1)) {
         count_refs(raw_load(mmu_entry(frame, i)), ram.level[frame], UINT32_MAX);
     }
+    ram.level[frame] = 0;
     memset(ram.filled[frame], 0, sizeof ram.filled[frame]);
     ram.root[frame] = 0;
 }
@@ -265,7 +267,7 @@ uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
     sanitizer_acquire(slot_entry(slot));
     ram_soil(frame);
     machine.edits++;
-    set_filled(frame, hal_pt_index(slot->va, slot->level), entry != 0);
+    mmu_set_filled(frame, hal_pt_index(slot->va, slot->level), entry != 0);
     ram.level[frame] = (uint8_t)slot->level;
     count_refs(old, slot->level, UINT32_MAX);
     count_refs(entry, slot->level, 1);
@@ -306,7 +308,7 @@ static void copy_upper_half(uint64_t to, uint64_t from)
     for (unsigned i = UPPER_FIRST; i < HAL_PT_ENTRIES; i++) {
         uint64_t entry = raw_load(mmu_entry(from, i));
         raw_store(mmu_entry(to, i), entry);
-        set_filled(to, i, entry != 0);
+        mmu_set_filled(to, i, entry != 0);
         count_refs(entry, HAL_PT_TOP_LEVEL, 1);
     }
 }
@@ -331,7 +333,7 @@ static void put(uint64_t table, unsigned index, uint64_t entry)
     uint64_t frame = table >> HAL_PAGE_SHIFT;
     ram_soil(frame);
     raw_store(mmu_entry(frame, index), entry);
-    set_filled(frame, index, true);
+    mmu_set_filled(frame, index, true);
 }
 
 void mmu_prepare(void)

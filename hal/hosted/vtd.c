@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Two DMA remapping units (Intel VT-d specification 4.0). They are pessimistic: firmware left their caches
- * full of entries that let every device through, memory that a unit cannot see yet reads as the same, and a
- * command is done only some reads of its register later. The second unit was left on by firmware, looks into
- * no CPU's cache and has a write buffer; it serves the upper half of the buses.
+ * Two DMA remapping units (Intel VT-d specification 4.0): registers, commands, start-up. They are
+ * pessimistic: firmware left their caches full of entries that let every device through, and a command is
+ * done only some reads of its register later. The second unit was left on by firmware, caches what is not
+ * there, looks into no CPU's cache and has a write buffer; it serves the upper half of the buses.
  */
 #include "vtd.h"
 
-#include "hal/atomic.h"
 #include "hal/vtd.h"
 #include "ram.h"
-#include "raw.h"
 #include "report.h"
-#include "state.h"
 #include "schedule.h"
-#include "user.h"
+#include "state.h"
+#include "vtd_model.h"
 
-#define UNITS       2u
-#define RECORDS_MAX 4u
-#define LATE        3u /* reads that show a command under way */
-
-/* Registers (11.4); the driver finds the last two by the capabilities. */
+/* Registers (11.4); the driver finds those of the last line by the capabilities. */
 enum {
     VERSION = 0x00,
     CAPABILITY = 0x08,
@@ -33,125 +27,136 @@ enum {
     FAULT_CONTROL = 0x38,
     QUEUE_HEAD = 0x80,
     QUEUE_TAIL = 0x88,
+    QUEUE_ADDRESS = 0x90,
+    INVALIDATION_CONTROL = 0xa0,
+    IOTLB_ADDRESS = 0x100,
     IOTLB = 0x108,
     RECORDS = 0x200,
 };
 
-#define TRANSLATE       (UINT32_C(1) << 31)
-#define SET_ROOT        (UINT32_C(1) << 30)
-#define FLUSH_BUFFER    (UINT32_C(1) << 27)
-#define QUEUE           (UINT32_C(1) << 26)
-#define INTERRUPTS      (UINT32_C(1) << 25)
 #define GIVEN_ONCE      UINT32_C(0x69000000)
 #define INVALIDATE      (UINT64_C(1) << 63)
 #define CONTEXT_GLOBAL  (UINT64_C(1) << 61)
-#define CONTEXT_DONE    (UINT64_C(1) << 59)
-#define IOTLB_GLOBAL    (UINT64_C(1) << 60)
-#define IOTLB_DONE      (UINT64_C(1) << 57)
-#define RECORD_FAULT    (UINT64_C(1) << 63)
-#define RECORD_READ     (UINT64_C(1) << 62)
+#define CONTEXT_DONE    59
+#define IOTLB_DONE      57
 #define OVERFLOW        1u
 #define PENDING         2u
-#define REASON_NO_ROOT  UINT64_C(1)
-#define ENTRY_PRESENT   UINT64_C(1)
+#define QUEUE_ERROR     0x10u
 #define WATCH_PERIOD_NS (UINT64_C(500) * 1000 * 1000)
 
-static const struct acpi_dmar dmar = {
-    .address_bits = 48,
-    .unit_count = UNITS,
-    .units = {{.address = 0xfed90000, .size = HAL_PAGE_SIZE, .include_all = true},
-              {.address = 0xfed91000, .size = HAL_PAGE_SIZE, .scope_count = 1}},
+static const struct iommu_kind kinds[IOMMU_UNITS] = {
+    {.record_count = IOMMU_RECORDS_MAX,
+     .coherent = true,
+     .has_queue = true,
+     .has_pages = true,
+     .snoops = true,
+     .widths = 6,
+     .address_bits = 48,
+     .leaf_level_max = 2,
+     .domain_bits = 16,
+     .mask_max = 18},
+    {.record_count = 2,
+     .write_buffer = true,
+     .caches_absence = true,
+     .has_queue = true,
+     .has_pages = true,
+     .widths = 6,
+     .address_bits = 48,
+     .leaf_level_max = 1,
+     .domain_bits = 6,
+     .mask_max = 9,
+     .left_on = IOMMU_TRANSLATE | IOMMU_SET_ROOT | IOMMU_QUEUE | IOMMU_INTERRUPTS},
 };
 
-struct kind {
-    unsigned record_count;
-    bool coherent, write_buffer;
-    uint32_t left_on; /* by firmware */
-};
-static const struct kind kinds[UNITS] = {
-    {.record_count = RECORDS_MAX, .coherent = true},
-    {.record_count = 2, .write_buffer = true, .left_on = TRANSLATE | SET_ROOT | QUEUE | INTERRUPTS},
-};
-
-static struct unit {
-    uint32_t status, command; /* the latter is under way, for `late` reads yet */
-    unsigned late;
-    uint64_t root_given, root; /* written, and in use */
-    bool root_in_memory;       /* not only in a CPU's cache ... */
-    bool buffer_flushed;       /* ... nor in the unit's write buffer */
-    bool context_stale, iotlb_stale;
-    uint64_t context, iotlb; /* registers */
-    unsigned queue_left;
-    unsigned next, first; /* places among the records: to fill, and of the oldest */
-    bool overflow;
-    struct {
-        uint64_t low, high;
-    } records[RECORDS_MAX];
-} units[UNITS];
+struct iommu_unit iommu_units[IOMMU_UNITS];
 static uint64_t watched;
 
 /* --- Commands --- */
 
-static bool is_due(struct unit *unit)
+static bool is_due(struct iommu_unit *unit)
 {
     unit->late -= unit->late != 0;
     return unit->late == 0;
 }
 
-static void finish_command(struct unit *unit)
+static void finish_command(struct iommu_unit *unit)
 {
     switch (unit->command) {
-    case SET_ROOT:
-        unit->root = unit->root_given;
-        unit->context_stale = unit->iotlb_stale = true; /* of whatever root there was */
-        unit->status |= SET_ROOT;
+    case IOMMU_SET_ROOT:
+        unit->root = unit->root_given & IOMMU_ADDRESS;
+        unit->lies_contexts = unit->lies_translations = true; /* of whatever root there was */
+        unit->status |= IOMMU_SET_ROOT;
+        iommu_places_changed();
         break;
-    case FLUSH_BUFFER:
-        unit->buffer_flushed = unit->root_in_memory || kinds[unit - units].coherent;
-        unit->status &= ~FLUSH_BUFFER;
+    case IOMMU_FLUSH_BUFFER:
+        iommu_view_flush(unit);
+        unit->status &= ~IOMMU_FLUSH_BUFFER;
         break;
     default:
         unit->status ^= unit->command;
+        if (unit->command == IOMMU_QUEUE) {
+            iommu_queue_switched(unit);
+        }
         break;
     }
     unit->command = 0;
     machine.edits++;
 }
 
-static uint32_t read_status(struct unit *unit)
+/* One that has died does nothing any more. */
+static bool is_dead(const struct iommu_unit *unit)
 {
-    if (unit->command != 0 && is_due(unit)) {
+    return unit->stalled && (machine.config.iommu & HOSTED_IOMMU_DIES) != 0;
+}
+
+static uint32_t read_status(struct iommu_unit *unit)
+{
+    if (unit->command != 0 && !is_dead(unit) && is_due(unit)) {
         finish_command(unit);
     }
     return unit->status;
 }
 
-static void write_command(struct unit *unit, uint32_t value)
+static void write_command(struct iommu_unit *unit, uint32_t value)
 {
     uint32_t command = ((value ^ unit->status) & ~GIVEN_ONCE) | (value & GIVEN_ONCE);
+    bool off = (command & IOMMU_QUEUE) != 0 && (value & IOMMU_QUEUE) == 0;
+    bool empty = unit->head == unit->tail || unit->stalled || unit->queue_error;
+    if (is_dead(unit)) {
+        return;
+    }
     CONTRACT(unit->command == 0, "a command while another is under way");
     CONTRACT((command & (command - 1)) == 0, "several commands at once");
-    CONTRACT((command & TRANSLATE) == 0 || (value & TRANSLATE) != 0, "translation is switched off");
-    CONTRACT((command & QUEUE) == 0 || unit->queue_left == 0, "the queue is not empty");
+    CONTRACT((command & IOMMU_TRANSLATE) == 0 || (value & IOMMU_TRANSLATE) != 0,
+             "translation is switched off");
+    CONTRACT(!off || (unit->queue_size == 0 ? unit->firmware_left == 0 : empty), "the queue is not empty");
+    CONTRACT((command & IOMMU_QUEUE) == 0 || off || unit->kind.has_queue, "there is no queue");
     unit->command = command;
-    unit->late = LATE;
-    unit->status &= command == SET_ROOT ? ~SET_ROOT : UINT32_MAX;
-    unit->status |= command & FLUSH_BUFFER;
+    unit->late = IOMMU_LATE;
+    unit->status &= command == IOMMU_SET_ROOT ? ~IOMMU_SET_ROOT : UINT32_MAX;
+    unit->status |= command & IOMMU_FLUSH_BUFFER;
 }
 
-static void finish_invalidation(struct unit *unit, uint64_t *value)
+/* --- Invalidation by registers --- */
+
+static void finish_invalidation(struct iommu_unit *unit, uint64_t *value)
 {
-    *value &= ~INVALIDATE;
-    if (value == &unit->context && (*value & CONTEXT_GLOBAL) != 0) {
-        unit->context_stale = false;
-        *value |= CONTEXT_DONE;
-    } else if (value == &unit->iotlb && (*value & IOTLB_GLOBAL) != 0) {
-        unit->iotlb_stale = unit->context_stale; /* which fills it again */
-        *value |= IOTLB_DONE;
+    bool contexts = value == &unit->context;
+    unsigned done = contexts ? iommu_invalidate_contexts(unit, *value)
+                             : iommu_invalidate_translations(unit, unit->iotlb_address, *value);
+    if (done == UINT32_MAX) {
+        iommu_wait(); /* for accesses that are on their way */
+        return;
     }
+    if (unit->stalled) {
+        return;
+    }
+    unsigned shift = contexts ? CONTEXT_DONE : IOTLB_DONE;
+    *value &= ~(INVALIDATE | UINT64_C(3) << shift);
+    *value |= (uint64_t)done << shift;
 }
 
-static uint64_t read_invalidation(struct unit *unit, uint64_t *value)
+static uint64_t read_invalidation(struct iommu_unit *unit, uint64_t *value)
 {
     if ((*value & INVALIDATE) != 0 && is_due(unit)) {
         finish_invalidation(unit, value);
@@ -159,103 +164,157 @@ static uint64_t read_invalidation(struct unit *unit, uint64_t *value)
     return *value;
 }
 
-static void write_invalidation(struct unit *unit, uint64_t *value, uint64_t command)
+static void write_invalidation(struct iommu_unit *unit, uint64_t *value, uint64_t command)
 {
-    CONTRACT((unit->status & QUEUE) == 0, "invalidation by registers beside the queue");
-    CONTRACT((*value & INVALIDATE) == 0 && unit->command == 0, "while another is under way");
+    CONTRACT((unit->status & IOMMU_QUEUE) == 0, "invalidation by registers beside the queue");
+    CONTRACT(((unit->context | *value) & INVALIDATE) == 0 && unit->command == 0,
+             "while another is under way");
     *value = command;
-    unit->late = LATE;
+    unit->late = IOMMU_LATE;
 }
 
 /* --- Registers --- */
 
-static uint32_t fault_status(const struct unit *unit)
+static uint32_t fault_status(const struct iommu_unit *unit)
 {
     uint32_t pending = 0;
-    for (unsigned i = 0; i < RECORDS_MAX; i++) {
-        pending |= (unit->records[i].high & RECORD_FAULT) != 0 ? PENDING : 0;
+    for (unsigned i = 0; i < IOMMU_RECORDS_MAX; i++) {
+        pending |= (unit->records[i].high & IOMMU_RECORD_FAULT) != 0 ? PENDING : 0;
     }
-    return pending | (unit->overflow ? OVERFLOW : 0) | unit->first << 8;
+    return pending | (unit->overflow ? OVERFLOW : 0) | (unit->queue_error ? QUEUE_ERROR : 0) |
+           unit->first << 8;
+}
+
+static void write_fault_status(struct iommu_unit *unit, uint32_t value)
+{
+    unit->overflow = unit->overflow && (value & OVERFLOW) == 0;
+    unit->queue_error = unit->queue_error && (value & QUEUE_ERROR) == 0;
 }
 
 /* NULL: no record's half is there. */
-static uint64_t *record_at(unsigned unit, uint32_t offset)
+static uint64_t *record_at(struct iommu_unit *unit, uint32_t offset)
 {
     unsigned place = (offset - RECORDS) / 16;
-    if (offset < RECORDS || place >= kinds[unit].record_count) {
+    if (offset < RECORDS || place >= unit->kind.record_count) {
         return NULL;
     }
-    return offset % 16 == 0 ? &units[unit].records[place].low : &units[unit].records[place].high;
+    return offset % 16 == 0 ? &unit->records[place].low : &unit->records[place].high;
+}
+
+static bool is_there(unsigned unit)
+{
+    return CONTRACT(unit < IOMMU_UNITS, "no such unit");
 }
 
 uint32_t vtd_read32(unsigned unit, uint32_t offset)
 {
+    if (!is_there(unit)) {
+        return UINT32_MAX;
+    }
     switch (offset) {
     case VERSION:
         return 0x10;
     case STATUS:
-        return read_status(&units[unit]);
+        return read_status(&iommu_units[unit]);
     case FAULT_STATUS:
-        return fault_status(&units[unit]);
+        return fault_status(&iommu_units[unit]);
     default:
-        CONTRACT(offset == FAULT_CONTROL, "no such register of 32 bits to read");
+        CONTRACT(offset == FAULT_CONTROL || offset == INVALIDATION_CONTROL,
+                 "no such register of 32 bits to read");
         return 0;
     }
 }
 
 void vtd_write32(unsigned unit, uint32_t offset, uint32_t value)
 {
-    if (offset == COMMAND) {
-        write_command(&units[unit], value);
-    } else if (offset == FAULT_STATUS) {
-        units[unit].overflow = units[unit].overflow && (value & OVERFLOW) == 0;
-    } else {
-        CONTRACT(offset == FAULT_CONTROL, "no such register of 32 bits to write");
+    if (!is_there(unit)) {
+        return;
     }
+    if (offset == COMMAND) {
+        write_command(&iommu_units[unit], value);
+    } else if (offset == FAULT_STATUS) {
+        write_fault_status(&iommu_units[unit], value);
+    } else {
+        CONTRACT(offset == FAULT_CONTROL || offset == INVALIDATION_CONTROL,
+                 "no such register of 32 bits to write");
+    }
+}
+
+static uint64_t capability(const struct iommu_kind *kind)
+{
+    uint64_t pages = kind->has_pages;
+    return (uint64_t)(kind->domain_bits - 4) / 2 | (uint64_t)kind->write_buffer << 4 |
+           (uint64_t)kind->caches_absence << 7 | (uint64_t)kind->widths << 8 |
+           (uint64_t)(kind->address_bits - 1) << 16 | (uint64_t)RECORDS / 16 << 24 |
+           (UINT64_C(0xf) >> (4 - kind->leaf_level_max)) << 34 | pages << 39 |
+           (uint64_t)(kind->record_count - 1) << 40 | (pages ? (uint64_t)kind->mask_max << 48 : 0) |
+           UINT64_C(3) << 54;
+}
+
+static uint64_t extended(const struct iommu_kind *kind)
+{
+    return (uint64_t)IOTLB_ADDRESS / 16 << 8 | (uint64_t)kind->snoops << 7 | (uint64_t)kind->has_queue << 1 |
+           kind->coherent;
 }
 
 uint64_t vtd_read64(unsigned unit, uint32_t offset)
 {
-    struct unit *u = &units[unit];
+    if (!is_there(unit)) {
+        return UINT64_MAX;
+    }
+    struct iommu_unit *u = &iommu_units[unit];
     switch (offset) {
     case CAPABILITY:
-        return (uint64_t)RECORDS / 16 << 24 | (uint64_t)(kinds[unit].record_count - 1) << 40 |
-               (uint64_t)kinds[unit].write_buffer << 4;
+        return capability(&u->kind);
     case EXTENDED:
-        return (uint64_t)IOTLB / 16 << 8 | kinds[unit].coherent;
+        return extended(&u->kind);
+    case ROOT:
+        return u->root_given;
     case CONTEXT:
         return read_invalidation(u, &u->context);
     case IOTLB:
         return read_invalidation(u, &u->iotlb);
     case QUEUE_HEAD:
-        u->queue_left -= u->queue_left != 0;
-        return 0x40 - 0x10 * u->queue_left;
+        return iommu_queue_read_head(u);
     case QUEUE_TAIL:
-        return 0x40;
+        return u->tail;
     default:
-        return CONTRACT(record_at(unit, offset) != NULL, "no such register") ? *record_at(unit, offset) : 0;
+        return CONTRACT(record_at(u, offset) != NULL, "no such register") ? *record_at(u, offset) : 0;
     }
 }
 
 void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
 {
-    struct unit *u = &units[unit];
-    if (offset == ROOT) {
-        u->root_given = value;
-    } else if (offset == CONTEXT) {
-        write_invalidation(u, &u->context, value);
-    } else if (offset == IOTLB) {
-        write_invalidation(u, &u->iotlb, value);
-    } else if (CONTRACT(record_at(unit, offset) != NULL && value == RECORD_FAULT, "no such register")) {
-        *record_at(unit, offset) &= ~RECORD_FAULT;
+    if (!is_there(unit)) {
+        return;
     }
-}
-
-void vtd_write_back(hal_paddr_t page)
-{
-    CONTRACT(page.value == RAM_IOMMU_ROOT, "not the root table");
-    for (unsigned unit = 0; unit < UNITS; unit++) {
-        units[unit].root_in_memory = true;
+    struct iommu_unit *u = &iommu_units[unit];
+    machine.edits++;
+    switch (offset) {
+    case ROOT:
+        CONTRACT((value & ~IOMMU_ADDRESS) == 0, "not a root table of the legacy mode");
+        u->root_given = value;
+        break;
+    case CONTEXT:
+        write_invalidation(u, &u->context, value);
+        break;
+    case IOTLB_ADDRESS:
+        CONTRACT((u->iotlb & INVALIDATE) == 0, "while an invalidation is under way");
+        u->iotlb_address = value;
+        break;
+    case IOTLB:
+        write_invalidation(u, &u->iotlb, value);
+        break;
+    case QUEUE_TAIL:
+        iommu_queue_write_tail(u, value);
+        break;
+    case QUEUE_ADDRESS:
+        iommu_queue_write_address(u, value);
+        break;
+    default:
+        if (CONTRACT(record_at(u, offset) != NULL && value == IOMMU_RECORD_FAULT, "no such register")) {
+            *record_at(u, offset) &= ~IOMMU_RECORD_FAULT;
+        }
     }
 }
 
@@ -272,102 +331,84 @@ void vtd_print(const char *line)
 void vtd_timer(void)
 {
     uint64_t now = schedule_now();
+    for (unsigned i = 0; i < IOMMU_UNITS; i++) {
+        iommu_queue_run(&iommu_units[i]);
+    }
     if (now - watched >= WATCH_PERIOD_NS) {
         watched = now;
         vtd_watch();
     }
 }
 
-/* --- As devices see them --- */
-
-static void fault(struct unit *unit, uint16_t source, uint64_t address, bool write)
-{
-    unsigned count = kinds[unit - units].record_count;
-    if (unit->overflow) {
-        return;
-    }
-    if ((unit->records[unit->next].high & RECORD_FAULT) != 0) {
-        unit->overflow = true;
-        return;
-    }
-    if ((fault_status(unit) & PENDING) == 0) {
-        unit->first = unit->next;
-    }
-    unit->records[unit->next].low = address & ~(HAL_PAGE_SIZE - 1);
-    unit->records[unit->next].high = RECORD_FAULT | (write ? 0 : RECORD_READ) | REASON_NO_ROOT << 32 | source;
-    unit->next = (unit->next + 1) % count;
-}
-
-/* Is the page that `address` lies in the device's to reach? Where it is, it is at the same address. */
-static bool lets_through(struct unit *unit, uint16_t source, uint64_t address, bool write)
-{
-    const struct kind *kind = &kinds[unit - units];
-    bool sees_memory =
-        (kind->coherent || unit->root_in_memory) && (!kind->write_buffer || unit->buffer_flushed);
-    if ((unit->status & TRANSLATE) == 0 || unit->root != RAM_IOMMU_ROOT || !sees_memory ||
-        unit->context_stale || unit->iotlb_stale) {
-        return true;
-    }
-    const uint64_t *entry = (const uint64_t *)(void *)ram_pointer(unit->root + (source >> 8) * 16u);
-    CONTRACT((raw_load(entry) & ENTRY_PRESENT) == 0, "the root table has an entry");
-    fault(unit, source, address, write);
-    return false;
-}
-
-/* No more than a page. Beyond RAM nobody answers. */
-static void reach(uint64_t address, char *bytes, size_t size, bool write)
-{
-    if (!ram_contains(address, size)) {
-        return;
-    }
-    if (!write) {
-        raw_copy(bytes, ram_pointer(address), size);
-        return;
-    }
-    ram_soil(address >> HAL_PAGE_SHIFT);
-    unicorn_memory_written(address >> HAL_PAGE_SHIFT);
-    raw_copy(ram_pointer(address), bytes, size);
-}
-
-bool hosted_dma(uint16_t source, uint64_t address, void *bytes, size_t size, bool write)
-{
-    struct unit *unit = &units[source >> 15];
-    bool all = true;
-    hosted_point(HAL_POINT_HAL, NULL);
-    for (size_t done = 0; done < size;) {
-        size_t left = (size_t)(HAL_PAGE_SIZE - (address + done) % HAL_PAGE_SIZE);
-        size_t part = size - done < left ? size - done : left;
-        if (lets_through(unit, source, address + done, write)) {
-            reach(address + done, (char *)bytes + done, part, write);
-        } else {
-            all = false;
-        }
-        done += part;
-    }
-    return all;
-}
-
 /* --- Start-up --- */
 
-static void reset(unsigned at)
+/* Which units there are, and what firmware's devices need. */
+static void describe(struct acpi_dmar *dmar)
 {
-    struct unit *unit = &units[at];
-    *unit = (struct unit){.status = kinds[at].left_on,
-                          .context_stale = true,
-                          .iotlb_stale = true,
-                          .queue_left = 3,
-                          .context = (kinds[at].left_on & QUEUE) != 0 ? INVALIDATE | CONTEXT_GLOBAL : 0};
+    *dmar = (struct acpi_dmar){.address_bits = 48};
+    if ((machine.config.iommu & HOSTED_IOMMU_NONE) != 0) {
+        return;
+    }
+    dmar->unit_count = IOMMU_UNITS;
+    dmar->units[0] =
+        (struct acpi_dmar_unit){.address = 0xfed90000, .size = HAL_PAGE_SIZE, .include_all = true};
+    dmar->units[1] = (struct acpi_dmar_unit){.address = 0xfed91000, .size = HAL_PAGE_SIZE, .scope_count = 1};
+    if ((machine.config.iommu & HOSTED_IOMMU_RANGE) != 0) {
+        dmar->range_count = 1;
+        dmar->ranges[0] = (struct acpi_dmar_range){.first = 0,
+                                                   .last = HAL_PAGE_SIZE - 1,
+                                                   .scope_count = 1,
+                                                   .bus = HOSTED_IOMMU_RANGE_SOURCE >> 8,
+                                                   .depth = 1,
+                                                   .is_endpoint = true,
+                                                   .device = HOSTED_IOMMU_RANGE_SOURCE >> 3 & 31,
+                                                   .function = HOSTED_IOMMU_RANGE_SOURCE & 7};
+    }
+}
+
+static void reset(unsigned id)
+{
+    struct iommu_unit *unit = &iommu_units[id], old = *unit;
+    *unit = (struct iommu_unit){.id = id,
+                                .kind = kinds[id],
+                                .lies_contexts = true,
+                                .lies_translations = true,
+                                .firmware_left = 3,
+                                .tail = 0x40,
+                                .cached = old.cached,
+                                .cached_capacity = old.cached_capacity,
+                                .spare = old.spare,
+                                .spare_capacity = old.spare_capacity,
+                                .contexts = old.contexts,
+                                .context_capacity = old.context_capacity,
+                                .sources = old.sources,
+                                .source_capacity = old.source_capacity};
+    unit->status = unit->kind.left_on;
+    if ((machine.config.iommu & HOSTED_IOMMU_REGISTERS) != 0) {
+        unit->kind.has_queue = false;
+        unit->kind.has_pages = id == 0;
+        unit->status &= ~IOMMU_QUEUE;
+    }
+    if ((machine.config.iommu & HOSTED_IOMMU_NARROW) != 0) {
+        unit->kind.widths = 2;
+        unit->kind.address_bits = 39;
+    }
+    unit->context = unit->status != 0 ? INVALIDATE | CONTEXT_GLOBAL : 0;
 }
 
 void vtd_prepare(void)
 {
-    raw_fill(ram_pointer(RAM_IOMMU_ROOT), 0, HAL_PAGE_SIZE);
-    for (unsigned unit = 0; unit < UNITS; unit++) {
+    struct acpi_dmar dmar;
+    iommu_memory_prepare();
+    iommu_dma_prepare();
+    iommu_places_changed();
+    for (unsigned unit = 0; unit < IOMMU_UNITS; unit++) {
         reset(unit);
     }
     watched = 0;
-    vtd_begin(&dmar, hal_paddr(RAM_IOMMU_ROOT));
-    for (unsigned unit = 0; unit < UNITS; unit++) {
+    describe(&dmar);
+    vtd_begin(&dmar);
+    for (unsigned unit = 0; unit < dmar.unit_count; unit++) {
         CONTRACT(vtd_translates(unit), "a unit does not translate");
     }
 }

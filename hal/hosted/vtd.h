@@ -5,10 +5,30 @@
 #ifndef HOSTED_VTD_H
 #define HOSTED_VTD_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* Both units are as firmware leaves them; the driver starts them. */
 void vtd_prepare(void);
 
 /* A timer interrupt: every now and then the driver looks at the fault records. */
 void vtd_timer(void);
+
+/* Core has given the source a domain. */
+bool vtd_is_attached(uint16_t source);
+
+/* The driver has written to tables in frames of core in this run. If not, none of those below is called. */
+extern bool iommu_in_use;
+
+/* Reports every way in which a device could still reach the frame (M1, D2), whose use ends. */
+void iommu_check_unreachable(uint64_t frame);
+/* Does an entry that a unit may go by lead to the table? */
+bool iommu_is_linked(uint64_t frame);
+/* CPUs have cleared the table by another way than the driver's. */
+void iommu_memory_zeroed(uint64_t frame);
+void iommu_memory_forget(uint64_t frame);
+
+/* What the audit finds wrong; NULL: nothing. */
+const char *iommu_wrong(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "hal/phys.h"
 
 #include "copy.h"
+#include "hal/x86_access.h"
 #include "state.h"
 
 void hal_phys_read(void *to, hal_paddr_t from, size_t size)
@@ -23,6 +24,16 @@ void hal_phys_write(hal_paddr_t to, const void *from, size_t size)
 __attribute__((noinline)) void hal_phys_zero(hal_paddr_t to, size_t size)
 {
     clear_bytes(native_pointer(to), size);
+}
+
+uint64_t hal_phys_load(hal_paddr_t from, unsigned width)
+{
+    return x86_access_load(native_pointer(from), width);
+}
+
+void hal_phys_store(hal_paddr_t to, unsigned width, uint64_t value)
+{
+    x86_access_store(native_pointer(to), width, value);
 }
 
 void *hal_phys_object(hal_paddr_t address)

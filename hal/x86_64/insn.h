@@ -88,39 +88,6 @@ static inline void x86_out(uint16_t port, unsigned size, uint32_t value)
     }
 }
 
-/* Registers in memory, by size in bytes: 1, 2, 4, and otherwise 8. One access. */
-static inline uint64_t x86_load(const volatile void *from, unsigned size)
-{
-    switch (size) {
-    case 1:
-        return *(const volatile uint8_t *)from;
-    case 2:
-        return *(const volatile uint16_t *)from;
-    case 4:
-        return *(const volatile uint32_t *)from;
-    default:
-        return *(const volatile uint64_t *)from;
-    }
-}
-
-static inline void x86_store(volatile void *to, unsigned size, uint64_t value)
-{
-    switch (size) {
-    case 1:
-        *(volatile uint8_t *)to = (uint8_t)value;
-        break;
-    case 2:
-        *(volatile uint16_t *)to = (uint16_t)value;
-        break;
-    case 4:
-        *(volatile uint32_t *)to = (uint32_t)value;
-        break;
-    default:
-        *(volatile uint64_t *)to = value;
-        break;
-    }
-}
-
 static inline uint64_t x86_read_cr0(void)
 {
     uint64_t value;
@@ -199,6 +166,16 @@ static inline void x86_invlpg(uint64_t va)
 static inline void x86_wbinvd(void)
 {
     __asm__ volatile("wbinvd" : : : "memory");
+}
+
+static inline void x86_clflush(const volatile void *line)
+{
+    __asm__ volatile("clflush (%0)" : : "r"(line) : "memory");
+}
+
+static inline void x86_mfence(void)
+{
+    __asm__ volatile("mfence" : : : "memory");
 }
 
 static inline uint64_t x86_read_flags(void)

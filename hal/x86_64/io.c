@@ -10,6 +10,7 @@
 #include "hal/io.h"
 
 #include "hal/cpu.h"
+#include "hal/x86_access.h"
 #include "insn.h"
 #include "parts.h"
 
@@ -30,7 +31,7 @@ static void leave(enum hal_cache cache)
 uint64_t hal_io_read(hal_paddr_t at, unsigned width, enum hal_cache cache)
 {
     const bool enabled = hal_irq_disable();
-    const uint64_t value = x86_load(enter(at, cache), width);
+    const uint64_t value = x86_access_load(enter(at, cache), width);
 
     leave(cache);
     hal_irq_restore(enabled);
@@ -41,7 +42,7 @@ void hal_io_write(hal_paddr_t at, unsigned width, uint64_t value, enum hal_cache
 {
     const bool enabled = hal_irq_disable();
 
-    x86_store(enter(at, cache), width, value);
+    x86_access_store(enter(at, cache), width, value);
     leave(cache);
     hal_irq_restore(enabled);
 }

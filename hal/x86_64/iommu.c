@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The registers of the DMA remapping units, for hal/vtd.h, and when their fault records are looked at.
+ * What the driver of the DMA remapping units (hal/vtd.h) needs: their registers, memory, and when their fault
+ * records are looked at.
  */
 #include <string.h>
 
@@ -14,6 +15,7 @@
 /* A unit records only so many attempts in between. */
 #define WATCH_PERIOD_NS (CLOCK_NS_PER_S / 2)
 
+static uint64_t cache_line;                                                 /* bytes */
 static uint64_t watched;                                                    /* when; its CPU's */
 static atomic_u32_t watching;                                               /* 1: some CPU looks */
 static volatile unsigned char *pages[ACPI_DMAR_UNITS_MAX][X86_IOMMU_PAGES]; /* NULL: no registers there */
@@ -58,11 +60,39 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
     }
 }
 
-/* At start-up, when one CPU runs: its caches are all there are. */
-void vtd_write_back(hal_paddr_t page)
+static volatile uint64_t *word_at(hal_paddr_t at)
 {
-    (void)page;
-    x86_wbinvd();
+    return x86_physical(at.value);
+}
+
+/* One MOV each, which the CPU keeps in order with others of its kind (SDM vol. 3A, 8.2.2). */
+uint64_t vtd_load(hal_paddr_t at)
+{
+    uint64_t value;
+
+    __asm__ volatile("movq %1, %0" : "=r"(value) : "m"(*word_at(at)) : "memory");
+    return value;
+}
+
+void vtd_store(hal_paddr_t at, uint64_t value)
+{
+    __asm__ volatile("movq %1, %0" : "=m"(*word_at(at)) : "r"(value) : "memory");
+}
+
+/* CLFLUSH reaches every CPU's caches, after all earlier stores to the line; MFENCE waits for it. */
+void vtd_write_back(hal_paddr_t at, size_t size)
+{
+    const uint64_t end = at.value + size;
+
+    for (uint64_t address = at.value & ~(cache_line - 1); address < end; address += cache_line) {
+        x86_clflush(x86_physical(address));
+    }
+    x86_mfence();
+}
+
+hal_paddr_t vtd_page(void)
+{
+    return x86_pool_page();
 }
 
 /* In one piece: core may write to the console as well, on another CPU. */
@@ -91,10 +121,11 @@ static void map_unit(unsigned unit, uint64_t address)
 
 void x86_iommu_init(void)
 {
+    cache_line = (x86_cpuid(1, 0).ebx >> 8 & 0xff) * UINT64_C(8);
     for (unsigned unit = 0; unit < x86_dmar.unit_count; unit++) {
         map_unit(unit, x86_dmar.units[unit].address);
     }
-    vtd_begin(&x86_dmar, x86_pool_page());
+    vtd_begin(&x86_dmar);
 }
 
 void x86_iommu_watch(void)

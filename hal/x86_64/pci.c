@@ -6,6 +6,7 @@
  */
 #include "hal/pci.h"
 
+#include "hal/x86_access.h"
 #include "insn.h"
 #include "parts.h"
 
@@ -131,7 +132,7 @@ static uint32_t read_extended(struct hal_pci_address at, uint32_t offset, unsign
 {
     volatile void *from = extended(at, offset);
 
-    return from == NULL ? UINT32_MAX >> (32 - 8 * width) : (uint32_t)x86_load(from, width);
+    return from == NULL ? UINT32_MAX >> (32 - 8 * width) : (uint32_t)x86_access_load(from, width);
 }
 
 uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width)
@@ -144,7 +145,7 @@ static void write_extended(struct hal_pci_address at, uint32_t offset, unsigned 
     volatile void *to = extended(at, offset);
 
     if (to != NULL) {
-        x86_store(to, width, value);
+        x86_access_store(to, width, value);
     }
 }
 

@@ -5,6 +5,7 @@
  */
 #include "hal/phys.h"
 #include "hal/pte.h"
+#include "hal/x86_access.h"
 
 static void *linear(hal_paddr_t address)
 {
@@ -36,6 +37,18 @@ void hal_phys_zero(hal_paddr_t to, size_t size)
 
     __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0) : "memory");
     __asm__ volatile("rep stosb" : "+D"(at), "+c"(rest) : "a"(0) : "memory");
+}
+
+/* Plain moves: loads are not reordered with later accesses, nor stores with earlier ones (Intel SDM vol. 3A,
+ * 9.2.2). */
+uint64_t hal_phys_load(hal_paddr_t from, unsigned width)
+{
+    return x86_access_load(linear(from), width);
+}
+
+void hal_phys_store(hal_paddr_t to, unsigned width, uint64_t value)
+{
+    x86_access_store(linear(to), width, value);
 }
 
 void *hal_phys_object(hal_paddr_t address)

@@ -28,10 +28,11 @@ enum {
 };
 
 #define UNIT_INCLUDES_ALL 1u
+#define SCOPE_ENDPOINT    1u
 
 struct scopes {
     uint16_t count;
-    uint8_t bus, depth, device, function; /* of the first */
+    uint8_t type, bus, depth, device, function; /* of the first */
 };
 
 /* The scopes in bytes [offset, end) of the table. */
@@ -48,6 +49,7 @@ static bool read_scopes(const struct acpi_memory *memory, const struct acpi_tabl
             return false;
         }
         if (scopes->count++ == 0) {
+            scopes->type = scope[0];
             scopes->bus = scope[5];
             scopes->depth = (uint8_t)((scope[1] - SCOPE_HEADER_SIZE) / SCOPE_HOP_SIZE);
             scopes->device = scope[6];
@@ -109,6 +111,7 @@ static void take_range(struct acpi_dmar *dmar, const uint8_t *entry, const struc
         .depth = scopes->depth,
         .device = scopes->device,
         .function = scopes->function,
+        .is_endpoint = scopes->type == SCOPE_ENDPOINT,
     };
 
     if (range.last < range.first || dmar->range_count == ACPI_DMAR_RANGES_MAX) {

@@ -2,7 +2,7 @@
  *
  * All DMA remapping units, and what is said of them. See hal/vtd.h.
  */
-#include "hal/vtd.h"
+#include "vtd_unit.h"
 
 static enum vtd_status statuses[ACPI_DMAR_UNITS_MAX];
 static unsigned unit_count;
@@ -103,6 +103,15 @@ static void tell_range(const struct acpi_dmar_range *range)
     vtd_print(line.text);
 }
 
+static void tell_why_not(const char *why)
+{
+    struct line line;
+
+    begin(&line, "WARNING: no device can be let through: ");
+    add(&line, why);
+    vtd_print(line.text);
+}
+
 static void tell_sum(unsigned working, unsigned left_out)
 {
     struct line line;
@@ -119,13 +128,30 @@ static void tell_sum(unsigned working, unsigned left_out)
     vtd_print(line.text);
 }
 
-static unsigned start_units(const struct acpi_dmar *dmar, hal_paddr_t root)
+/* Another segment's source ids must not find what stands there for those of segment 0. */
+static hal_paddr_t root_of(const struct acpi_dmar_unit *unit, hal_paddr_t *others)
 {
+    if (unit->segment == 0) {
+        return vtd_segment.root;
+    }
+    if (others->value == 0) {
+        *others = vtd_page();
+    }
+    return *others;
+}
+
+static unsigned start_units(const struct acpi_dmar *dmar)
+{
+    hal_paddr_t words, others = hal_paddr(0);
     unsigned working = 0;
 
+    vtd_flush_begin();
+    vtd_segment = (struct vtd_segment){.root = vtd_page()};
+    words = vtd_page();
     unit_count = dmar->unit_count;
     for (unsigned unit = 0; unit < unit_count; unit++) {
-        statuses[unit] = vtd_start(unit, root);
+        statuses[unit] = vtd_start(unit, root_of(&dmar->units[unit], &others),
+                                   hal_paddr_add(words, (uint64_t)unit * VTD_WORDS_SIZE));
         working += statuses[unit] == VTD_TRANSLATES;
         if (statuses[unit] != VTD_TRANSLATES) {
             warn_unit(unit, dmar->units[unit].address);
@@ -177,7 +203,7 @@ static void add_count(struct line *line, uint64_t count)
     }
 }
 
-static void tell_fault(unsigned unit, const struct vtd_fault *fault)
+static void line_of_fault(unsigned unit, const struct vtd_fault *fault)
 {
     struct source *source = source_of(unit, fault->source);
     struct line line;
@@ -197,6 +223,21 @@ static void tell_fault(unsigned unit, const struct vtd_fault *fault)
     add(&line, ")");
     add_count(&line, source->count);
     vtd_print(line.text);
+}
+
+static void tell_fault(unsigned unit, const struct vtd_fault *fault)
+{
+    const struct hal_iommu_fault told = {.address = fault->address,
+                                         .source = fault->source,
+                                         .reason = fault->reason,
+                                         .is_read = fault->is_read};
+
+    line_of_fault(unit, fault);
+    for (unsigned i = 0; i < vtd_segment.count; i++) {
+        if (vtd_segment.units[i] == unit) {
+            hal_upcall_iommu_fault(&told);
+        }
+    }
 }
 
 static void tell_overflow(unsigned unit)
@@ -233,11 +274,13 @@ bool vtd_all_translate(void)
     return true;
 }
 
-void vtd_begin(const struct acpi_dmar *dmar, hal_paddr_t root)
+void vtd_begin(const struct acpi_dmar *dmar)
 {
+    const char *why_not;
     unsigned working;
 
     unit_count = source_count = 0;
+    vtd_segment = (struct vtd_segment){.count = 0};
     for (unsigned unit = 0; unit < ACPI_DMAR_UNITS_MAX; unit++) {
         overflow_count[unit] = 0;
     }
@@ -245,7 +288,8 @@ void vtd_begin(const struct acpi_dmar *dmar, hal_paddr_t root)
         vtd_print("keel: iommu: WARNING: firmware names no remapping unit: DMA is NOT blocked");
         return;
     }
-    working = start_units(dmar, root);
+    working = start_units(dmar);
+    why_not = vtd_segment_join(dmar, statuses);
     if (dmar->units_left_out != 0) {
         warn_left_out(dmar->units_left_out);
     }
@@ -253,4 +297,7 @@ void vtd_begin(const struct acpi_dmar *dmar, hal_paddr_t root)
         tell_range(&dmar->ranges[i]);
     }
     tell_sum(working, dmar->units_left_out);
+    if (why_not != NULL) {
+        tell_why_not(why_not);
+    }
 }

@@ -9,7 +9,7 @@
  *
  * A mapping ends with its last reference. Its memory and its addresses are used for something else only once
  * the device can reach them no more (D2): keel_dma_release waits for that, keel_dma_release_later does not,
- * and leaves them captive until a flush (keel_dma_flush, or KEEL_DMA_BATCH releases) has taken care of many.
+ * and leaves them captive until a flush (keel_dma_flush, or KEEL_DMA_BATCH of them) has taken care of many.
  * If the remapping hardware ever ceases to obey, they stay captive for good.
  *
  * Without remapping hardware that holds every device, keel_dma_enable answers E_UNSUPPORTED: no device
@@ -21,7 +21,7 @@
  * (D8). Its mappings stay until they are released.
  *
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. Context
- * of all calls: task, atomic; of ref, info, state, read, write, load, store and sync also irq.
+ * of all calls: task, atomic; of those that neither map nor end anything also irq.
  */
 #ifndef KEEL_DMA_H
 #define KEEL_DMA_H
@@ -57,13 +57,15 @@ struct keel_dma_state {
     uint64_t fault_address;     /* of the last one: the page */
 };
 
-/* The device masters the bus from now on, and reaches nothing yet. `page_limit`: how many pages can be mapped
- * for it at a time; 0: as many as there are addresses for. Errors: E_EXISTS (it is enabled), E_UNSUPPORTED
- * (no hardware holds it; or it has a fault, as the boot log says), E_BUSY (mappings from before are left),
+/* The device masters the bus from now on, and reaches nothing yet. `page_limit`: how many pages may be mapped
+ * or captive for it at a time; 0: as many as there are addresses for. Errors: E_EXISTS (it is enabled, or was
+ * cut off), E_UNSUPPORTED (no hardware holds it; it is a bridge, behind a bridge to the old PCI bus, or one
+ * that firmware uses; or the boot log says what is wrong with it), E_BUSY (another such call is under way),
  * E_NO_MEMORY, E_LIMIT (the hardware has no number left for it). */
 keel_status_t keel_dma_enable(keel_pci_device_t device, uint64_t page_limit);
-/* It does not master the bus any more, and its addresses lead nowhere. The last release of the device does
- * the same. Errors: E_NOT_FOUND (it is not enabled). */
+/* It does not master the bus any more, and its addresses lead nowhere: mappings that there are mean nothing
+ * to it, also when DMA is enabled again. With the last reference to the device, mappings' among them, that
+ * happens by itself. Errors: E_NOT_FOUND (it is not enabled), E_BUSY (as above). */
 keel_status_t keel_dma_disable(keel_pci_device_t device);
 /* Errors: E_INVALID (NULL). */
 keel_status_t keel_dma_state(keel_pci_device_t device, struct keel_dma_state *state);
@@ -72,14 +74,14 @@ keel_status_t keel_dma_state(keel_pci_device_t device, struct keel_dma_state *st
  * mapping's size rounded up to a power of two. The mapping holds the device and the segment. Errors:
  * E_INVALID (page_count 0 or above KEEL_DMA_PAGES_MAX, pages outside the segment, direction, NULL),
  * E_NOT_FOUND (DMA is not enabled, or the device is cut off), E_NO_MEMORY (tables), E_LIMIT (page_limit; no
- * addresses of that size are left; no free slot). */
+ * addresses of that size are left; no free slot), E_UNSUPPORTED (the hardware ceased to obey). */
 keel_status_t keel_dma_map(keel_pci_device_t device, keel_segment_t segment, uint64_t index,
                            uint64_t page_count, uint32_t direction, keel_dma_t *dma);
 keel_status_t keel_dma_ref(keel_dma_t dma);
 keel_status_t keel_dma_release(keel_dma_t dma);
 keel_status_t keel_dma_release_later(keel_dma_t dma);
-/* When it returns, nothing that was released before the call is captive any more. Errors: E_UNSUPPORTED (the
- * hardware does not obey). */
+/* When it returns, the device can reach nothing that was released before the call. Errors: E_UNSUPPORTED (the
+ * hardware ceased to obey). */
 keel_status_t keel_dma_flush(keel_pci_device_t device);
 /* Errors: E_INVALID (NULL). */
 keel_status_t keel_dma_info(keel_dma_t dma, struct keel_dma_info *info);

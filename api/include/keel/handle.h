@@ -98,6 +98,10 @@ typedef struct {
 
 typedef struct {
     uint64_t value;
+} keel_dma_t; /* memory mapped for a device */
+
+typedef struct {
+    uint64_t value;
 } keel_guard_t; /* the calling task stays on its CPU; its own, not counted: see keel/guard.h */
 
 #endif

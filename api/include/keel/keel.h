@@ -16,6 +16,7 @@
 #include "keel/cpu.h"
 #include "keel/cpu_local.h"
 #include "keel/cursor.h"
+#include "keel/dma.h"
 #include "keel/fault.h"
 #include "keel/frame.h"
 #include "keel/guard.h"

@@ -35,6 +35,7 @@ enum object_kind {
     OBJECT_WORK,
     OBJECT_IO_PORT,
     OBJECT_PCI_DEVICE,
+    OBJECT_DMA,
     OBJECT_GUARD, /* no slots: a guard is named in its task's own list (core/hold.h) */
     OBJECT_KIND_COUNT
 };

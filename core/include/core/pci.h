@@ -31,14 +31,22 @@ struct pci_function {
     uint16_t vendor, device;
     uint32_t class_code; /* base class, subclass, interface: 24 bits */
     uint8_t revision, header, irq_pin;
-    uint16_t command;  /* as it is since boot */
-    const char *fault; /* why no BAR is given out, or NULL */
+    uint8_t secondary;  /* of a bridge: the bus that it leads to; 0: none */
+    bool keeps_sources; /* a bridge of PCI Express: who is behind it keeps its own source */
+    uint16_t command;   /* as it is since boot */
+    const char *fault;  /* why no BAR is given out, or NULL */
     struct pci_capabilities capabilities;
     struct pci_bar bars[PCI_BARS_MAX];
     bool granted[PCI_BARS_MAX]; /* may be given out, but for ... */
     struct pci_stretch kept[2]; /* ... these bytes, whole pages; size 0: none */
     struct pci_device *owner;   /* who has it; under the lock */
 };
+
+/* How DMA of the function is told from that of others: bus:8, device:5, function:3. */
+static inline uint16_t pci_source(const struct pci_function *function)
+{
+    return (uint16_t)(function->at.bus << 8 | function->at.device << 3 | function->at.function);
+}
 
 /* A client's hold on a function. */
 struct pci_device {
@@ -57,6 +65,14 @@ uint32_t pci_scan(const struct memmap *map, struct pci_function *functions, uint
 uint32_t pci_count(void);
 /* index < pci_count(). */
 const struct pci_function *pci_at(uint32_t index);
+uint32_t pci_index(const struct pci_function *function);
+
+/* Is DMA with the function's source its own? Behind a bridge to the old bus all devices have one (PCI Express
+ * to PCI/PCI-X Bridge Specification 1.0, 2.3). */
+bool pci_is_told_apart(const struct pci_function *function);
+
+/* The function masters the bus from now on, or no more (D3). False: its command register does not say so. */
+bool pci_set_master(const struct pci_function *function, bool masters);
 
 /* E_BUSY: somebody has it; E_LIMIT. */
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle);

@@ -27,8 +27,19 @@ enum {
     PCI_COMMAND_MEMORY = 1 << 1,
     PCI_COMMAND_MASTER = 1 << 2,
     PCI_STATUS_CAPABILITIES = 1 << 4,
+    PCI_HEADER_DEVICE = 0,        /* the type: no bridge */
     PCI_HEADER_MULTIPLE = 1 << 7, /* the device has more than one function */
+    PCI_CAPABILITY_EXPRESS = 0x10,
     PCI_CAPABILITY_MSIX = 0x11,
+};
+
+/* What the register behind the capability's header says that a function of PCI Express is (PCI Express Base
+ * Specification, 4.0: 7.5.3.2). */
+#define PCI_EXPRESS_TYPE(value) ((unsigned)(value) >> 4 & 0xf)
+enum {
+    PCI_EXPRESS_ROOT_PORT = 4,
+    PCI_EXPRESS_UPSTREAM_PORT = 5,
+    PCI_EXPRESS_DOWNSTREAM_PORT = 6,
 };
 
 /* Configuration space that every function has. */

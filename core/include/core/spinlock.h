@@ -13,7 +13,7 @@
  *   list; kernel window; a client's spinlock's queue; retired handles; a CPU's works (nothing is taken under
  *   them)
  *   [range] -> ranges of I/O memory (core/io_memory.c; nothing is taken under it); those of ports likewise
- *   PCI (core/pci.c; nothing is taken under it)
+ *   domain (core/domain.h) -> PCI (core/pci.c); domain -> remapping hardware (core/iommu.c)
  *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's
  *
  * Nobody waits for another CPU's flush (core/tlb.h) or switches context while holding any of them. Range

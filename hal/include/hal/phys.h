@@ -16,6 +16,11 @@ void hal_phys_read(void *to, hal_paddr_t from, size_t size);
 void hal_phys_write(hal_paddr_t to, const void *from, size_t size);
 void hal_phys_zero(hal_paddr_t to, size_t size);
 
+/* One access of `width` bytes, 1, 2, 4 or 8, in one piece; the address is a multiple of it. No later access
+ * of this CPU comes before the load, no earlier one after the store. */
+uint64_t hal_phys_load(hal_paddr_t from, unsigned width);
+void hal_phys_store(hal_paddr_t to, unsigned width, uint64_t value);
+
 /* The C address of memory that core owns as objects (frame metadata, object pools, vector images): frames
  * that `hal_frame_use` last called HAL_FRAME_OBJECT. Contiguous physically means contiguous here. */
 void *hal_phys_object(hal_paddr_t address);

@@ -47,6 +47,16 @@ enum hosted_user_engine {
  * `event` why it stops; reason 0: the moment is over and the program goes on later. */
 typedef void hosted_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);
 
+/* Remapping units that are others than the usual two (hal/hosted/README.md), bits of hosted_config.iommu. */
+enum {
+    HOSTED_IOMMU_NONE = 1,      /* there are none: devices reach all memory */
+    HOSTED_IOMMU_REGISTERS = 2, /* no queue, and the second can forget whole domains only */
+    HOSTED_IOMMU_NARROW = 4,    /* domains of three levels only */
+    HOSTED_IOMMU_RANGE = 8,     /* firmware has a device use frame 0 all the time */
+    HOSTED_IOMMU_DIES = 16,     /* with iommu_stalls: the unit never does anything again */
+};
+#define HOSTED_IOMMU_RANGE_SOURCE 0x00e8u
+
 /* Zero means the default wherever one is named. */
 struct hosted_config {
     uint64_t ram_size;  /* bytes, a multiple of 4096; default 16 MiB */
@@ -75,6 +85,10 @@ struct hosted_config {
     const struct hosted_pci_function *pci; /* in place of those of hosted_pci_bus */
     size_t pci_count;
     bool no_pci;
+
+    unsigned iommu;        /* HOSTED_IOMMU_* */
+    uint64_t iommu_stalls; /* after so many commands of invalidation the first unit does no more of them,
+                              until its queue was switched off; default: never */
 
     enum hosted_user_engine user_engine;
     hosted_user_script *user_script;

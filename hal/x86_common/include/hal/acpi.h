@@ -110,8 +110,9 @@ struct acpi_dmar {
         uint16_t segment;
         uint16_t scope_count;
         /* The first of its devices: how it is reached from the root bus `bus`, by `depth` hops, of which this
-         * is the first. */
+         * is the first. An endpoint stands for itself alone. */
         uint8_t bus, depth, device, function;
+        bool is_endpoint;
     } ranges[ACPI_DMAR_RANGES_MAX];
 };
 

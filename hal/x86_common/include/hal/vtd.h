@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * DMA remapping units (Intel VT-d specification 4.0): no device reaches memory but through them (D3). So far
- * every unit is given a root table without entries, which blocks all DMA, and says who tried.
+ * DMA remapping units (Intel VT-d specification 4.0): no device reaches memory but through them (D3), and
+ * they say who tried. Every unit is started with a root table without entries, which blocks all DMA; for
+ * devices of PCI segment 0, hal/iommu.h is fulfilled with it from then on.
  *
  * No instruction in here needs privilege; what does is asked of the functions at the end. A unit goes by its
  * place in the DMAR (struct acpi_dmar). What registers show is read once and bounded (D7), and no wait is
@@ -25,8 +26,10 @@ enum vtd_status {
 /* --- vtd.c: one unit. Calls for one unit come one at a time. --- */
 
 /* Boot CPU: from now on all DMA behind the unit goes by the root table, a zeroed page. If firmware left
- * translation on, it stays on throughout. After anything but VTD_TRANSLATES devices may reach memory. */
-enum vtd_status vtd_start(unsigned unit, hal_paddr_t root);
+ * translation on, it stays on throughout. After anything but VTD_TRANSLATES devices may reach memory. `words`
+ * are VTD_WORDS_SIZE zeroed bytes of the unit's own, aligned to so many. */
+#define VTD_WORDS_SIZE 64u
+enum vtd_status vtd_start(unsigned unit, hal_paddr_t root, hal_paddr_t words);
 
 /* Does it, after vtd_start answered so, still translate? */
 bool vtd_translates(unsigned unit);
@@ -45,11 +48,12 @@ bool vtd_take_faults(unsigned unit, void (*take)(unsigned unit, const struct vtd
 
 /* --- vtd_watch.c: all units, and lines about them. --- */
 
-/* Boot CPU: starts every unit, with the one root table, and says what came of it. */
-void vtd_begin(const struct acpi_dmar *dmar, hal_paddr_t root);
+/* Boot CPU: starts every unit and says what came of it. */
+void vtd_begin(const struct acpi_dmar *dmar);
 
-/* One CPU at a time, every now and then: says which devices tried what. However many attempts there are, one
- * device's lines get fewer and fewer (D8). */
+/* One CPU at a time, interrupts off, every now and then: says which devices tried what, and makes the upcall
+ * for those of PCI segment 0. However many attempts there are, one device's lines get fewer and fewer (D8).
+ */
 void vtd_watch(void);
 
 /* No unit that vtd_begin could start has stopped translating. */
@@ -62,8 +66,14 @@ uint32_t vtd_read32(unsigned unit, uint32_t offset);
 uint64_t vtd_read64(unsigned unit, uint32_t offset);
 void vtd_write32(unsigned unit, uint32_t offset, uint32_t value);
 void vtd_write64(unsigned unit, uint32_t offset, uint64_t value);
-/* Memory has what CPUs wrote to the page: for a unit that does not look into their caches. */
-void vtd_write_back(hal_paddr_t page);
+/* 8 bytes, at a multiple of 8, of the driver's tables, queues and words, or of a domain's tables. Loaded
+ * before all that is loaded later; stored in one piece, after all that was stored before. */
+uint64_t vtd_load(hal_paddr_t at);
+void vtd_store(hal_paddr_t at, uint64_t value);
+/* Memory has what CPUs wrote there: for a unit that does not look into their caches. */
+void vtd_write_back(hal_paddr_t at, size_t size);
+/* Boot CPU: a zeroed page, for good. */
+hal_paddr_t vtd_page(void);
 /* Writes a line, without its end, to the console. */
 void vtd_print(const char *line);
 

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Domains: their tables, and their lives. See core/domain.h.
+ */
+#include "core/domain.h"
+
+#include "core/assert.h"
+#include "core/dma.h"
+#include "core/iommu.h"
+#include "core/log.h"
+#include "core/pagetable.h"
+
+/* A table of level 0, and an entry of the directory, stand for so many pages. */
+#define TABLE_SHIFT 9
+#define TABLE_PAGES (UINT64_C(1) << TABLE_SHIFT)
+
+_Static_assert(TABLE_PAGES == HAL_IOMMU_ENTRIES, "a table of pages is full at the next entry above");
+_Static_assert(IOVA_END <= HAL_IOMMU_ENTRIES * TABLE_PAGES * HAL_PAGE_SIZE, "one directory is enough");
+_Static_assert(IOVA_END <= HAL_IOMMU_INTERRUPTS_FIRST, "no address is an interrupt's (D4)");
+
+static struct domain domains[PCI_FUNCTIONS_MAX];
+static bool trust; /* devices, where no hardware holds them */
+
+void domain_init(bool trusts)
+{
+    trust = trusts && hal_iommu_describe()->levels == 0;
+    for (uint32_t index = 0; index < pci_count(); index++) {
+        domains[index] = (struct domain){.function = pci_at(index)};
+        spinlock_init(&domains[index].lock);
+    }
+    if (trust) {
+        log_string(LOG_WARNING, "dma: DEVICES ARE TRUSTED (keel.dma=trust-devices): no hardware holds them, "
+                                "and each that is enabled may read and write all memory");
+    }
+}
+
+struct domain *domain_of(const struct pci_function *function)
+{
+    return &domains[pci_index(function)];
+}
+
+/* --- Tables --- */
+
+static unsigned directory_index(uint64_t address)
+{
+    return (unsigned)(address >> (HAL_PAGE_SHIFT + TABLE_SHIFT));
+}
+
+/* Of so many pages from there on, those that one entry of the directory stands for. */
+static uint64_t chunk_of(uint64_t address, uint64_t page_count)
+{
+    uint64_t room = TABLE_PAGES - (address >> HAL_PAGE_SHIFT) % TABLE_PAGES;
+    return page_count < room ? page_count : room;
+}
+
+/* May a leaf of 2 MiB map the chunk, if no table is there? */
+static bool is_large(uint64_t chunk, hal_paddr_t page)
+{
+    return chunk == TABLE_PAGES && hal_frame_number(page) % TABLE_PAGES == 0 &&
+           hal_iommu_describe()->leaf_level_max > 0;
+}
+
+uint64_t domain_tables_missing(const struct domain *domain, uint64_t address, uint64_t page_count,
+                               hal_paddr_t page)
+{
+    uint64_t missing = 0;
+    while (page_count > 0) {
+        uint64_t chunk = chunk_of(address, page_count);
+        bool empty = hal_iommu_load(domain->directory, directory_index(address)) == 0;
+        missing += empty && !is_large(chunk, page);
+        page_count -= chunk;
+        address += chunk << HAL_PAGE_SHIFT;
+        page = hal_paddr_add(page, chunk << HAL_PAGE_SHIFT);
+    }
+    return missing;
+}
+
+static void set_entry(hal_paddr_t table, uint64_t address, unsigned level, uint64_t entry)
+{
+    unsigned index = (unsigned)(address >> (HAL_PAGE_SHIFT + TABLE_SHIFT * level)) % HAL_IOMMU_ENTRIES;
+    hal_iommu_fill(table, index, 1, entry, 0);
+}
+
+/* The table for the pages around the address; a new one if there is none. */
+static hal_paddr_t table_at(struct domain *domain, uint64_t address, struct frame **spare)
+{
+    uint64_t entry = hal_iommu_load(domain->directory, directory_index(address));
+    if (entry == 0) {
+        struct frame *table = tables_take(spare);
+        tables_add(&domain->tables, table);
+        entry = hal_iommu_table_entry(frame_address(table), 1);
+        set_entry(domain->directory, address, 1, entry);
+    }
+    CORE_ASSERT(!hal_iommu_entry_is_leaf(entry, 1));
+    return hal_iommu_entry_target(entry);
+}
+
+bool domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page, bool may_read,
+                bool may_write, struct frame **spare)
+{
+    const struct frame *before = domain->tables;
+    while (page_count > 0) {
+        uint64_t chunk = chunk_of(address, page_count);
+        bool empty = hal_iommu_load(domain->directory, directory_index(address)) == 0;
+        if (empty && is_large(chunk, page)) {
+            set_entry(domain->directory, address, 1, hal_iommu_leaf_entry(page, 1, may_read, may_write));
+        } else {
+            hal_iommu_fill(table_at(domain, address, spare),
+                           (unsigned)(address >> HAL_PAGE_SHIFT) % HAL_IOMMU_ENTRIES, (unsigned)chunk,
+                           hal_iommu_leaf_entry(page, 0, may_read, may_write), HAL_PAGE_SIZE);
+        }
+        page_count -= chunk;
+        address += chunk << HAL_PAGE_SHIFT;
+        page = hal_paddr_add(page, chunk << HAL_PAGE_SHIFT);
+    }
+    return domain->tables != before;
+}
+
+void domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count)
+{
+    while (page_count > 0) {
+        uint64_t chunk = chunk_of(address, page_count);
+        uint64_t entry = hal_iommu_load(domain->directory, directory_index(address));
+        if (hal_iommu_entry_is_leaf(entry, 1)) {
+            set_entry(domain->directory, address, 1, 0);
+        } else {
+            hal_iommu_fill(hal_iommu_entry_target(entry),
+                           (unsigned)(address >> HAL_PAGE_SHIFT) % HAL_IOMMU_ENTRIES, (unsigned)chunk, 0, 0);
+        }
+        page_count -= chunk;
+        address += chunk << HAL_PAGE_SHIFT;
+    }
+}
+
+struct dma *domain_take_captive(struct domain *domain)
+{
+    struct dma *captive = domain->captive;
+    domain->captive = NULL;
+    domain->captive_count = 0;
+    return captive;
+}
+
+/* --- Lives --- */
+
+/* DOMAIN_CHANGING, if it is in one of the two states. */
+static enum domain_state begin_change(struct domain *domain, enum domain_state from,
+                                      enum domain_state or_from)
+{
+    bool interrupts = spinlock_acquire(&domain->lock);
+    enum domain_state state = domain->state;
+    if (state == from || state == or_from) {
+        domain->state = DOMAIN_CHANGING;
+    }
+    spinlock_release(&domain->lock, interrupts);
+    return state;
+}
+
+static void end_change(struct domain *domain, enum domain_state state)
+{
+    bool interrupts = spinlock_acquire(&domain->lock);
+    domain->state = state;
+    spinlock_release(&domain->lock, interrupts);
+}
+
+/* Root, directory and what is between them, and the bits. CHANGING, as all below. */
+static keel_status_t make_tables(struct domain *domain)
+{
+    unsigned levels = hal_iommu_describe()->levels;
+    struct frame *tables;
+    keel_status_t status = frame_alloc(FRAME_OBJECT, 1, 1, &domain->bits);
+    if (status != KEEL_OK) {
+        return status;
+    }
+    status = tables_reserve(levels - 1, TABLE_FREE, &tables);
+    if (status != KEEL_OK) {
+        frame_free_private(domain->bits, 1);
+        return status;
+    }
+    hal_paddr_t above = hal_paddr(0);
+    for (unsigned level = levels - 1; level > 0; level--) {
+        struct frame *table = tables_take(&tables);
+        tables_add(&domain->tables, table);
+        if (level == levels - 1) {
+            domain->root = frame_address(table);
+        } else {
+            set_entry(above, 0, level + 1, hal_iommu_table_entry(frame_address(table), level + 1));
+        }
+        above = frame_address(table);
+    }
+    domain->directory = above;
+    iova_init(&domain->iova, hal_phys_object(frame_address(domain->bits)));
+    return KEEL_OK;
+}
+
+/* Nothing leads to them any more. */
+static void free_tables(struct domain *domain, uint32_t number)
+{
+    tables_free(&domain->tables);
+    frame_free_private(domain->bits, 1);
+    iommu_number_give_back(number);
+}
+
+/* They are free, or captive. */
+static void forget_tables(struct domain *domain)
+{
+    domain->tables = NULL;
+    domain->bits = NULL;
+    domain->number = 0;
+}
+
+/* Firmware has the device use memory at addresses of its own, all the time. */
+static bool is_firmwares(const struct pci_function *function)
+{
+    struct hal_iommu_range range;
+    for (unsigned index = 0; hal_iommu_range(index, &range); index++) {
+        if (range.any_source ? function->at.bus != 0 : range.source == pci_source(function)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool can_be_held(const struct pci_function *function)
+{
+    return iommu_can_hold(pci_source(function)) && pci_is_told_apart(function) && !is_firmwares(function);
+}
+
+/* A life at the hardware. */
+static keel_status_t attach(struct domain *domain)
+{
+    if (!can_be_held(domain->function)) {
+        return KEEL_E_UNSUPPORTED;
+    }
+    domain->number = iommu_number_take();
+    if (domain->number == 0) {
+        return KEEL_E_LIMIT;
+    }
+    keel_status_t status = make_tables(domain);
+    if (status != KEEL_OK) {
+        iommu_number_give_back(domain->number);
+        return status;
+    }
+    if (!iommu_attach(pci_source(domain->function), domain->number, domain->root)) {
+        forget_tables(domain); /* captive */
+        return KEEL_E_UNSUPPORTED;
+    }
+    return KEEL_OK;
+}
+
+/* The end of a life: nothing that the device had is reached any more. Where the hardware does not say so, it
+ * stays captive. */
+static void detach(struct domain *domain)
+{
+    if (!pci_set_master(domain->function, false)) {
+        log_string(LOG_WARNING, "dma: a device does not cease to master the bus");
+    }
+    uint32_t number = domain->number;
+    bool done = number == 0 || iommu_detach(pci_source(domain->function), number);
+    bool interrupts = spinlock_acquire(&domain->lock);
+    struct dma *captive = domain_take_captive(domain);
+    domain->life++;
+    spinlock_release(&domain->lock, interrupts);
+    if (number != 0 && done) {
+        free_tables(domain, number);
+        dma_let_go(captive);
+    }
+    forget_tables(domain);
+}
+
+static keel_status_t begin_life(struct domain *domain, uint64_t page_limit)
+{
+    keel_status_t status = trust ? KEEL_OK : attach(domain);
+    if (status != KEEL_OK) {
+        return status;
+    }
+    bool interrupts = spinlock_acquire(&domain->lock);
+    domain->life++;
+    domain->page_limit = page_limit != 0 ? page_limit : UINT64_MAX;
+    domain->faults = 0;
+    domain->fault_address = 0;
+    spinlock_release(&domain->lock, interrupts);
+    if (!pci_set_master(domain->function, true)) {
+        detach(domain);
+        return KEEL_E_UNSUPPORTED;
+    }
+    return KEEL_OK;
+}
+
+keel_status_t domain_enable(struct domain *domain, uint64_t page_limit)
+{
+    if (domain->function->header != PCI_HEADER_DEVICE || domain->function->fault != NULL) {
+        return KEEL_E_UNSUPPORTED;
+    }
+    enum domain_state state = begin_change(domain, DOMAIN_OFF, DOMAIN_OFF);
+    if (state != DOMAIN_OFF) {
+        return state == DOMAIN_CHANGING ? KEEL_E_BUSY : KEEL_E_EXISTS;
+    }
+    keel_status_t status = begin_life(domain, page_limit);
+    end_change(domain, status == KEEL_OK ? DOMAIN_ON : DOMAIN_OFF);
+    return status;
+}
+
+keel_status_t domain_disable(struct domain *domain)
+{
+    enum domain_state state = begin_change(domain, DOMAIN_ON, DOMAIN_CUT_OFF);
+    if (state == DOMAIN_OFF || state == DOMAIN_CHANGING) {
+        return state == DOMAIN_OFF ? KEEL_E_NOT_FOUND : KEEL_E_BUSY;
+    }
+    detach(domain);
+    end_change(domain, DOMAIN_OFF);
+    return KEEL_OK;
+}
+
+/* --- Attempts --- */
+
+static void log_cut_off(const struct pci_function *function)
+{
+    struct text line;
+    text_clear(&line);
+    text_string(&line, "dma: device ");
+    text_hex(&line, pci_source(function));
+    text_string(&line, " tries on and on to reach what it must not, and is cut off");
+    log_text(LOG_WARNING, &line);
+}
+
+/* D8. With the lock, so that it is this life's end and no later one's; nothing is waited for, since nothing
+ * is given back: that is for who releases it. */
+static bool note_fault(struct domain *domain, uint64_t address)
+{
+    bool interrupts = spinlock_acquire(&domain->lock);
+    domain->faults++;
+    domain->fault_address = address;
+    bool cuts = domain->state == DOMAIN_ON && domain->faults > DOMAIN_FAULTS_MAX;
+    if (cuts) {
+        domain->state = DOMAIN_CUT_OFF;
+        (void)pci_set_master(domain->function, false);
+        iommu_detach_begin(pci_source(domain->function), domain->number);
+    }
+    spinlock_release(&domain->lock, interrupts);
+    return cuts;
+}
+
+void hal_upcall_iommu_fault(const struct hal_iommu_fault *fault)
+{
+    for (uint32_t index = 0; index < pci_count(); index++) {
+        struct domain *domain = &domains[index];
+        if (pci_source(domain->function) == fault->source && note_fault(domain, fault->address)) {
+            log_cut_off(domain->function);
+        }
+    }
+}

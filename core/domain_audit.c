@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The audit of domains: their tables say what the mappings do, no more and no less (D1, M1, M3). It runs
+ * frozen.
+ */
+#include "core/dma.h"
+#include "core/iommu.h"
+
+static bool is_locked(const struct spinlock *lock)
+{
+    return atomic_u32_peek(&lock->next_ticket) != atomic_u32_peek(&lock->serving);
+}
+
+/* One page of a leaf. */
+static void check_frame(hal_paddr_t page, audit_report_t *report)
+{
+    uint64_t number = hal_frame_number(page);
+    if (number >= frame_end() || frame_at(number)->type != FRAME_UNTYPED ||
+        ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) != REF_LIVE) {
+        report("D1", "a device reaches a frame that is not untyped and shared", number);
+    }
+}
+
+static uint64_t check_leaf(uint64_t entry, unsigned level, audit_report_t *report)
+{
+    uint64_t count = level == 0 ? 1 : HAL_IOMMU_ENTRIES;
+    for (uint64_t i = 0; i < count; i++) {
+        check_frame(hal_paddr_add(hal_iommu_entry_target(entry), i << HAL_PAGE_SHIFT), report);
+    }
+    return count;
+}
+
+/* Answers how many pages the directory maps. */
+static uint64_t count_pages(const struct domain *domain, audit_report_t *report)
+{
+    uint64_t pages = 0;
+    for (unsigned i = 0; i < HAL_IOMMU_ENTRIES; i++) {
+        uint64_t entry = hal_iommu_load(domain->directory, i);
+        if (entry == 0) {
+            continue;
+        }
+        if (hal_iommu_entry_is_leaf(entry, 1)) {
+            pages += check_leaf(entry, 1, report);
+            continue;
+        }
+        for (unsigned j = 0; j < HAL_IOMMU_ENTRIES; j++) {
+            uint64_t leaf = hal_iommu_load(hal_iommu_entry_target(entry), j);
+            pages += leaf != 0 ? check_leaf(leaf, 0, report) : 0;
+        }
+    }
+    return pages;
+}
+
+/* The entry that maps the page at the address; `offset`: of the page, in what the entry maps. */
+static uint64_t entry_of(const struct domain *domain, uint64_t address, uint64_t *offset)
+{
+    uint64_t page = address >> HAL_PAGE_SHIFT;
+    uint64_t entry = hal_iommu_load(domain->directory, (unsigned)(page / HAL_IOMMU_ENTRIES));
+    if (entry == 0 || hal_iommu_entry_is_leaf(entry, 1)) {
+        *offset = page % HAL_IOMMU_ENTRIES << HAL_PAGE_SHIFT;
+        return entry;
+    }
+    *offset = 0;
+    return hal_iommu_load(hal_iommu_entry_target(entry), (unsigned)(page % HAL_IOMMU_ENTRIES));
+}
+
+static void check_mapping(const struct dma *dma, uint32_t slot, audit_report_t *report)
+{
+    for (uint64_t i = 0; i < dma->page_count; i++) {
+        uint64_t offset, entry = entry_of(dma->domain, dma->address + (i << HAL_PAGE_SHIFT), &offset);
+        hal_paddr_t memory = hal_paddr_add(dma_memory(dma), i << HAL_PAGE_SHIFT);
+        if (entry == 0 || hal_iommu_entry_target(entry).value + offset != memory.value ||
+            hal_iommu_entry_may_read(entry) != dma->may_read ||
+            hal_iommu_entry_may_write(entry) != dma->may_write) {
+            report("D1", "a mapping's entry says something else, slot", slot);
+            return;
+        }
+    }
+}
+
+/* Answers how many pages the domain's mappings have. */
+static uint64_t check_mappings(const struct domain *domain, audit_report_t *report)
+{
+    uint64_t pages = 0;
+    for (uint32_t i = 0, slots = object_slots(OBJECT_DMA); i < slots; i++) {
+        const struct dma *dma = (const struct dma *)object_at(OBJECT_DMA, i);
+        if (ref_word_state(atomic_u64_peek(&dma->object.ref.word)) == REF_LIVE && dma->domain == domain &&
+            dma->held && dma->life == domain->life) {
+            pages += dma->page_count;
+            check_mapping(dma, i, report);
+        }
+    }
+    return pages;
+}
+
+static bool has_tables(const struct domain *domain)
+{
+    return (domain->state == DOMAIN_ON || domain->state == DOMAIN_CUT_OFF) && domain->number != 0 &&
+           !is_locked(&domain->lock);
+}
+
+/* No call is in the midst of mapping or unmapping: who is neither mapped nor free is captive. */
+static bool is_settled(void)
+{
+    uint64_t busy = 0, captive = 0;
+    for (uint32_t i = 0, slots = object_slots(OBJECT_DMA); i < slots; i++) {
+        busy += ref_word_state(atomic_u64_peek(&object_at(OBJECT_DMA, i)->ref.word)) == REF_BUSY;
+    }
+    for (uint32_t index = 0; index < pci_count(); index++) {
+        captive += domain_of(pci_at(index))->captive_count;
+    }
+    return busy == captive;
+}
+
+void domain_audit(audit_report_t *report)
+{
+    bool some = false;
+    for (uint32_t index = 0; index < pci_count(); index++) {
+        some = some || has_tables(domain_of(pci_at(index)));
+    }
+    bool settled = some && is_settled();
+    for (uint32_t index = 0; some && index < pci_count(); index++) {
+        const struct domain *domain = domain_of(pci_at(index));
+        if (has_tables(domain) && check_mappings(domain, report) != count_pages(domain, report) && settled) {
+            report("D1", "a device reaches what is not mapped for it, function", index);
+        }
+    }
+}

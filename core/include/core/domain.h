@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A domain for each function of PCI: what its device reaches by the addresses that it uses (D1).
+ *
+ *          enable                       too many attempts
+ *   OFF --------> CHANGING --> ON ----------------------> CUT_OFF
+ *    ^                         |                             |
+ *    +------- CHANGING <-------+-----------------------------+
+ *               disable
+ *
+ * CHANGING belongs to the one call that made it so. In ON and CUT_OFF the domain has tables: the root and one
+ * directory below, which all addresses (core/iova.h) have in common, from the beginning; below that a table
+ * for each 2 MiB that were ever in use, until the domain is OFF. So tables never go while a device may walk
+ * them, and the paging-structure caches need no thought.
+ *
+ * Each time that it is enabled begins a new `life`: what was mapped in an earlier one is reached no more, and
+ * its addresses mean nothing. The lock guards all but what is said; it is not held while anyone waits, nor
+ * while frames are allocated or freed.
+ */
+#ifndef CORE_DOMAIN_H
+#define CORE_DOMAIN_H
+
+#include "core/audit.h"
+#include "core/frame.h"
+#include "core/iova.h"
+#include "core/pci.h"
+#include "core/spinlock.h"
+
+/* Attempts in a life that do not cut it off. */
+#define DOMAIN_FAULTS_MAX 256u
+
+enum domain_state { DOMAIN_OFF, DOMAIN_CHANGING, DOMAIN_ON, DOMAIN_CUT_OFF };
+
+struct domain {
+    struct spinlock lock;
+    const struct pci_function *function; /* constant */
+    enum domain_state state;
+    uint64_t life;
+    uint32_t number;      /* at the remapping hardware; 0: physical addresses, since devices are trusted */
+    struct frame *tables; /* all of them, linked as core/pagetable.h does */
+    hal_paddr_t root, directory;
+    struct frame *bits; /* of `iova` */
+    struct iova iova;
+    uint64_t pages, page_limit; /* of mappings, those that are captive among them */
+    uint64_t faults, fault_address;
+    struct dma *captive; /* released, and waiting for a flush; linked by `next` */
+    uint32_t captive_count;
+};
+
+/* Boot CPU, once, after PCI's functions are known. `trusts`: where no hardware holds devices, they may have
+ * all of memory. */
+void domain_init(bool trusts);
+
+/* Of that function. */
+struct domain *domain_of(const struct pci_function *function);
+
+/* E_EXISTS, E_BUSY (another such call is under way), E_UNSUPPORTED, E_NO_MEMORY, E_LIMIT. */
+keel_status_t domain_enable(struct domain *domain, uint64_t page_limit);
+/* E_NOT_FOUND, E_BUSY (as above). */
+keel_status_t domain_disable(struct domain *domain);
+
+/* All that is captive, which is the caller's now. The lock is held. */
+struct dma *domain_take_captive(struct domain *domain);
+
+/* --- Tables; the lock is held, and the domain has tables --- */
+
+/* How many tables are missing for these pages, of memory that begins at `page`. */
+uint64_t domain_tables_missing(const struct domain *domain, uint64_t address, uint64_t page_count,
+                               hal_paddr_t page);
+/* Maps them. `spare` has as many tables at least. Answers whether tables were added. */
+bool domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page, bool may_read,
+                bool may_write, struct frame **spare);
+void domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count);
+
+/* Frozen. Reports what the tables say that no mapping does. */
+void domain_audit(audit_report_t *report);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Remapping hardware, see core/iommu.h.
+ */
+#include "core/iommu.h"
+
+#include "core/assert.h"
+#include "core/log.h"
+#include "core/pci.h"
+#include "core/spinlock.h"
+
+/* A look takes some hundred cycles: together that is more than any hardware needs. */
+#define LOOKS_MAX 1000000u
+
+/* A domain for each function that is known. */
+#define NUMBERS_MAX (PCI_FUNCTIONS_MAX + 1)
+
+static struct spinlock lock; /* the calls that are made one at a time, and all below */
+static bool taken[NUMBERS_MAX];
+static atomic_u32_t broken; /* 1: never 0 again */
+
+void iommu_init(void)
+{
+    spinlock_init(&lock);
+    atomic_u32_init(&broken, 0);
+    for (uint32_t number = 0; number < NUMBERS_MAX; number++) {
+        taken[number] = number == 0;
+    }
+    for (uint32_t index = 0; hal_iommu_describe()->levels > 0 && index < pci_count(); index++) {
+        struct frame *page;
+        uint16_t source = pci_source(pci_at(index));
+        if (hal_iommu_wants_page(source) && frame_alloc(FRAME_TABLE, 1, 1, &page) == KEEL_OK) {
+            hal_iommu_give_page(source, frame_address(page));
+        }
+    }
+}
+
+bool iommu_works(void)
+{
+    return hal_iommu_describe()->levels > 0 && atomic_u32_load_acquire(&broken) == 0;
+}
+
+bool iommu_can_hold(uint16_t source)
+{
+    if (!iommu_works()) {
+        return false;
+    }
+    bool interrupts = spinlock_acquire(&lock);
+    bool has_page = !hal_iommu_wants_page(source);
+    spinlock_release(&lock, interrupts);
+    return has_page;
+}
+
+uint32_t iommu_number_take(void)
+{
+    uint32_t found = 0, limit = hal_iommu_describe()->domain_count;
+    bool interrupts = spinlock_acquire(&lock);
+    for (uint32_t number = 1; found == 0 && number < limit && number < NUMBERS_MAX; number++) {
+        found = taken[number] ? 0 : number;
+    }
+    taken[found] = true;
+    spinlock_release(&lock, interrupts);
+    return found;
+}
+
+void iommu_number_give_back(uint32_t number)
+{
+    CORE_ASSERT(number > 0 && number < NUMBERS_MAX);
+    bool interrupts = spinlock_acquire(&lock);
+    taken[number] = false;
+    spinlock_release(&lock, interrupts);
+}
+
+/* Nobody has seen the ticket's flush end. */
+static bool start_over(uint64_t ticket)
+{
+    bool interrupts = spinlock_acquire(&lock);
+    bool done = hal_iommu_is_done(ticket) || (atomic_u32_peek(&broken) == 0 && hal_iommu_recover());
+    bool breaks = !done && atomic_u32_exchange(&broken, 1) == 0;
+    spinlock_release(&lock, interrupts);
+    if (breaks) {
+        log_string(LOG_ERROR, "iommu: the hardware does not obey any more: no DMA from now on, and memory "
+                              "that devices had stays captive");
+    }
+    return done;
+}
+
+static bool wait(uint64_t ticket)
+{
+    for (uint32_t looks = 0; looks < LOOKS_MAX && atomic_u32_load_acquire(&broken) == 0; looks++) {
+        if (hal_iommu_is_done(ticket)) {
+            return true;
+        }
+        hal_cpu_relax();
+    }
+    return start_over(ticket);
+}
+
+bool iommu_attach(uint16_t source, uint32_t number, hal_paddr_t root)
+{
+    bool interrupts = spinlock_acquire(&lock);
+    uint64_t ticket = hal_iommu_attach(source, number, root);
+    spinlock_release(&lock, interrupts);
+    return wait(ticket);
+}
+
+static uint64_t post_detach(uint16_t source, uint32_t number)
+{
+    bool interrupts = spinlock_acquire(&lock);
+    uint64_t ticket = hal_iommu_detach(source, number);
+    spinlock_release(&lock, interrupts);
+    return ticket;
+}
+
+bool iommu_detach(uint16_t source, uint32_t number)
+{
+    return wait(post_detach(source, number));
+}
+
+void iommu_detach_begin(uint16_t source, uint32_t number)
+{
+    (void)post_detach(source, number);
+}
+
+bool iommu_flush(uint32_t number, uint64_t address, uint64_t page_count, bool tables)
+{
+    bool interrupts = spinlock_acquire(&lock);
+    uint64_t ticket = hal_iommu_flush(number, address, page_count, tables);
+    spinlock_release(&lock, interrupts);
+    return wait(ticket);
+}

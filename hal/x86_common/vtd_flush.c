@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Flushes (hal/iommu.h): each is posted to all units of PCI segment 0, and done when all of them say so.
+ */
+#include "vtd_unit.h"
+
+static atomic_u64_t last; /* the ticket that was given last */
+/* Some unit did not start over: no ticket above lost_done will ever be done. */
+static atomic_u32_t lost;
+static atomic_u64_t lost_done;
+
+static const struct vtd_iotlb everything = {.granularity = VTD_ALL};
+
+void vtd_flush_begin(void)
+{
+    atomic_u64_init(&last, 0);
+    atomic_u32_init(&lost, 0);
+    atomic_u64_init(&lost_done, 0);
+}
+
+static uint64_t next_ticket(void)
+{
+    const uint64_t ticket = atomic_u64_peek(&last) + 1; /* one at a time */
+
+    atomic_u64_store_release(&last, ticket);
+    return ticket;
+}
+
+/* The last ticket that the unit is done with. Fewer than 2^32 are under way. */
+static uint64_t done_of(const struct vtd_unit *u)
+{
+    uint32_t word;
+    uint64_t ticket;
+
+    if (u->queue.value == 0) {
+        return atomic_u64_load_acquire(&u->flush);
+    }
+    word = (uint32_t)vtd_load(u->words); /* first: then it is not ahead of `last` */
+    ticket = atomic_u64_load_acquire(&last);
+    return ticket - ((uint32_t)ticket - word);
+}
+
+/* After one that could not be posted there are no more: to be done with them would look like all. */
+static void post(unsigned unit, bool contexts, const struct vtd_iotlb *iotlb, uint64_t ticket)
+{
+    struct vtd_unit *const u = &vtd_units[unit];
+
+    if (u->stands) {
+        return;
+    }
+    if (VTD_CAPABILITY_WRITE_BUFFER(u->capability) && !vtd_give(unit, VTD_WRITE_BUFFER, true, false)) {
+        u->stands = true;
+    } else if (u->queue.value != 0) {
+        u->stands = !vtd_queue_post(unit, contexts, iotlb, ticket);
+    } else if (vtd_forget_now(unit, contexts, iotlb)) {
+        atomic_u64_store_release(&u->flush, ticket);
+    } else {
+        u->stands = true;
+    }
+}
+
+bool vtd_forget_all(unsigned unit)
+{
+    struct vtd_unit *const u = &vtd_units[unit];
+    const uint64_t ticket = next_ticket();
+
+    u->stands = false;
+    post(unit, true, &everything, ticket);
+    for (unsigned reads = 0; reads < VTD_READS_MAX && !u->stands; reads++) {
+        if (done_of(u) >= ticket) {
+            return true;
+        }
+        if (vtd_is_gone(vtd_read32(unit, VTD_STATUS))) {
+            break;
+        }
+    }
+    u->stands = true;
+    return false;
+}
+
+/* The smallest aligned block of pages that covers these, if the unit takes one so large. */
+static struct vtd_iotlb entries_of(const struct vtd_unit *u, uint32_t domain, uint64_t address,
+                                   uint64_t page_count, bool tables)
+{
+    const uint64_t first = address >> HAL_PAGE_SHIFT, end = first + page_count - 1;
+    unsigned mask = 0;
+
+    if (!VTD_CAPABILITY_PAGES(u->capability) || page_count - 1 >= UINT64_MAX >> HAL_PAGE_SHIFT) {
+        return (struct vtd_iotlb){.granularity = VTD_DOMAIN, .domain = domain};
+    }
+    while (first >> mask != end >> mask) {
+        mask++;
+    }
+    if (mask > VTD_CAPABILITY_MASK_MAX(u->capability)) {
+        return (struct vtd_iotlb){.granularity = VTD_DOMAIN, .domain = domain};
+    }
+    return (struct vtd_iotlb){.granularity = VTD_PAGES,
+                              .domain = domain,
+                              .where = first >> mask << mask << HAL_PAGE_SHIFT |
+                                       (tables ? 0 : VTD_LEAVES_ALONE) | mask};
+}
+
+uint64_t hal_iommu_flush(uint32_t domain, uint64_t address, uint64_t page_count, bool tables)
+{
+    const uint64_t ticket = next_ticket();
+
+    for (unsigned i = 0; i < vtd_segment.count; i++) {
+        const unsigned unit = vtd_segment.units[i];
+        const struct vtd_iotlb iotlb = entries_of(&vtd_units[unit], domain, address, page_count, tables);
+
+        post(unit, false, &iotlb, ticket);
+    }
+    return ticket;
+}
+
+/* Devices come and go rarely: no need to find out under which numbers a unit keeps that there was no entry
+ * (6.1). */
+uint64_t vtd_flush_everything(void)
+{
+    const uint64_t ticket = next_ticket();
+
+    for (unsigned i = 0; i < vtd_segment.count; i++) {
+        post(vtd_segment.units[i], true, &everything, ticket);
+    }
+    return ticket;
+}
+
+bool hal_iommu_is_done(uint64_t ticket)
+{
+    if (atomic_u32_load_acquire(&lost) != 0) {
+        return ticket <= atomic_u64_load_relaxed(&lost_done);
+    }
+    for (unsigned i = 0; i < vtd_segment.count; i++) {
+        if (done_of(&vtd_units[vtd_segment.units[i]]) < ticket) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- Starting over --- */
+
+static bool start_over(unsigned unit)
+{
+    if (vtd_units[unit].queue.value != 0) {
+        vtd_queue_clear(unit);
+        if (!vtd_queue_off(unit) || !vtd_queue_on(unit)) {
+            vtd_units[unit].stands = true;
+            return false;
+        }
+    }
+    return vtd_forget_all(unit);
+}
+
+static void lose(void)
+{
+    uint64_t done = atomic_u64_peek(&last);
+
+    for (unsigned i = 0; i < vtd_segment.count; i++) {
+        const uint64_t one = done_of(&vtd_units[vtd_segment.units[i]]);
+
+        done = one < done ? one : done;
+    }
+    atomic_u64_store_relaxed(&lost_done, done);
+    atomic_u32_store_release(&lost, 1);
+}
+
+bool hal_iommu_recover(void)
+{
+    const uint64_t so_far = atomic_u64_peek(&last);
+    bool obey = atomic_u32_peek(&lost) == 0;
+
+    for (unsigned i = 0; i < vtd_segment.count && obey; i++) {
+        const unsigned unit = vtd_segment.units[i];
+
+        obey = (!vtd_units[unit].stands && done_of(&vtd_units[unit]) >= so_far) || start_over(unit);
+    }
+    if (!obey && atomic_u32_peek(&lost) == 0) {
+        lose();
+    }
+    return obey;
+}

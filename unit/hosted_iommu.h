@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The hosted machine's remapping units told what to do by their registers, without the driver: for tests of
+ * the model under the kernel of a few lines.
+ */
+#ifndef UNIT_HOSTED_IOMMU_H
+#define UNIT_HOSTED_IOMMU_H
+
+#include "hal/vtd.h"
+#include "hosted_kernel.h"
+
+/* A device behind each unit. */
+#define DEVICE(unit) ((uint16_t)((unit) == 0 ? 0x0028 : 0xff2f))
+#define DOMAIN(unit) ((unit) + 5u)
+#define IOVA         UINT64_C(0x40000000)
+#define READS        UINT64_C(1)
+#define WRITES       UINT64_C(2)
+
+/* The unit under test: 0 looks into caches, 1 does not, has a write buffer and caches absence. */
+extern unsigned iommu_unit;
+/* What the set-up leaves: tables of DEVICE(iommu_unit), by level, up to the root; a frame to map. */
+extern hal_paddr_t iommu_tables[4], iommu_frame;
+
+/* A store that the unit sees; and one that it does not, or not before what follows. */
+void iommu_put(hal_paddr_t table, unsigned index, uint64_t value);
+void iommu_put_hidden(hal_paddr_t table, unsigned index, uint64_t value);
+void iommu_write_back(hal_paddr_t table);
+void iommu_flush_buffer(void);
+
+/* A queue of the test's own is on; attaches the device to tables that lead to nothing but iommu_tables[0]. */
+void iommu_begin(unsigned unit);
+/* The context entry of the device, where there is a context table. */
+void iommu_attach(uint16_t source, uint64_t low, uint64_t high);
+#define CONTEXT_HIGH(domain, levels) ((uint64_t)(domain) << 8 | ((uint64_t)(levels) - 2))
+
+/* A queue that is empty and on. */
+void iommu_queue_begin(void);
+/* Descriptors. */
+#define FORGET_CONTEXTS      UINT64_C(0x11)
+#define FORGET_CONTEXT(d, s) ((uint64_t)(s) << 32 | (uint64_t)(d) << 16 | 0x31)
+#define FORGET_ALL           UINT64_C(0xd2)
+#define FORGET_DOMAIN(d)     ((uint64_t)(d) << 16 | 0xe2)
+#define FORGET_PAGES(d)      ((uint64_t)(d) << 16 | 0xf2) /* the upper half: address, without tables, mask */
+#define WITHOUT_TABLES       UINT64_C(0x40)
+/* Posts one; and one that says that those before are done. */
+void iommu_post(uint64_t low, uint64_t high);
+uint32_t iommu_post_wait(void);
+bool iommu_is_done(uint32_t ticket);
+/* Posts one and waits. */
+void iommu_do(uint64_t low, uint64_t high);
+/* The page at IOVA + page is mapped to iommu_frame, or not any more; no flush. */
+void iommu_map(unsigned page, uint64_t rights);
+void iommu_unmap(unsigned page);
+void iommu_forget_page(unsigned page);
+
+/* Gives a command and waits. */
+void iommu_command(uint32_t bit, bool on);
+/* The reason of the last attempt that was recorded, which makes room; 0: none. */
+unsigned iommu_reason(void);
+bool iommu_dma(uint64_t address, uint64_t *value, bool write);
+
+#endif

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * DMA: what devices reach, and what they do not (core/dma.c, core/domain.c, core/iommu.c, api/dma.c).
+ */
+#include "core/dma.h"
+
+#include "core/frame.h"
+#include "dma_script.h"
+#include "hal/pci.h"
+
+#define MS UINT64_C(1000000)
+
+static uint64_t free_frames(void)
+{
+    return frame_free_count();
+}
+
+/* --- What is mapped --- */
+
+static void D1_device_reaches_what_is_mapped_for_it(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    uint16_t source = dma_source(CARD);
+    keel_segment_t segment = dma_segment(4);
+    keel_dma_t dma = dma_of(device, segment, 1, 2, BOTH);
+    uint64_t address = dma_address(dma);
+    uint8_t byte = 0, bytes[3] = {1, 2, 3};
+    CHECK_OK(keel_segment_write(segment, 2 * PAGE - 1, "abc", 3));
+    CHECK(hosted_dma(source, address + PAGE - 1, bytes, 3, false));
+    CHECK(memcmp(bytes, "abc", 3) == 0);
+    CHECK(dma_writes(source, address, 'x'));
+    CHECK(dma_writes(source, address + 2 * PAGE - 1, 'y'));
+    CHECK_OK(keel_segment_read(segment, PAGE, &byte, 1));
+    CHECK_EQUAL(byte, 'x');
+    CHECK_OK(keel_dma_read(dma, 2 * PAGE - 1, &byte, 1));
+    CHECK_EQUAL(byte, 'y');
+    CHECK_AUDIT();
+    CHECK_OK(keel_dma_release(dma));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+static void D1_device_reaches_nothing_else(void)
+{
+    keel_pci_device_t device = dma_device(CARD), other = dma_device(CARD_SECOND),
+                      third = dma_acquire(STORAGE);
+    keel_dma_t dma = dma_new(device, 3, BOTH), others = dma_new(other, 1, BOTH);
+    uint64_t address = dma_address(dma);
+    uint8_t byte = 0;
+    CHECK(!dma_reads(dma_source(CARD), address - 1, &byte));
+    CHECK(!dma_reads(dma_source(CARD), address + 3 * PAGE, &byte));
+    CHECK(!dma_reads(dma_source(CARD), 0, &byte));
+    CHECK(!dma_reads(dma_source(CARD), UINT64_MAX, &byte));
+    for (unsigned bit = 30; bit < 64; bit++) {
+        CHECK(!dma_writes(dma_source(CARD), address | UINT64_C(1) << bit, 1));
+    }
+    /* Theirs is a domain each, or none. */
+    CHECK(!dma_reads(dma_source(CARD_SECOND), address, &byte));
+    CHECK(!dma_reads(dma_source(CARD), dma_address(others), &byte) || address == dma_address(others));
+    CHECK(!dma_reads(dma_source(STORAGE), address, &byte));
+    CHECK(!dma_reads(dma_source(HOST_BRIDGE), address, &byte));
+    for (uint64_t physical = 0; physical < 2 << 20; physical += PAGE) {
+        CHECK(!dma_writes(dma_source(CARD), physical, 1));
+    }
+    CHECK_OK(keel_dma_release(dma));
+    CHECK_OK(keel_dma_release(others));
+    CHECK_OK(keel_pci_device_release(device));
+    CHECK_OK(keel_pci_device_release(other));
+    CHECK_OK(keel_pci_device_release(third));
+}
+
+static void D1_two_devices_have_the_same_address(void)
+{
+    keel_pci_device_t device = dma_device(CARD), other = dma_device(CARD_SECOND);
+    keel_dma_t dma = dma_new(device, 1, BOTH), others = dma_new(other, 1, BOTH);
+    uint8_t byte = 0;
+    CHECK_EQUAL(dma_address(dma), dma_address(others));
+    CHECK(dma_writes(dma_source(CARD), dma_address(dma), 'a'));
+    CHECK(dma_writes(dma_source(CARD_SECOND), dma_address(dma), 'b'));
+    CHECK_OK(keel_dma_read(dma, 0, &byte, 1));
+    CHECK_EQUAL(byte, 'a');
+    CHECK_OK(keel_dma_read(others, 0, &byte, 1));
+    CHECK_EQUAL(byte, 'b');
+    CHECK_OK(keel_dma_release(dma));
+    CHECK_OK(keel_dma_release(others));
+    CHECK_OK(keel_pci_device_release(device));
+    CHECK_OK(keel_pci_device_release(other));
+}
+
+static void D1_direction_is_kept(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    uint16_t source = dma_source(CARD);
+    keel_dma_t to = dma_new(device, 1, KEEL_DMA_TO_DEVICE), from = dma_new(device, 1, KEEL_DMA_FROM_DEVICE);
+    uint8_t byte = 7;
+    CHECK(dma_reads(source, dma_address(to), &byte));
+    CHECK_EQUAL(byte, 0);
+    CHECK(!dma_writes(source, dma_address(to), 1));
+    CHECK(dma_writes(source, dma_address(from), 2));
+    CHECK(!dma_reads(source, dma_address(from), &byte));
+    CHECK_EQUAL(byte, 0);
+    CHECK_OK(keel_dma_read(to, 0, &byte, 1));
+    CHECK_EQUAL(byte, 0);
+    CHECK_OK(keel_dma_read(from, 0, &byte, 1));
+    CHECK_EQUAL(byte, 2);
+    CHECK_OK(keel_dma_release(to));
+    CHECK_OK(keel_dma_release(from));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+/* Of every size around that of tables: the first and last byte, and the one behind. */
+static void D1_sizes(void)
+{
+    static const uint64_t sizes[] = {1, 2, 3, 511, 512, 513, 1023, 1024, 1025, 1536};
+    keel_pci_device_t device = dma_device(CARD);
+    uint16_t source = dma_source(CARD);
+    uint8_t byte = 0;
+    for (unsigned aligned = 0; aligned < 2; aligned++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            keel_segment_t segment = {0};
+            CHECK_OK(keel_segment_alloc(sizes[i] + 1, aligned != 0 ? 512 : 1, &segment));
+            keel_dma_t dma = dma_of(device, segment, 0, sizes[i], BOTH);
+            uint64_t last = dma_address(dma) + sizes[i] * PAGE - 1;
+            CHECK(dma_writes(source, dma_address(dma), 'f'));
+            CHECK(dma_writes(source, last, 'l'));
+            CHECK(!dma_writes(source, last + 1, 'x'));
+            CHECK_OK(keel_segment_read(segment, 0, &byte, 1));
+            CHECK_EQUAL(byte, 'f');
+            CHECK_OK(keel_segment_read(segment, sizes[i] * PAGE - 1, &byte, 1));
+            CHECK_EQUAL(byte, 'l');
+            CHECK_OK(keel_segment_read(segment, sizes[i] * PAGE, &byte, 1));
+            CHECK_EQUAL(byte, 0);
+            CHECK_AUDIT();
+            CHECK_OK(keel_dma_release(dma));
+            CHECK(!dma_reads(source, last, &byte));
+            CHECK_OK(keel_segment_release(segment));
+        }
+    }
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+/* One segment twice, for one device and for two, each with its own rights. */
+static void D1_mappings_of_one_segment(void)
+{
+    keel_pci_device_t device = dma_device(CARD), other = dma_device(STORAGE);
+    keel_segment_t segment = dma_segment(2);
+    keel_dma_t first = dma_of(device, segment, 0, 2, KEEL_DMA_TO_DEVICE);
+    keel_dma_t second = dma_of(device, segment, 1, 1, KEEL_DMA_FROM_DEVICE);
+    keel_dma_t others = dma_of(other, segment, 1, 1, BOTH);
+    uint8_t byte = 0;
+    CHECK(dma_writes(dma_source(CARD), dma_address(second), 5));
+    CHECK(dma_reads(dma_source(CARD), dma_address(first) + PAGE, &byte));
+    CHECK_EQUAL(byte, 5);
+    CHECK_OK(keel_dma_release(second));
+    CHECK(!dma_writes(dma_source(CARD), dma_address(first) + PAGE, 6));
+    CHECK(dma_reads(dma_source(STORAGE), dma_address(others), &byte));
+    CHECK_EQUAL(byte, 5);
+    CHECK_OK(keel_dma_release(first));
+    CHECK(dma_writes(dma_source(STORAGE), dma_address(others), 6));
+    CHECK_OK(keel_dma_release(others));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+    CHECK_OK(keel_pci_device_release(other));
+}
+
+/* --- How it ends --- */
+
+static void D2_released_memory_is_not_reached(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    uint16_t source = dma_source(CARD);
+    uint8_t byte = 0;
+    for (unsigned round = 0; round < 50; round++) {
+        uint64_t before = free_frames();
+        keel_dma_t dma = dma_new(device, 1 + round % 5, BOTH);
+        uint64_t address = dma_address(dma);
+        CHECK(dma_reads(source, address, &byte)); /* whatever can be cached, is */
+        CHECK_OK(keel_dma_release(dma));
+        CHECK(!dma_reads(source, address, &byte));
+        CHECK(free_frames() == before || round < 5); /* the first of each size makes a table */
+    }
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+static void D2_frames_are_captive_until_the_flush(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    uint16_t source = dma_source(CARD);
+    keel_dma_t dma = dma_new(device, 4, BOTH);
+    uint64_t address = dma_address(dma), before = free_frames();
+    uint8_t byte = 0;
+    CHECK(dma_reads(source, address, &byte));
+    CHECK_OK(keel_dma_release_later(dma));
+    CHECK_STATUS(keel_dma_read(dma, 0, &byte, 1), KEEL_E_BAD_HANDLE);
+    CHECK_EQUAL(free_frames(), before);
+    CHECK_EQUAL(dma_state(device).pages, 4);
+    keel_dma_t next = dma_new(device, 4, BOTH); /* has another address meanwhile */
+    CHECK(dma_address(next) != address);
+    CHECK_AUDIT();
+    CHECK_OK(keel_dma_flush(device));
+    CHECK(!dma_reads(source, address, &byte));
+    CHECK_EQUAL(free_frames(), before);
+    CHECK_EQUAL(dma_state(device).pages, 4);
+    CHECK_OK(keel_dma_release(next));
+    CHECK_EQUAL(free_frames(), before + 4);
+    CHECK_OK(keel_dma_flush(device));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+static void D2_full_batch_is_flushed(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    uint64_t before = 0;
+    for (unsigned i = 0; i < 3 * KEEL_DMA_BATCH; i++) {
+        keel_dma_t dma = dma_new(device, 1, BOTH);
+        before = i == 0 ? free_frames() : before;
+        CHECK_OK(keel_dma_release_later(dma));
+        CHECK_EQUAL(dma_state(device).pages, (i + 1) % KEEL_DMA_BATCH);
+    }
+    CHECK_EQUAL(free_frames(), before + 1);
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+/* Who releases last decides whether it is waited for. */
+static void D2_last_release_decides(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    for (unsigned later = 0; later < 2; later++) {
+        keel_dma_t dma = dma_new(device, 1, BOTH);
+        CHECK_OK(keel_dma_ref(dma));
+        CHECK_OK(later == 0 ? keel_dma_release_later(dma) : keel_dma_release(dma));
+        CHECK_OK(later == 0 ? keel_dma_release(dma) : keel_dma_release_later(dma));
+        CHECK_EQUAL(dma_state(device).pages, later);
+    }
+    CHECK_OK(keel_pci_device_release(device)); /* lets the captive one go */
+}
+
+/* Its end takes all there is, also what is captive; its mappings are dead, and stay so. */
+static void D2_nothing_is_reached_when_it_is_disabled(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    uint16_t source = dma_source(CARD);
+    keel_dma_t dma = dma_new(device, 2, BOTH), captive = dma_new(device, 1, BOTH), other = {0};
+    keel_segment_t segment = dma_segment(1);
+    uint64_t address = dma_address(dma);
+    uint8_t byte = 0;
+    CHECK_OK(keel_dma_release_later(captive));
+    CHECK_OK(keel_dma_disable(device));
+    CHECK_EQUAL(dma_state(device).pages, 2);
+    CHECK(!dma_reads(source, address, &byte));
+    CHECK_STATUS(keel_dma_disable(device), KEEL_E_NOT_FOUND);
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 1, BOTH, &other), KEEL_E_NOT_FOUND);
+    CHECK_OK(keel_dma_flush(device));
+    CHECK_OK(keel_dma_write(dma, 0, "a", 1)); /* it is memory still */
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK_STATUS(keel_dma_enable(device, 0), KEEL_E_EXISTS);
+    CHECK(!dma_reads(source, address, &byte));
+    other = dma_of(device, segment, 0, 1, BOTH);
+    CHECK(dma_reads(source, dma_address(other), &byte));
+    CHECK_OK(keel_dma_release(dma));
+    CHECK(dma_reads(source, dma_address(other), &byte));
+    CHECK_AUDIT();
+    CHECK_OK(keel_dma_release(other));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+static bool masters(uint32_t index)
+{
+    struct keel_pci_device_info info = {0};
+    CHECK_OK(keel_pci_device_info(index, &info));
+    return (hosted_pci_peek((struct hal_pci_address){info.bus, info.device, info.function}, PCI_COMMAND, 2) &
+            PCI_COMMAND_MASTER) != 0;
+}
+
+/* A mapping keeps the device; the last of both ends DMA. */
+static void D3_device_masters_while_it_is_enabled(void)
+{
+    keel_pci_device_t device = dma_acquire(CARD), again = {0};
+    CHECK(!masters(CARD));
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK(masters(CARD));
+    CHECK_OK(keel_dma_disable(device));
+    CHECK(!masters(CARD));
+    CHECK_OK(keel_dma_enable(device, 0));
+    keel_dma_t dma = dma_new(device, 1, BOTH);
+    CHECK_OK(keel_pci_device_release(device));
+    CHECK_STATUS(keel_pci_device_acquire(CARD, &again), KEEL_E_BUSY);
+    CHECK(masters(CARD));
+    CHECK_AUDIT();
+    CHECK_OK(keel_dma_release(dma));
+    CHECK(!masters(CARD));
+    CHECK_OK(keel_pci_device_acquire(CARD, &again));
+    CHECK_EQUAL(dma_state(again).enabled, 0);
+    CHECK_OK(keel_pci_device_release(again));
+}
+
+/* --- Limits and errors --- */
+
+static void M8_pages_are_limited(void)
+{
+    keel_pci_device_t device = dma_acquire(CARD);
+    keel_segment_t segment = dma_segment(8);
+    keel_dma_t dma = {0};
+    CHECK_OK(keel_dma_enable(device, 7));
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 8, BOTH, &dma), KEEL_E_LIMIT);
+    CHECK_EQUAL(dma.value, 0);
+    keel_dma_t first = dma_of(device, segment, 0, 5, BOTH), second = dma_of(device, segment, 0, 2, BOTH);
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 1, BOTH, &dma), KEEL_E_LIMIT);
+    CHECK_OK(keel_dma_release_later(second));
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 1, BOTH, &dma), KEEL_E_LIMIT); /* captive ones count */
+    CHECK_OK(keel_dma_flush(device));
+    second = dma_of(device, segment, 6, 2, BOTH);
+    CHECK_EQUAL(dma_state(device).pages, 7);
+    CHECK_EQUAL(dma_state(device).page_limit, 7);
+    CHECK_OK(keel_dma_release(first));
+    CHECK_OK(keel_dma_release(second));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+/* There are eight blocks of so many pages, and they come back. */
+static void M8_addresses_come_back(void)
+{
+    enum { PAGES = 2048 };
+    keel_pci_device_t device = dma_device(CARD);
+    keel_segment_t segment = dma_segment(PAGES);
+    keel_dma_t dma[8], more = {0};
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned i = 0; i < 8; i++) {
+            dma[i] = dma_of(device, segment, 0, PAGES, BOTH);
+        }
+        CHECK_STATUS(keel_dma_map(device, segment, 0, PAGES, BOTH, &more), KEEL_E_LIMIT);
+        CHECK_STATUS(keel_dma_map(device, segment, 1, PAGES - 1, BOTH, &more), KEEL_E_LIMIT);
+        for (unsigned i = 0; i < 8; i++) {
+            CHECK_OK(round % 2 == 0 ? keel_dma_release(dma[i]) : keel_dma_release_later(dma[i]));
+        }
+        CHECK_OK(keel_dma_flush(device));
+    }
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+/* Whatever runs out, nothing has changed. */
+static void M8_no_memory_for_tables(void)
+{
+    static keel_frame_t frames[4096];
+    keel_pci_device_t device = dma_acquire(CARD);
+    keel_segment_t segment = dma_segment(1);
+    keel_dma_t dma = {0};
+    uint32_t count = 0;
+    while (keel_frame_alloc(&frames[count]) == KEEL_OK) {
+        count++;
+    }
+    /* With one frame more each time, until it can be enabled and mapped. */
+    keel_status_t status = KEEL_E_NO_MEMORY;
+    for (uint32_t spare = 0; status != KEEL_OK && spare < 10; spare++) {
+        uint64_t before = free_frames();
+        status = keel_dma_enable(device, 0);
+        CHECK(status == KEEL_OK || (status == KEEL_E_NO_MEMORY && free_frames() == before));
+        if (status == KEEL_OK) {
+            CHECK_STATUS(keel_dma_map(device, segment, 0, 1, BOTH, &dma), KEEL_E_NO_MEMORY);
+            CHECK_EQUAL(dma_state(device).pages, 0);
+        }
+        CHECK_AUDIT();
+        CHECK_OK(keel_frame_release(frames[--count]));
+    }
+    CHECK_OK(status);
+    CHECK_OK(keel_dma_map(device, segment, 0, 1, BOTH, &dma));
+    CHECK_OK(keel_dma_release(dma));
+    while (count > 0) {
+        CHECK_OK(keel_frame_release(frames[--count]));
+    }
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+static void D3_bridges_have_no_dma(void)
+{
+    static const uint32_t none[] = {ROOT_PORT};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        keel_pci_device_t device = dma_acquire(none[i]);
+        CHECK_STATUS(keel_dma_enable(device, 0), KEEL_E_UNSUPPORTED);
+        CHECK_STATUS(keel_dma_disable(device), KEEL_E_NOT_FOUND);
+        CHECK_OK(keel_pci_device_release(device));
+    }
+}
+
+static void H1_arguments_are_checked(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    keel_segment_t segment = dma_segment(2);
+    keel_dma_t dma = {0};
+    uint64_t value = 0;
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 0, BOTH, &dma), KEEL_E_INVALID);
+    CHECK_STATUS(keel_dma_map(device, segment, 2, 1, BOTH, &dma), KEEL_E_INVALID);
+    CHECK_STATUS(keel_dma_map(device, segment, 1, 2, BOTH, &dma), KEEL_E_INVALID);
+    CHECK_STATUS(keel_dma_map(device, segment, UINT64_MAX, 2, BOTH, &dma), KEEL_E_INVALID);
+    CHECK_STATUS(keel_dma_map(device, segment, 1, UINT64_MAX, BOTH, &dma), KEEL_E_INVALID);
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 1, 0, &dma), KEEL_E_INVALID);
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 1, 4, &dma), KEEL_E_INVALID);
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 1, BOTH, NULL), KEEL_E_INVALID);
+    dma = dma_of(device, segment, 0, 2, BOTH);
+    for (uint32_t width = 0; width <= 16; width++) {
+        bool good = width == 1 || width == 2 || width == 4 || width == 8;
+        uint64_t all = width < 8 && good ? (UINT64_C(1) << 8 * width) - 1 : UINT64_MAX;
+        CHECK_STATUS(keel_dma_load(dma, 0, width, &value), good ? KEEL_OK : KEEL_E_INVALID);
+        CHECK_STATUS(keel_dma_load(dma, 2 * PAGE - width, width, &value), good ? KEEL_OK : KEEL_E_INVALID);
+        CHECK_STATUS(keel_dma_load(dma, 2 * PAGE, width, &value), KEEL_E_INVALID);
+        CHECK_STATUS(keel_dma_load(dma, 1, width, &value), width == 1 ? KEEL_OK : KEEL_E_INVALID);
+        CHECK_STATUS(keel_dma_store(dma, 8, width, all), good ? KEEL_OK : KEEL_E_INVALID);
+        if (good) {
+            CHECK_STATUS(keel_dma_store(dma, 8, width, all + 1), width < 8 ? KEEL_E_INVALID : KEEL_OK);
+            CHECK_OK(keel_dma_store(dma, 8, width, all));
+            CHECK_OK(keel_dma_load(dma, 8, width, &value));
+            CHECK_EQUAL(value, all);
+        }
+    }
+    CHECK_STATUS(keel_dma_read(dma, 2 * PAGE - 3, &value, 4), KEEL_E_INVALID);
+    CHECK_STATUS(keel_dma_write(dma, UINT64_MAX, &value, 4), KEEL_E_INVALID);
+    CHECK_OK(keel_dma_sync(dma));
+    CHECK_OK(keel_dma_release(dma));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+/* --- Attempts --- */
+
+static void D8_device_that_tries_on_is_cut_off(void)
+{
+    keel_pci_device_t device = dma_device(CARD), other = dma_device(CARD_SECOND);
+    uint16_t source = dma_source(CARD);
+    keel_dma_t dma = dma_new(device, 1, BOTH), others = dma_new(other, 1, BOTH), more = {0};
+    keel_segment_t segment = dma_segment(1);
+    uint64_t address = dma_address(dma);
+    uint8_t byte = 0;
+    for (unsigned i = 0; i < 2 * KEEL_DMA_FAULTS_MAX && dma_state(device).cut_off == 0; i++) {
+        CHECK(dma_state(device).enabled != 0 && masters(CARD));
+        (void)dma_writes(source, 0x5000, 1);
+        CHECK(dma_reads(dma_source(CARD_SECOND), dma_address(others), &byte));
+        CHECK_OK(keel_task_sleep(600 * MS)); /* until the records are looked at */
+    }
+    CHECK_EQUAL(dma_state(device).cut_off, 1);
+    CHECK_EQUAL(dma_state(device).enabled, 0);
+    CHECK(dma_state(device).faults > KEEL_DMA_FAULTS_MAX);
+    CHECK_EQUAL(dma_state(device).fault_address, 0x5000);
+    CHECK(!masters(CARD));
+    CHECK_OK(keel_dma_flush(device));
+    CHECK(!dma_reads(source, address, &byte));
+    CHECK_EQUAL(unit_console_count("and is cut off"), 1);
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 1, BOTH, &more), KEEL_E_NOT_FOUND);
+    CHECK_STATUS(keel_dma_enable(device, 0), KEEL_E_EXISTS);
+    CHECK_AUDIT();
+    CHECK(dma_reads(dma_source(CARD_SECOND), dma_address(others), &byte));
+    CHECK_OK(keel_dma_release(dma));
+    CHECK_OK(keel_dma_disable(device));
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK_EQUAL(dma_state(device).faults, 0);
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_dma_release(others));
+    CHECK_OK(keel_pci_device_release(device));
+    CHECK_OK(keel_pci_device_release(other));
+}
+
+/* --- Without hardware --- */
+
+static void D3_without_hardware_there_is_no_dma(void)
+{
+    keel_pci_device_t device = dma_acquire(CARD);
+    keel_segment_t segment = dma_segment(1);
+    keel_dma_t dma = {0};
+    CHECK_STATUS(keel_dma_enable(device, 0), KEEL_E_UNSUPPORTED);
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 1, BOTH, &dma), KEEL_E_NOT_FOUND);
+    CHECK(!masters(CARD));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+static void D3_devices_are_trusted_only_by_these_words(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    keel_segment_t segment = dma_segment(3);
+    keel_dma_t dma = dma_of(device, segment, 1, 2, BOTH);
+    struct keel_segment_info info = {0};
+    CHECK(unit_console_contains("DEVICES ARE TRUSTED"));
+    CHECK_OK(keel_segment_info(segment, &info));
+    CHECK_EQUAL(dma_address(dma), info.address + PAGE);
+    CHECK(masters(CARD));
+    CHECK_OK(keel_dma_release_later(dma)); /* there is nothing to wait for */
+    CHECK_EQUAL(dma_state(device).pages, 0);
+    CHECK_OK(keel_dma_flush(device));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+    CHECK(!masters(CARD));
+}
+
+#define WORDS(text) .config.command_line = text, .config.command_line_size = sizeof(text) - 1
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT(D1_device_reaches_what_is_mapped_for_it, .seeds = 5),
+        UNIT(D1_device_reaches_nothing_else, .config.ram_size = 4 << 20),
+        UNIT(D1_two_devices_have_the_same_address),
+        UNIT(D1_direction_is_kept, .seeds = 5),
+        UNIT(D1_sizes, .config.ram_size = 32 << 20),
+        UNIT(D1_mappings_of_one_segment),
+        UNIT(D2_released_memory_is_not_reached, .seeds = 5),
+        UNIT(D2_frames_are_captive_until_the_flush, .seeds = 5),
+        UNIT(D2_full_batch_is_flushed),
+        UNIT(D2_last_release_decides),
+        UNIT(D2_nothing_is_reached_when_it_is_disabled, .seeds = 5),
+        UNIT(D3_device_masters_while_it_is_enabled),
+        UNIT(M8_pages_are_limited),
+        UNIT(M8_addresses_come_back, .config.ram_size = 16 << 20),
+        UNIT(M8_no_memory_for_tables, .config.ram_size = 4 << 20),
+        UNIT(D3_bridges_have_no_dma),
+        UNIT(H1_arguments_are_checked),
+        UNIT(D8_device_that_tries_on_is_cut_off),
+        UNIT(D3_without_hardware_there_is_no_dma, .config.iommu = HOSTED_IOMMU_NONE, ),
+        UNIT(D3_devices_are_trusted_only_by_these_words, .config.iommu = HOSTED_IOMMU_NONE,
+             WORDS("keel.dma=trust-devices")),
+    };
+    return unit_main(tests, argc, argv);
+}

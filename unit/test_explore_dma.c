@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Races about DMA, every schedule within the stated number of preemptions. The machine reports a frame that
+ * is let go while its remapping unit may still lead there, and the audit compares tables with mappings.
+ */
+#include "core/dma.h"
+
+#include "dma_script.h"
+#include "hal/cpu.h"
+#include "hal/iommu.h"
+#include "race.h"
+
+static keel_pci_device_t device;
+static keel_dma_t mapping, other_mapping;
+static keel_segment_t memory;
+static uint16_t source;
+static uint64_t address;
+static keel_status_t theirs;
+static bool through;
+
+/* A device, and a mapping that alone holds its memory. */
+static void prepare(void)
+{
+    device = dma_device(CARD);
+    source = dma_source(CARD);
+    mapping = dma_new(device, 1, BOTH);
+    address = dma_address(mapping);
+    memory = dma_segment(1);
+}
+
+static void put_away(void)
+{
+    CHECK_OK(keel_segment_release(memory));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+static void device_writes(uint64_t argument)
+{
+    (void)argument;
+    race_wait();
+    through = dma_writes(source, address, 'd');
+    race_done();
+}
+
+/* The device writes while its memory is released and used again: what is new there it never reaches. */
+static void D2_explore_write_against_release(void)
+{
+    uint8_t byte = 1;
+    prepare();
+    keel_task_t other = race_start(device_writes, 0);
+    CHECK_OK(keel_dma_release(mapping));
+    keel_segment_t next = dma_segment(1);
+    race_finish(other);
+    CHECK_OK(keel_segment_read(next, 0, &byte, 1));
+    CHECK_EQUAL(byte, 0);
+    CHECK(!dma_writes(source, address, 'd'));
+    CHECK_OK(keel_segment_release(next));
+    put_away();
+}
+
+static void D2_explore_write_against_flush(void)
+{
+    uint8_t byte = 1;
+    prepare();
+    keel_task_t other = race_start(device_writes, 0);
+    CHECK_OK(keel_dma_release_later(mapping));
+    CHECK_OK(keel_dma_flush(device));
+    keel_segment_t next = dma_segment(1);
+    race_finish(other);
+    CHECK_OK(keel_segment_read(next, 0, &byte, 1));
+    CHECK_EQUAL(byte, 0);
+    CHECK_OK(keel_segment_release(next));
+    put_away();
+}
+
+static void release_other(uint64_t argument)
+{
+    (void)argument;
+    other_mapping = dma_new(device, 1, BOTH);
+    race_wait();
+    theirs = keel_dma_release(other_mapping);
+    race_done();
+}
+
+/* Each waits for a flush of its own. */
+static void D2_explore_two_releases(void)
+{
+    prepare();
+    keel_task_t other = race_start(release_other, 0);
+    CHECK_OK(keel_dma_release(mapping));
+    CHECK(!dma_writes(source, address, 'd'));
+    race_finish(other);
+    CHECK_OK(theirs);
+    CHECK_EQUAL(dma_state(device).pages, 0);
+    put_away();
+}
+
+static void release_mapping(uint64_t later)
+{
+    race_wait();
+    theirs = later != 0 ? keel_dma_release_later(mapping) : keel_dma_release(mapping);
+    race_done();
+}
+
+static void race_release_against_disable(uint64_t later)
+{
+    prepare();
+    keel_task_t other = race_start(release_mapping, later);
+    CHECK_OK(keel_dma_disable(device));
+    CHECK(!dma_writes(source, address, 'd'));
+    race_finish(other);
+    CHECK_OK(theirs);
+    CHECK_EQUAL(dma_state(device).pages, 0);
+    CHECK_OK(keel_dma_enable(device, 0));
+    put_away();
+}
+
+static void D2_explore_release_against_disable(void)
+{
+    race_release_against_disable(0);
+}
+
+static void D2_explore_late_release_against_disable(void)
+{
+    race_release_against_disable(1);
+}
+
+static void map_memory(uint64_t argument)
+{
+    (void)argument;
+    race_wait();
+    theirs = keel_dma_map(device, memory, 0, 1, BOTH, &other_mapping);
+    race_done();
+}
+
+/* Either it comes too late, or its mapping is a dead one. */
+static void D3_explore_map_against_disable(void)
+{
+    prepare();
+    CHECK_OK(keel_dma_release(mapping));
+    keel_task_t other = race_start(map_memory, 0);
+    CHECK_OK(keel_dma_disable(device));
+    race_finish(other);
+    CHECK(!dma_writes(source, address, 'd'));
+    CHECK(theirs == KEEL_OK || theirs == KEEL_E_NOT_FOUND);
+    if (theirs == KEEL_OK) {
+        CHECK_OK(keel_dma_release(other_mapping));
+    }
+    CHECK_EQUAL(dma_state(device).pages, 0);
+    put_away();
+}
+
+/* Both need the same table. */
+static void D1_explore_two_maps(void)
+{
+    prepare();
+    CHECK_OK(keel_dma_disable(device));
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK_OK(keel_dma_release(mapping));
+    keel_task_t other = race_start(map_memory, 0);
+    mapping = dma_of(device, memory, 0, 1, BOTH);
+    race_finish(other);
+    CHECK_OK(theirs);
+    CHECK(dma_address(mapping) != dma_address(other_mapping));
+    CHECK(dma_writes(source, dma_address(mapping), 'a'));
+    CHECK(dma_writes(source, dma_address(other_mapping), 'b'));
+    CHECK_OK(keel_dma_release(mapping));
+    CHECK_OK(keel_dma_release(other_mapping));
+    put_away();
+}
+
+/* As if the machine had found one attempt more in its records. */
+static void report_fault(void)
+{
+    const struct hal_iommu_fault fault = {.address = 0x5000, .source = source, .is_read = true};
+    bool interrupts = hal_irq_disable();
+    hal_upcall_iommu_fault(&fault);
+    hal_irq_restore(interrupts);
+}
+
+static void one_attempt_too_many(uint64_t argument)
+{
+    (void)argument;
+    for (unsigned i = 0; i < KEEL_DMA_FAULTS_MAX; i++) {
+        report_fault();
+    }
+    race_wait();
+    report_fault();
+    race_done();
+}
+
+/* The cut falls into this life of the domain or into none, never into the next. */
+static void D8_explore_cut_off_against_disable(void)
+{
+    prepare();
+    keel_task_t other = race_start(one_attempt_too_many, 0);
+    CHECK_OK(keel_dma_disable(device));
+    keel_status_t mine = keel_dma_enable(device, 0);
+    race_finish(other);
+    CHECK_OK(mine);
+    CHECK_EQUAL(dma_state(device).enabled, 1);
+    CHECK_OK(keel_dma_release(mapping));
+    mapping = dma_of(device, memory, 0, 1, BOTH);
+    CHECK(dma_writes(source, dma_address(mapping), 'd'));
+    CHECK_OK(keel_dma_release(mapping));
+    put_away();
+}
+
+/* And a release that is under way has its flush. */
+static void D8_explore_cut_off_against_release(void)
+{
+    prepare();
+    keel_task_t other = race_start(one_attempt_too_many, 0);
+    CHECK_OK(keel_dma_release(mapping));
+    CHECK(!dma_writes(source, address, 'd'));
+    race_finish(other);
+    CHECK_EQUAL(dma_state(device).cut_off, 1);
+    put_away();
+}
+
+static void enable(uint64_t argument)
+{
+    (void)argument;
+    race_wait();
+    theirs = keel_dma_enable(device, 0);
+    race_done();
+}
+
+static void D3_explore_two_enable(void)
+{
+    prepare();
+    CHECK_OK(keel_dma_release(mapping));
+    CHECK_OK(keel_dma_disable(device));
+    keel_task_t other = race_start(enable, 0);
+    keel_status_t mine = keel_dma_enable(device, 0);
+    race_finish(other);
+    CHECK((mine == KEEL_OK) != (theirs == KEEL_OK));
+    mine = mine == KEEL_OK ? theirs : mine;
+    CHECK(mine == KEEL_E_BUSY || mine == KEEL_E_EXISTS);
+    CHECK_EQUAL(dma_state(device).enabled, 1);
+    put_away();
+}
+
+#define EXPLORE(function, bound)                                                                             \
+    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = UINT64_C(1) << 20)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        EXPLORE(D2_explore_write_against_release, 2),
+        EXPLORE(D2_explore_write_against_flush, 1),
+        EXPLORE(D2_explore_two_releases, 1),
+        EXPLORE(D2_explore_release_against_disable, 1),
+        EXPLORE(D2_explore_late_release_against_disable, 1),
+        EXPLORE(D3_explore_map_against_disable, 1),
+        EXPLORE(D1_explore_two_maps, 1),
+        EXPLORE(D8_explore_cut_off_against_disable, 1),
+        EXPLORE(D8_explore_cut_off_against_release, 1),
+        EXPLORE(D3_explore_two_enable, 1),
+    };
+    return unit_main(tests, argc, argv);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The hosted machine's remapping units: their queues, what a driver must not do with them, accesses that are
+ * on their way, and units that stand still (hal/hosted/vtd_queue.c, vtd_dma.c).
+ */
+#include <string.h>
+
+#include "hal/cpu.h"
+#include "hal/irq.h"
+#include "hal/machine.h"
+#include "hosted_iommu.h"
+
+#define COMMAND      0x18u
+#define STATUS       0x1cu
+#define CONTEXT      0x28u
+#define FAULT_STATUS 0x34u
+#define HEAD         0x80u
+#define TAIL         0x88u
+#define QUEUE_ON     (UINT32_C(1) << 26)
+#define QUEUE_ERROR  0x10u
+#define KEPT         UINT32_C(0x96ffffff)
+
+static unsigned tried; /* unit */
+static uint32_t ticket;
+
+static void begin(void)
+{
+    iommu_begin(tried);
+}
+
+static void run_with(const struct hosted_config *config, void (*body)(void), void (*second)(void),
+                     const char *violation)
+{
+    struct hosted_result result = mini_run_with(config, body, second);
+    assert_int_equal(result.end, HOSTED_POWER_OFF);
+    assert_int_equal(result.status, 0);
+    if (*violation == '\0') {
+        assert_string_equal(result.first_violation, "");
+    } else {
+        assert_memory_equal(result.first_violation, violation, strlen(violation));
+    }
+}
+
+/* With each unit. */
+static void run(void (*body)(void), const char *violation)
+{
+    for (tried = 0; tried < 2; tried++) {
+        run_with(&mini_small, body, NULL, violation);
+    }
+}
+
+static bool comes_to_an_end(uint32_t of)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        if (iommu_is_done(of)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- The queue --- */
+
+/* More than the queue has places, some at a time. */
+static void queue_wraps(void)
+{
+    begin();
+    for (unsigned i = 0; i < 100; i++) {
+        for (unsigned j = 0; j < i % 7; j++) {
+            iommu_post(FORGET_ALL, 0);
+        }
+        ticket = iommu_post_wait();
+        mini_expect(!iommu_is_done(ticket)); /* not at once */
+        mini_expect(comes_to_an_end(ticket));
+    }
+}
+
+/* Nobody looks, but time passes. */
+static void queue_is_done_some_time(void)
+{
+    begin();
+    for (unsigned i = 0; i < 50; i++) {
+        iommu_post(FORGET_ALL, 0);
+    }
+    ticket = iommu_post_wait();
+    hal_timer_arm(hal_time_now() + 1000);
+    hal_irq_restore(true);
+    while (mini_timer_count == 0) {
+        hal_point(HAL_POINT_RELAX, NULL);
+    }
+    mini_expect(vtd_read64(tried, HEAD) == vtd_read64(tried, TAIL) && iommu_is_done(ticket));
+}
+
+static void queue_stops_at_a_mistake(void)
+{
+    static const uint64_t wrong[][2] = {{0, 0},
+                                        {0xf, 0},                 /* no such descriptor */
+                                        {0x1, 0},                 /* no granularity */
+                                        {FORGET_CONTEXTS, 1},     /* reserved */
+                                        {FORGET_ALL | 1 << 8, 0}, /* the same */
+                                        {FORGET_PAGES(5), 0x80},  /* the same */
+                                        {FORGET_PAGES(5), 0x3f}}; /* more than the unit can */
+    begin();
+    for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        uint64_t at = vtd_read64(tried, TAIL);
+        iommu_post(wrong[i][0], wrong[i][1]);
+        ticket = iommu_post_wait();
+        mini_expect(!comes_to_an_end(ticket) && vtd_read64(tried, HEAD) == at);
+        mini_expect((vtd_read32(tried, FAULT_STATUS) & QUEUE_ERROR) != 0);
+        iommu_command(QUEUE_ON, false);
+        mini_expect((vtd_read32(tried, FAULT_STATUS) & QUEUE_ERROR) == 0);
+        iommu_queue_begin();
+    }
+}
+
+static void D2_queue_is_done_in_order_and_late(void **state)
+{
+    (void)state;
+    run(queue_wraps, "");
+    run(queue_is_done_some_time, "");
+    run(queue_stops_at_a_mistake, "");
+}
+
+/* --- What a driver must not do --- */
+
+static void tail_beyond_the_queue(void)
+{
+    begin();
+    vtd_write64(tried, TAIL, 4096);
+}
+
+static void tail_over_the_head(void)
+{
+    begin();
+    for (unsigned i = 0; i < 256; i++) {
+        iommu_post(FORGET_ALL, 0);
+    }
+}
+
+static void registers_beside_the_queue(void)
+{
+    begin();
+    vtd_write64(tried, CONTEXT, UINT64_C(5) << 61);
+}
+
+static void two_commands_at_once(void)
+{
+    begin();
+    vtd_write32(tried, COMMAND, vtd_read32(tried, STATUS) & KEPT & ~QUEUE_ON);
+    vtd_write32(tried, COMMAND, vtd_read32(tried, STATUS) & KEPT & ~QUEUE_ON);
+}
+
+static void queue_off_while_it_works(void)
+{
+    begin();
+    iommu_post(FORGET_ALL, 0);
+    iommu_command(QUEUE_ON, false);
+}
+
+static void half_of_a_context_entry(void)
+{
+    begin();
+    hal_paddr_t contexts =
+        hal_paddr(vtd_load(hal_paddr(vtd_read64(tried, 0x20) + (unsigned)(DEVICE(tried) >> 8) * 16)) - 1);
+    iommu_put(contexts, (DEVICE(tried) & 0xff) * 2u + 1, 0);
+}
+
+static void D2_driver_that_does_wrong_is_reported(void **state)
+{
+    (void)state;
+    run(tail_beyond_the_queue, "HAL: iommu_queue_write_tail: the tail is not in the queue");
+    run(tail_over_the_head, "HAL: iommu_queue_write_tail: the tail runs over the head");
+    run(registers_beside_the_queue, "HAL: write_invalidation: invalidation by registers beside");
+    run(two_commands_at_once, "HAL: write_command: a command while another");
+    run(queue_off_while_it_works, "HAL: write_command: the queue is not empty");
+    run(half_of_a_context_entry, "HAL: edit_context_word: half of a context entry");
+}
+
+/* --- Accesses that are on their way --- */
+
+static uint64_t flush;
+
+/* The second CPU plays the device. */
+static void write_all_the_time(void)
+{
+    uint64_t value = 1;
+    while (atomic_u32_load_acquire(&mini_word) == 0) {
+        hal_point(HAL_POINT_RELAX, NULL);
+    }
+    while (atomic_u32_load_acquire(&mini_finished) == 0) {
+        (void)iommu_dma(IOVA, &value, true);
+    }
+}
+
+/* Without a turn for the device. */
+static void flush_at_once(void)
+{
+    iommu_post(flush, IOVA);
+    ticket = iommu_post_wait();
+    while (!iommu_is_done(ticket)) {
+    }
+}
+
+static void unmap_meanwhile(void)
+{
+    begin();
+    for (unsigned i = 0; i < 5; i++) {
+        iommu_map(0, READS | WRITES);
+        iommu_do(flush, IOVA);
+        atomic_u32_store_release(&mini_word, 1);
+        for (unsigned j = 0; j < 10; j++) {
+            hal_point(HAL_POINT_RELAX, NULL);
+        }
+        iommu_unmap(0);
+        flush_at_once();
+        hal_frame_use(iommu_frame, 1, HAL_FRAME_UNUSED);
+        hal_frame_use(iommu_frame, 1, HAL_FRAME_UNTYPED);
+    }
+    atomic_u32_store_release(&mini_finished, 1);
+}
+
+static unsigned count_seeds_with_violations(void)
+{
+    struct hosted_config config = mini_small;
+    unsigned count = 0;
+    for (config.seed = 1; config.seed <= 40; config.seed++) {
+        struct hosted_result result = mini_run_with(&config, unmap_meanwhile, write_all_the_time);
+        assert_int_equal(result.end, HOSTED_POWER_OFF);
+        assert_int_equal(result.status, 0);
+        count += result.violations > 0;
+    }
+    return count;
+}
+
+static void D2_accesses_on_their_way_are_waited_for(void **state)
+{
+    (void)state;
+    for (tried = 0; tried < 2; tried++) {
+        flush = FORGET_PAGES(DOMAIN(tried));
+        assert_int_equal(count_seeds_with_violations(), 0);
+        flush &= ~UINT64_C(0xc0); /* not waiting for them */
+        assert_true(count_seeds_with_violations() > 0);
+    }
+}
+
+/* --- Units that stand still --- */
+
+static void stalls_once(void)
+{
+    begin();
+    while (comes_to_an_end(iommu_post_wait())) {
+    }
+    iommu_queue_begin();
+    for (unsigned i = 0; i < 50; i++) {
+        iommu_do(FORGET_ALL, 0);
+    }
+}
+
+static void dies(void)
+{
+    begin();
+    while (comes_to_an_end(iommu_post_wait())) {
+    }
+    vtd_write32(0, COMMAND, vtd_read32(0, STATUS) & KEPT & ~QUEUE_ON);
+    for (unsigned i = 0; i < 100; i++) {
+        mini_expect((vtd_read32(0, STATUS) & QUEUE_ON) != 0);
+    }
+    mini_expect(!hosted_dma(DEVICE(0), 0x1000, &ticket, 4, false)); /* but lets nobody through */
+}
+
+static void D2_units_that_stand_still(void **state)
+{
+    struct hosted_config config = mini_small;
+    (void)state;
+    tried = 0;
+    config.iommu_stalls = 20;
+    run_with(&config, stalls_once, NULL, "");
+    config.iommu = HOSTED_IOMMU_DIES;
+    run_with(&config, dies, NULL, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(D2_queue_is_done_in_order_and_late),
+        cmocka_unit_test(D2_driver_that_does_wrong_is_reported),
+        cmocka_unit_test(D2_accesses_on_their_way_are_waited_for),
+        cmocka_unit_test(D2_units_that_stand_still),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

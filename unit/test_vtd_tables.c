@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What DMA remapping units offer together (hal/x86_common/vtd_segment.c), and what is written for them into
+ * tables (vtd_tables.c).
+ */
+#include <string.h>
+
+#include "vtd_registers.h"
+
+static struct acpi_dmar dmar;
+
+/* Before: `reset` of each. All are of segment 0, the first covers the rest. */
+static void name_units(unsigned count)
+{
+    dmar = (struct acpi_dmar){.unit_count = count};
+    for (unsigned unit = 0; unit < count; unit++) {
+        dmar.units[unit] =
+            (struct acpi_dmar_unit){.address = 0xfed90000 + unit * 0x1000, .include_all = unit == 0};
+    }
+}
+
+static const struct hal_iommu *begin(uint64_t capability, uint64_t extended)
+{
+    (void)reset(0, capability, extended | IOTLB_AT(0x50));
+    name_units(1);
+    vtd_begin(&dmar);
+    store_count = 0;
+    written_back = 0;
+    return hal_iommu_describe();
+}
+
+static const struct hal_iommu *begin_plain(void)
+{
+    return begin(CAPABLE, COHERENT | QUEUED);
+}
+
+/* --- What the units offer --- */
+
+#define BARE         (FAULTS_AT(0x20, 4) | DRAINS)
+#define LEVELS(bits) ((uint64_t)(bits) << 8)
+#define LEAVES(bits) ((uint64_t)(bits) << 34)
+
+static void D1_capabilities_are_those_of_the_unit(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned bits, expected;
+    } levels[] = {{0, 0}, {1, 0}, {2, 3}, {3, 3}, {4, 4}, {6, 3}, {8, 5}, {12, 4}, {16, 0}, {31, 3}};
+    for (unsigned i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+        assert_int_equal(begin(BARE | LEVELS(levels[i].bits), COHERENT)->levels, levels[i].expected);
+    }
+    static const unsigned leaves[] = {0, 1, 0, 2};
+    for (unsigned bits = 0; bits < 4; bits++) {
+        assert_int_equal(begin(BARE | LEVELS(2) | LEAVES(bits), COHERENT)->leaf_level_max, leaves[bits]);
+    }
+    static const uint32_t domains[] = {16, 64, 256, 1024, 4096, 16384, 65536, 65536};
+    for (unsigned bits = 0; bits < 8; bits++) {
+        assert_int_equal(begin(BARE | LEVELS(2) | bits, COHERENT)->domain_count, domains[bits]);
+    }
+    assert_false(begin(CAPABLE, COHERENT)->caches_absence);
+    assert_true(begin(CAPABLE | CACHES_ABSENCE, COHERENT)->caches_absence);
+    assert_true(begin(CAPABLE | FLUSHES_BUFFERS, COHERENT)->caches_absence);
+}
+
+static void D1_capabilities_are_those_of_all_units(void **state)
+{
+    (void)state;
+    (void)reset(0, BARE | LEVELS(6) | LEAVES(3) | 6, COHERENT | IOTLB_AT(0x50));
+    (void)reset(1, BARE | LEVELS(4) | LEAVES(1) | 4, IOTLB_AT(0x50));
+    (void)reset(2, BARE | LEVELS(2) | CACHES_ABSENCE, IOTLB_AT(0x50)); /* another segment's */
+    name_units(3);
+    dmar.units[2].segment = 1;
+    vtd_begin(&dmar);
+    const struct hal_iommu *iommu = hal_iommu_describe();
+    assert_int_equal(iommu->levels, 4);
+    assert_int_equal(iommu->leaf_level_max, 1);
+    assert_int_equal(iommu->domain_count, 4096);
+    assert_false(iommu->caches_absence);
+    assert_true(units[0].root == ROOT && units[1].root == ROOT);
+    assert_int_not_equal(units[2].root, ROOT); /* source ids there are others */
+    assert_int_not_equal(units[2].root, 0);
+    done[0] = '\0';
+    (void)hal_iommu_flush(1, 0, UINT64_MAX, true);
+    assert_string_equal(done, "II"); /* of the two */
+}
+
+static void refused(const char *why)
+{
+    lines[0] = '\0';
+    vtd_begin(&dmar);
+    assert_int_equal(hal_iommu_describe()->levels, 0);
+    assert_non_null(strstr(lines, why));
+}
+
+static void D3_one_unit_missing_and_nobody_is_let_through(void **state)
+{
+    (void)state;
+    (void)reset_capable(0);
+    (void)reset_capable(1);
+    name_units(2);
+    dmar.units_left_out = 1;
+    refused("no device can be let through: not every unit blocks DMA\n");
+    for (unsigned unit = 0; unit < 4; unit++) {
+        (void)reset_capable(0);
+        (void)reset_capable(1);
+        name_units(2);
+        dmar.units[1].segment = unit >= 2;
+        units[unit % 2].stuck = TRANSLATE;
+        refused("no device can be let through: not every unit blocks DMA\n");
+    }
+    (void)reset_capable(0);
+    (void)reset_capable(1);
+    name_units(2);
+    dmar.units[0].include_all = false;
+    refused("no device can be let through: no unit covers those that firmware does not name\n");
+    (void)reset_capable(0);
+    (void)reset_capable(1);
+    name_units(2);
+    dmar.units[0].segment = 1;
+    refused("no device can be let through: no unit covers those that firmware does not name\n");
+    (void)reset(0, BARE | LEVELS(2), COHERENT | IOTLB_AT(0x50));
+    (void)reset(1, BARE | LEVELS(4), COHERENT | IOTLB_AT(0x50));
+    name_units(2);
+    refused("no device can be let through: the units want different tables\n");
+    for (unsigned drain = 0; drain < 3; drain++) {
+        (void)reset(0, (CAPABLE & ~DRAINS) | (uint64_t)drain << 54, COHERENT | IOTLB_AT(0x50));
+        name_units(1);
+        refused("no device can be let through: a unit does not wait for what is on its way\n");
+    }
+    dmar = (struct acpi_dmar){.unit_count = 0};
+    refused("names no remapping unit");
+}
+
+static void D1_ranges_of_firmware_are_told(void **state)
+{
+    (void)state;
+    (void)reset_capable(0);
+    name_units(1);
+    dmar.range_count = 5;
+    dmar.ranges[0] = (struct acpi_dmar_range){
+        .first = 0x1000, .last = 0x2fff, .scope_count = 1, .depth = 1, .bus = 3, .device = 26, .function = 7};
+    for (unsigned i = 1; i < 5; i++) {
+        dmar.ranges[i] = dmar.ranges[0];
+    }
+    dmar.ranges[0].is_endpoint = true;
+    dmar.ranges[1].segment = 1;
+    dmar.ranges[3].is_endpoint = dmar.ranges[4].is_endpoint = true;
+    dmar.ranges[3].depth = 2;
+    dmar.ranges[4].scope_count = 2;
+    vtd_begin(&dmar);
+    struct hal_iommu_range range;
+    assert_true(hal_iommu_range(0, &range));
+    assert_true(range.first == 0x1000 && range.last == 0x2fff);
+    assert_true(range.source == 0x03d7 && !range.any_source);
+    for (unsigned i = 1; i < 4; i++) {
+        assert_true(hal_iommu_range(i, &range));
+        assert_true(range.first == 0x1000 && range.any_source);
+    }
+    assert_false(hal_iommu_range(4, &range));
+}
+
+/* --- Entries --- */
+
+static void D1_entries_say_what_they_were_made_of(void **state)
+{
+    (void)state;
+    (void)begin_plain();
+    assert_true(hal_iommu_table_entry(hal_paddr(0x7000), 1) == 0x7003);
+    assert_true(hal_iommu_leaf_entry(hal_paddr(0x7000), 0, true, false) == 0x7001);
+    assert_true(hal_iommu_leaf_entry(hal_paddr(0x7000), 0, false, true) == 0x7002);
+    assert_true(hal_iommu_leaf_entry(hal_paddr(0x600000), 1, true, true) == 0x600083);
+    assert_true(hal_iommu_leaf_entry(hal_paddr(UINT64_C(0xfffff40000000)), 2, true, true) ==
+                UINT64_C(0xfffff40000083));
+    assert_true(hal_iommu_entry_is_leaf(0x7001, 0) && hal_iommu_entry_is_leaf(0x600083, 1));
+    assert_false(hal_iommu_entry_is_leaf(0x7003, 1));
+    assert_true(hal_iommu_entry_target(UINT64_C(0xfffff40000083)).value == UINT64_C(0xfffff40000000));
+    assert_true(hal_iommu_entry_may_read(1) && !hal_iommu_entry_may_read(2));
+    assert_true(hal_iommu_entry_may_write(2) && !hal_iommu_entry_may_write(1));
+    assert_int_equal(written_back, 0);
+}
+
+static void D2_filled_entries_are_seen(void **state)
+{
+    (void)state;
+    for (unsigned coherent = 0; coherent < 2; coherent++) {
+        (void)begin(CAPABLE, coherent ? COHERENT : 0);
+        hal_paddr_t table = vtd_page();
+        hal_iommu_fill(table, 509, 3, 0x5003, 0x1000);
+        for (unsigned i = 0; i < 3; i++) {
+            assert_true(hal_iommu_load(table, 509 + i) == 0x5003 + 0x1000 * i);
+            assert_true(stores[i].address == table.value + 8 * (509 + i));
+        }
+        assert_int_equal(hal_iommu_load(table, 508), 0);
+        assert_int_equal(store_count, 3);
+        assert_int_equal(written_back, coherent ? 0 : 24);
+        assert_true(coherent || written_back_end == table.value + 4096);
+        written_back = 0;
+        (void)hal_iommu_table_entry(table, 1);
+        assert_int_equal(written_back, coherent ? 0 : 4096);
+        (void)hal_iommu_leaf_entry(table, 0, true, true);
+        assert_int_equal(written_back, coherent ? 0 : 4096);
+    }
+}
+
+/* --- Sources --- */
+
+#define SOURCE UINT16_C(0xfe2f)
+
+static void D1_source_finds_its_domain(void **state)
+{
+    (void)state;
+    for (unsigned levels = 3; levels < 6; levels++) {
+        (void)begin((CAPABLE & ~LEVELS(31)) | LEVELS(1 << (levels - 2)), COHERENT | QUEUED);
+        assert_true(hal_iommu_wants_page(SOURCE));
+        hal_paddr_t context = vtd_page(), root = vtd_page();
+        hal_iommu_give_page(SOURCE, context);
+        assert_false(hal_iommu_wants_page(SOURCE) || hal_iommu_wants_page(0xfe00));
+        assert_true(hal_iommu_wants_page(0xfd2f) && hal_iommu_wants_page(0xff2f));
+        assert_true(test_word(ROOT + 16 * 0xfe) == (context.value | 1));
+        assert_int_equal(test_word(ROOT + 16 * 0xfe + 8), 0);
+        (void)hal_iommu_attach(SOURCE, 0xabc, root);
+        assert_true(test_word(context.value + 16 * 0x2f) == (root.value | 1));
+        assert_true(test_word(context.value + 16 * 0x2f + 8) == (0xabc00 | (levels - 2)));
+        for (unsigned i = 0; i < 256; i++) {
+            assert_true(i == 0x2f || test_word(context.value + 16 * i) == 0);
+        }
+        (void)hal_iommu_detach(SOURCE, 0xabc);
+        assert_true(test_word(context.value + 16 * 0x2f) == 0 &&
+                    test_word(context.value + 16 * 0x2f + 8) == 0);
+    }
+}
+
+/* The unit may read in between. */
+static void D2_half_an_entry_is_absent(void **state)
+{
+    (void)state;
+    for (unsigned coherent = 0; coherent < 2; coherent++) {
+        (void)begin(CAPABLE, (coherent ? COHERENT : 0) | QUEUED);
+        hal_paddr_t context = vtd_page(), root = vtd_page();
+        hal_iommu_give_page(SOURCE, context);
+        assert_true(stores[store_count - 1].address == ROOT + 16 * 0xfe);
+        assert_int_equal(written_back, coherent ? 0 : 4096 + 16);
+        uint64_t at = context.value + 16 * 0x2f;
+        for (unsigned turn = 0; turn < 2; turn++) {
+            store_count = 0;
+            written_back = 0;
+            done[0] = '\0';
+            (void)(turn == 0 ? hal_iommu_attach(SOURCE, 5, root) : hal_iommu_detach(SOURCE, 5));
+            assert_true(stores[0].address == (turn == 0 ? at + 8 : at));
+            assert_true(stores[1].address == (turn == 0 ? at : at + 8));
+            assert_true((stores[turn == 0 ? 1 : 0].value & 1) == (turn == 0));
+            assert_int_equal(written_back, coherent ? 0 : turn == 0 ? 4096 + 16 : 16);
+            assert_string_equal(done, coherent ? "cwiw" : turn == 0 ? "WWcwiw" : "Wcwiw");
+        }
+    }
+}
+
+/* --- Attempts --- */
+
+static void D8_attempts_of_segment_0_are_handed_up(void **state)
+{
+    (void)state;
+    (void)reset_capable(0);
+    (void)reset_capable(1);
+    name_units(2);
+    dmar.units[1].segment = 1;
+    vtd_begin(&dmar);
+    record(&units[0], 0, 0x5678, 0x0028, true);
+    record(&units[0], 1, 0x9000, 0x0030, false);
+    record(&units[1], 0, 0x7000, 0x0038, false);
+    vtd_watch();
+    assert_int_equal(mini_fault_count, 2);
+    assert_true(mini_fault.address == 0x9000 && mini_fault.source == 0x30);
+    assert_true(mini_fault.reason == 1 && !mini_fault.is_read);
+    assert_int_equal(line_count, 3 + 1);
+    for (unsigned i = 0; i < 100; i++) { /* also where no line is due */
+        record(&units[0], 0, 0x5678, 0x0028, true);
+        vtd_watch();
+    }
+    assert_int_equal(mini_fault_count, 102);
+    assert_true(mini_fault.address == 0x5000 && mini_fault.is_read);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(D1_capabilities_are_those_of_the_unit),
+        cmocka_unit_test(D1_capabilities_are_those_of_all_units),
+        cmocka_unit_test(D3_one_unit_missing_and_nobody_is_let_through),
+        cmocka_unit_test(D1_ranges_of_firmware_are_told),
+        cmocka_unit_test(D1_entries_say_what_they_were_made_of),
+        cmocka_unit_test(D2_filled_entries_are_seen),
+        cmocka_unit_test(D1_source_finds_its_domain),
+        cmocka_unit_test(D2_half_an_entry_is_absent),
+        cmocka_unit_test(D8_attempts_of_segment_0_are_handed_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
