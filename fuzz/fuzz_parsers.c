@@ -171,7 +171,8 @@ static void parse_dmar(const struct acpi_memory *memory, const struct acpi_table
 {
     struct acpi_dmar dmar;
     (void)acpi_parse_dmar(memory, table, &dmar);
-    CHECK(dmar.unit_count <= ACPI_DMAR_UNITS_MAX && dmar.range_count <= ACPI_DMAR_RANGES_MAX);
+    CHECK(dmar.unit_count <= ACPI_DMAR_UNITS_MAX && dmar.range_count <= ACPI_DMAR_RANGES_MAX &&
+          dmar.ioapic_count <= ACPI_IOAPICS_MAX);
     for (unsigned i = 0; i < dmar.unit_count; i++) {
         const struct acpi_dmar_unit *unit = &dmar.units[i];
         CHECK(unit->address != 0 && (unit->address | unit->size) % HAL_PAGE_SIZE == 0 && unit->size != 0);

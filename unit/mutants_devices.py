@@ -7,6 +7,7 @@ STORM = "core/irq_storm.c"
 IOAPIC = "hal/x86_common/ioapic.c"
 VTD = "hal/x86_common/vtd.c"
 VTD_FAULT = "hal/x86_common/vtd_fault.c"
+VTD_INTERRUPT = "hal/x86_common/vtd_interrupt.c"
 VTD_FLUSH = "hal/x86_common/vtd_flush.c"
 VTD_QUEUE = "hal/x86_common/vtd_queue.c"
 VTD_REGISTERS = "hal/x86_common/vtd_registers.c"
@@ -129,7 +130,7 @@ DEVICES = (
     Mutant("fault-overflow-kept", "D8", VTD_FAULT, "        vtd_write32(unit, VTD_FAULT_STATUS, VTD_FAULT_OVERFLOW);\n", "", ("test_vtd",)),
     Mutant("fault-overflow-unnoticed", "D8", VTD_FAULT, "(status & (VTD_FAULT_OVERFLOW | VTD_FAULT_PENDING)) == 0",
            "(status & VTD_FAULT_PENDING) == 0", ("test_vtd_watch",)),
-    Mutant("queue-overrun", "D2", VTD_QUEUE, "if (u->free < POST_MAX && !make_room(unit)) {", "if (u->free > SLOTS && !make_room(unit)) {",
+    Mutant("queue-overrun", "D2", VTD_QUEUE, "return u->free >= POST_MAX;", "return u->free < SLOTS;",
            ("test_vtd_queue",)),
     Mutant("full-queue-looks-empty", "D2", VTD_QUEUE, "u->free = SLOTS - 1 - (u->tail", "u->free = SLOTS - (u->tail", ("test_vtd_queue",)),
     Mutant("source-and-translations-at-once", "D2", VTD_QUEUE, "TYPE_WAIT | WAIT_WRITES | WAIT_FENCE", "TYPE_WAIT | WAIT_WRITES",
@@ -145,7 +146,7 @@ DEVICES = (
     Mutant("queue-errors-kept", "D2", VTD_QUEUE, "    vtd_write32(unit, VTD_FAULT_STATUS, VTD_FAULT_QUEUE);\n", "", ("test_vtd_queue",)),
     Mutant("first-unit-speaks-for-all", "D2", VTD_FLUSH, "if (done_of(&vtd_units[vtd_segment.units[i]]) < ticket) {",
            "if (i == 0 && done_of(&vtd_units[vtd_segment.units[i]]) < ticket) {", ("test_vtd_queue",)),
-    Mutant("missed-flush-passes", "D2", VTD_FLUSH, "    if (u->stands) {\n        return;\n    }\n", "", ("test_vtd_queue",)),
+    Mutant("missed-flush-passes", "D2", VTD_FLUSH, "return !u->stands;", "return true;", ("test_vtd_queue",)),
     Mutant("lost-unit-believed", "D2", VTD_FLUSH, "if (atomic_u32_load_acquire(&lost) != 0) {", "if (ticket == 0) {", ("test_vtd_queue",)),
     Mutant("pages-beside-the-block", "D2", VTD_FLUSH, "while (first >> mask != end >> mask) {", "while ((end - first) >> mask != 0) {",
            ("test_vtd_queue",)),
@@ -153,8 +154,8 @@ DEVICES = (
            ("test_vtd_queue",)),
     Mutant("tables-stay-in-caches", "D2", VTD_FLUSH, "(tables ? 0 : VTD_LEAVES_ALONE)", "(tables ? VTD_LEAVES_ALONE : VTD_LEAVES_ALONE)",
            ("test_vtd_queue",)),
-    Mutant("flush-overtakes-the-write-buffer", "D2", VTD_FLUSH, "if (VTD_CAPABILITY_WRITE_BUFFER(u->capability) &&",
-           "if (u->capability == UINT64_MAX &&", ("test_vtd_queue",)),
+    Mutant("flush-overtakes-the-write-buffer", "D2", VTD_FLUSH, "!u->stands && VTD_CAPABILITY_WRITE_BUFFER(u->capability)",
+           "!u->stands && u->capability == UINT64_MAX", ("test_vtd_queue",)),
     Mutant("present-before-its-domain", "D1", VTD_TABLES,
            "store_pair(hal_paddr_add(at, 8), width | (uint64_t)domain << CONTEXT_DOMAIN, at,\n"
            "               written_back(root).value | CONTEXT_PRESENT);",
@@ -174,6 +175,19 @@ DEVICES = (
     Mutant("other-segment-shares-sources", "D1", WATCH, "    if (unit->segment == 0) {\n", "    if (unit->segment < 9) {\n", ("test_vtd_tables",)),
     Mutant("bridge-passes-for-its-devices", "D1", VTD_SEGMENT, "range->scope_count == 1 && range->is_endpoint &&", "range->scope_count == 1 &&",
            ("test_vtd_tables",)),
+    Mutant("any-source-raises-it", "D4", VTD_INTERRUPT, "source_id | ENTRY_VERIFY);", "source_id);", ("test_vtd_interrupt",)),
+    Mutant("entry-present-in-halves", "D4", VTD_INTERRUPT, "        vtd_store(at, 0);\n", "", ("test_vtd_interrupt",)),
+    Mutant("entry-not-forgotten", "D4", VTD_INTERRUPT, "return vtd_forget_interrupt(index);", "return vtd_load(at) == low;", ("test_vtd_interrupt",)),
+    Mutant("entry-of-a-unit-that-stands", "D4", VTD_INTERRUPT, "        (void)write_entry(index, 0, 0);\n", "", ("test_vtd_interrupt",)),
+    Mutant("interrupt-for-all-cpus", "D4", VTD_INTERRUPT, "apic_id >= APIC_LIMIT", "apic_id > APIC_LIMIT", ("test_vtd_interrupt",)),
+    Mutant("old-interrupts-pass", "D4", VTD_INTERRUPT, "(vtd_read32(unit, VTD_STATUS) & VTD_OLD_INTERRUPTS) != 0 &&", "unit > 99 &&",
+           ("test_vtd_interrupt",)),
+    Mutant("unit-that-cannot-remap", "D4", VTD_INTERRUPT, "VTD_EXTENDED_REMAPS(vtd_units[unit].extended);", "vtd_units[unit].extended != 0;",
+           ("test_vtd_interrupt",)),
+    Mutant("entries-kept-over-a-restart", "D4", VTD_QUEUE, "        put(u, TYPE_INTERRUPT, 0); /* all */\n", "", ("test_vtd_interrupt",)),
+    Mutant("pin-not-remapped", "D4", IOAPIC, "high = ENTRY_REMAPPED | source << ENTRY_INDEX;", "high |= ENTRY_REMAPPED;", ("test_ioapic",)),
+    Mutant("pin-of-a-stranger", "D4", IOAPIC, "        return false;\n    }\n    return true;\n}\n\nstatic void find_pins",
+           "        return true;\n    }\n    return true;\n}\n\nstatic void find_pins", ("test_ioapic",)),
     Mutant("unit-without-translation-unsaid", "D3", WATCH, "        if (statuses[unit] != VTD_TRANSLATES) {", "        if (unit > ACPI_DMAR_UNITS_MAX) {",
            ("test_vtd_watch",)),
     Mutant("storm-of-attempts-told-in-full", "D8", WATCH, "return count <= LINES_EACH || (count & (count - 1)) == 0;", "return count != 0;",

@@ -56,18 +56,56 @@ static void range(uint64_t first, uint64_t last, uint16_t scope_bytes)
     put(last, 8);
 }
 
-/* A device behind `hops` bridges: 8 + 2 * hops bytes. */
-static void scope(uint8_t bus, uint8_t device, uint8_t function, uint8_t hops)
+/* Behind `hops` bridges: 8 + 2 * hops bytes. */
+static void scope_of(uint8_t type, uint8_t id, uint8_t bus, uint8_t device, uint8_t function, uint8_t hops)
 {
-    put(1, 1);
+    put(type, 1);
     put(8u + 2u * hops, 1);
-    put(0, 3);
+    put(0, 2);
+    put(id, 1);
     put(bus, 1);
     put(device, 1);
     put(function, 1);
     for (unsigned i = 0; i < hops; i++) {
         put(0x0100, 2);
     }
+}
+
+static void scope(uint8_t bus, uint8_t device, uint8_t function, uint8_t hops)
+{
+    scope_of(1, 0, bus, device, function, hops);
+}
+
+static void D4_dmar_names_io_apics(void **state)
+{
+    (void)state;
+    struct acpi_dmar found;
+    begin();
+    unit(0xfed90000, 0, 0, 0, 8 + 10 + 8);
+    scope_of(3, 2, 0xf0, 31, 7, 0);
+    scope_of(3, 4, 0, 1, 0, 1); /* behind a bridge */
+    scope_of(4, 5, 0, 15, 0, 0);
+    unit(0xfed91000, 1, 0, 6, 8);
+    scope_of(3, 9, 0, 0, 3, 0);
+    range(0x1000, 0x1fff, 8);
+    scope_of(3, 10, 0, 0, 4, 0);
+    range(0x1000, 0x1fff, 8);
+    scope(0, 20, 3, 0);
+    assert_true(parse(&found));
+    assert_int_equal(found.ioapic_count, 2);
+    assert_true(found.ioapics[0].id == 2 && found.ioapics[0].source == 0xf0ff &&
+                found.ioapics[0].segment == 0);
+    assert_true(found.ioapics[1].id == 9 && found.ioapics[1].source == 3 && found.ioapics[1].segment == 6);
+    assert_true(!found.ranges[0].is_endpoint && found.ranges[1].is_endpoint);
+    begin();
+    for (uint64_t i = 0; i < 3; i++) {
+        unit((i + 1) << 20, 0, 0, 0, 8 * 5);
+        for (uint8_t j = 0; j < 5; j++) {
+            scope_of(3, j, 0, j, 0, 0);
+        }
+    }
+    assert_true(parse(&found));
+    assert_int_equal(found.ioapic_count, ACPI_IOAPICS_MAX);
 }
 
 static void D7_dmar_names_units_and_ranges(void **state)
@@ -196,6 +234,7 @@ static void D7_dmar_lengths_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(D4_dmar_names_io_apics),
         cmocka_unit_test(D7_dmar_names_units_and_ranges),
         cmocka_unit_test(D7_dmar_units_that_make_no_sense_are_left_out),
         cmocka_unit_test(D7_dmar_with_too_much),

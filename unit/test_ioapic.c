@@ -18,6 +18,10 @@ void test_ioapic_init(const struct acpi_interrupts *interrupts);
 uint32_t test_ioapic_read(unsigned unit, uint8_t index);
 void test_ioapic_write(unsigned unit, uint8_t index, uint32_t value);
 uint32_t test_ioapic_apic_id(unsigned cpu);
+bool test_remaps_interrupts(void);
+bool test_interrupt_set(unsigned index, uint16_t source_id, uint8_t vector, uint32_t apic_id, bool level);
+bool test_ioapic_source(uint8_t id, uint16_t *source_id);
+void test_print(const char *line);
 
 #define MASKED UINT32_C(0x10000)
 
@@ -45,6 +49,43 @@ uint32_t test_ioapic_apic_id(unsigned cpu)
     return cpu == 3 ? 255 : 10 * cpu;
 }
 
+/* --- Interrupt remapping, as the driver sees it --- */
+
+static bool remaps, obeys;
+static struct {
+    unsigned index, vector, apic_id;
+    uint16_t source_id;
+    bool level;
+} entry_set;
+static unsigned entries_set, lines_printed;
+
+bool test_remaps_interrupts(void)
+{
+    return remaps;
+}
+
+bool test_interrupt_set(unsigned index, uint16_t source_id, uint8_t vector, uint32_t apic_id, bool level)
+{
+    entry_set.index = index;
+    entry_set.vector = vector;
+    entry_set.apic_id = apic_id;
+    entry_set.source_id = source_id;
+    entry_set.level = level;
+    entries_set++;
+    return obeys;
+}
+
+bool test_ioapic_source(uint8_t id, uint16_t *source_id)
+{
+    *source_id = (uint16_t)(0xf000 + id);
+    return id != 7;
+}
+
+void test_print(const char *line)
+{
+    lines_printed += strstr(line, "its lines cannot be used") != NULL;
+}
+
 static struct acpi_interrupts plain_wiring(void)
 {
     struct acpi_interrupts wiring = {.ioapic_count = 0};
@@ -52,7 +93,9 @@ static struct acpi_interrupts plain_wiring(void)
         wiring.legacy[irq].source = irq;
     }
     memset(registers, 0, sizeof registers);
-    writes = unmasked_changes = 0;
+    writes = unmasked_changes = entries_set = lines_printed = 0;
+    remaps = false;
+    obeys = true;
     return wiring;
 }
 
@@ -141,6 +184,40 @@ static void D4_entries_are_changed_masked(void **state)
     assert_int_equal(registers[0][0x10 + 2 * 17], MASKED | (IOAPIC_VECTOR_FIRST + 17));
 }
 
+static void D4_pins_are_remapped(void **state)
+{
+    (void)state;
+    struct acpi_interrupts wiring = plain_wiring();
+    const struct hal_irq_wire edge = {false, false}, level = {true, true};
+    remaps = true;
+    add(&wiring, 0, 0x00170020);
+    add(&wiring, 24, 0x00170020); /* nobody knows who that is */
+    wiring.ioapics[0].id = 3;
+    wiring.ioapics[1].id = 7;
+    add(&wiring, 80, UINT32_MAX);
+    wiring.ioapics[2].id = 7;
+    test_ioapic_init(&wiring);
+    assert_int_equal(test_irq_source_count(), 24);
+    assert_int_equal(lines_printed, 1); /* none is missed of the one that does not answer */
+    assert_int_equal(registers[1][0x10 + 2 * 23], MASKED);
+    assert_true(test_irq_route(17, level, 2));
+    assert_true(entry_set.index == 17 && entry_set.vector == IOAPIC_VECTOR_FIRST + 17);
+    assert_true(entry_set.apic_id == 20 && entry_set.source_id == 0xf003 && entry_set.level);
+    assert_int_equal(registers[0][0x10 + 2 * 17 + 1], 17 << 17 | 1 << 16);
+    assert_int_equal(registers[0][0x10 + 2 * 17], MASKED | 0xa000 | (IOAPIC_VECTOR_FIRST + 17));
+    test_irq_mask(17, false);
+    assert_true(test_irq_route(17, edge, 1));
+    assert_true(entry_set.apic_id == 10 && !entry_set.level);
+    assert_int_equal(registers[0][0x10 + 2 * 17], IOAPIC_VECTOR_FIRST + 17);
+    obeys = false;
+    assert_false(test_irq_route(17, level, 2));
+    assert_int_equal(registers[0][0x10 + 2 * 17], IOAPIC_VECTOR_FIRST + 17);
+    assert_int_equal(unmasked_changes, 0);
+    entries_set = 0;
+    assert_false(test_irq_route(17, level, 3));
+    assert_int_equal(entries_set, 0);
+}
+
 /* --- The MADT --- */
 
 static uint8_t table_bytes[256];
@@ -182,6 +259,7 @@ static void D7_madt_names_interrupt_controllers(void **state)
     assert_int_equal(found.ioapic_count, 2);
     assert_int_equal(found.ioapics[1].address, 0xfec01000);
     assert_int_equal(found.ioapics[1].source, 24);
+    assert_true(found.ioapics[0].id == 2 && found.ioapics[1].id == 3);
     assert_int_equal(found.legacy[0].source, 2);
     assert_true(found.legacy[9].source == 20 && found.legacy[9].level && found.legacy[9].low);
     assert_true(found.legacy[5].source == 5 && found.legacy[5].level && !found.legacy[5].low);
@@ -224,6 +302,7 @@ int main(void)
         cmocka_unit_test(D4_pins_are_found_and_masked),
         cmocka_unit_test(D4_old_lines_are_where_firmware_says),
         cmocka_unit_test(D4_entries_are_changed_masked),
+        cmocka_unit_test(D4_pins_are_remapped),
         cmocka_unit_test(D7_madt_names_interrupt_controllers),
         cmocka_unit_test(D7_madt_with_too_much),
     };

@@ -98,6 +98,10 @@ static bool obey(struct registers *u, uint64_t low, uint64_t high)
         note('i');
         return (low & UINT64_C(0xffffffff0000ff00)) == 0 && (high & 0xf80) == 0 && (low >> 4 & 3) != 0 &&
                (low >> 6 & 3 & ~draining) == 0 && (high & 0x3f) <= (u->capability >> 48 & 0x3f);
+    case 4:
+        q->interrupt = low;
+        note('e');
+        return (low & UINT64_C(0xffff000007ffffe0)) == 0 && high == 0;
     case 5:
         q->waits++;
         q->between = q->between && (low & 1 << 6) == 0;
@@ -180,7 +184,7 @@ static bool is_due(struct registers *u)
 
 static void finish_command(struct registers *u)
 {
-    u->status = (u->status & ~GIVEN_ONCE) | (u->status & SET_ROOT);
+    u->status = (u->status & ~GIVEN_ONCE) | (u->status & (SET_ROOT | SET_INTERRUPTS));
     switch (u->command) {
     case SET_ROOT:
         u->status |= SET_ROOT;
@@ -188,6 +192,10 @@ static void finish_command(struct registers *u)
         break;
     case WRITE_BUFFER:
         note('B');
+        break;
+    case SET_INTERRUPTS:
+        u->status |= SET_INTERRUPTS;
+        note('E');
         break;
     case QUEUE:
         u->queue.off_at_work = u->queue.off_at_work || ((u->status & QUEUE) != 0 && u->queue.address != 0 &&
@@ -198,7 +206,7 @@ static void finish_command(struct registers *u)
         break;
     default:
         u->status ^= u->command;
-        note(u->command == TRANSLATE ? 'T' : 'N');
+        note(u->command == TRANSLATE ? 'T' : u->command == OLD_INTERRUPTS ? 'O' : 'N');
         break;
     }
     u->command = 0;
@@ -223,7 +231,7 @@ static void write_command(struct registers *u, uint32_t value)
     u->several_commands = u->several_commands || (command & (command - 1)) != 0;
     u->command = command;
     u->late = 3;
-    u->status &= command == SET_ROOT ? ~SET_ROOT : UINT32_MAX;
+    u->status &= command == SET_ROOT || command == SET_INTERRUPTS ? ~command : UINT32_MAX;
     u->status |= command == WRITE_BUFFER ? WRITE_BUFFER : 0;
 }
 
@@ -334,6 +342,8 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
         write_tail(u, unit, value);
     } else if (offset == 0x90) {
         u->queue.address = value;
+    } else if (offset == 0xb8) {
+        u->interrupts = value;
     } else if (offset == iotlb_at(u) - 8) {
         u->iotlb_address = value;
     } else if (offset == 0x20) {

@@ -17,6 +17,8 @@
 #define WRITE_BUFFER            (UINT32_C(1) << 27)
 #define QUEUE                   (UINT32_C(1) << 26)
 #define INTERRUPTS              (UINT32_C(1) << 25)
+#define SET_INTERRUPTS          (UINT32_C(1) << 24)
+#define OLD_INTERRUPTS          (UINT32_C(1) << 23)
 #define GIVEN_ONCE              UINT32_C(0x69000000)
 #define INVALIDATE              (UINT64_C(1) << 63)
 #define RECORD_FAULT            (UINT64_C(1) << 63)
@@ -30,13 +32,14 @@
 #define FLUSHES_PAGES(mask)     (UINT64_C(1) << 39 | (uint64_t)(mask) << 48)
 #define DRAINS                  (UINT64_C(3) << 54)
 #define QUEUED                  UINT64_C(2)
+#define REMAPS                  UINT64_C(8)
 /* Tables of 3 levels, 2 MiB pages, 256 domains, what is on its way is waited for. */
 #define CAPABLE (FAULTS_AT(0x20, 4) | DRAINS | UINT64_C(2) << 8 | UINT64_C(1) << 34 | 2)
 
 /* One unit's registers. */
 struct registers {
     uint32_t version, status, fault_status, fault_control;
-    uint64_t capability, extended, root, context, iotlb, iotlb_address, queue_left;
+    uint64_t capability, extended, root, context, iotlb, iotlb_address, queue_left, interrupts;
     uint64_t low[RECORDS_MAX], high[RECORDS_MAX];
     uint32_t stuck;         /* commands that it never ends */
     bool hangs, ignores;    /* invalidations */
@@ -50,7 +53,8 @@ struct registers {
         bool full_stop;               /* nor may it be switched off then */
         uint64_t refuses;             /* 1 << type: of descriptors that it stops at */
         unsigned contexts, iotlbs, waits;
-        uint64_t low, high; /* of the last that was about the IOTLB */
+        uint64_t low, high; /* of the last that was about the IOTLB ... */
+        uint64_t interrupt; /* ... and about interrupts */
         bool unfenced;      /* the IOTLB was flushed without a wait after the context cache */
         bool between;
         bool off_at_work, overrun;
@@ -74,8 +78,8 @@ extern uint64_t written_back, written_back_end;
 void run_queue(unsigned unit);
 
 /* What the units have done, in order: W memory written back, B write buffer flushed, R root table in use,
- * C context cache and I IOTLB invalidated (c, i: by the queue; w: waited), T translation, Q queue, N
- * interrupt remapping switched. */
+ * C context cache and I IOTLB invalidated (c, i: by the queue; e: interrupts; w: waited), T translation, Q
+ * queue, N interrupt remapping, O old interrupts switched, E interrupt table in use. */
 extern char done[64];
 /* Accesses so far; from which of them on nothing answers any more. */
 extern unsigned accesses, gone_from;

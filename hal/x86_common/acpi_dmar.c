@@ -29,11 +29,22 @@ enum {
 
 #define UNIT_INCLUDES_ALL 1u
 #define SCOPE_ENDPOINT    1u
+#define SCOPE_IOAPIC      3u
 
 struct scopes {
     uint16_t count;
     uint8_t type, bus, depth, device, function; /* of the first */
+    unsigned ioapic_count;
+    struct acpi_dmar_ioapic ioapics[ACPI_IOAPICS_MAX];
 };
+
+static void take_ioapic(struct scopes *scopes, const uint8_t *scope)
+{
+    if (scope[0] == SCOPE_IOAPIC && scope[1] == SCOPE_SIZE_MIN && scopes->ioapic_count < ACPI_IOAPICS_MAX) {
+        scopes->ioapics[scopes->ioapic_count++] = (struct acpi_dmar_ioapic){
+            .source = (uint16_t)(scope[5] << 8 | (scope[6] & 31) << 3 | (scope[7] & 7)), .id = scope[4]};
+    }
+}
 
 /* The scopes in bytes [offset, end) of the table. */
 static bool read_scopes(const struct acpi_memory *memory, const struct acpi_table *table, uint32_t offset,
@@ -55,6 +66,7 @@ static bool read_scopes(const struct acpi_memory *memory, const struct acpi_tabl
             scopes->device = scope[6];
             scopes->function = scope[7];
         }
+        take_ioapic(scopes, scope);
         offset += scope[1];
     }
     return true;
@@ -98,6 +110,10 @@ static void take_unit(struct acpi_dmar *dmar, const uint8_t *entry, const struct
     };
 
     add_unit(dmar, &unit);
+    for (unsigned i = 0; i < scopes->ioapic_count && dmar->ioapic_count < ACPI_IOAPICS_MAX; i++) {
+        dmar->ioapics[dmar->ioapic_count] = scopes->ioapics[i];
+        dmar->ioapics[dmar->ioapic_count++].segment = unit.segment;
+    }
 }
 
 static void take_range(struct acpi_dmar *dmar, const uint8_t *entry, const struct scopes *scopes)

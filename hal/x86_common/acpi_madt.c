@@ -150,7 +150,7 @@ static void take_interrupt(void *context, const uint8_t *entry)
     case ENTRY_IOAPIC:
         if (interrupts->ioapic_count < ACPI_IOAPICS_MAX) {
             interrupts->ioapics[interrupts->ioapic_count++] =
-                (struct acpi_ioapic){acpi_le32(entry + 4), acpi_le32(entry + 8)};
+                (struct acpi_ioapic){acpi_le32(entry + 4), acpi_le32(entry + 8), entry[2]};
         }
         break;
     case ENTRY_SOURCE_OVERRIDE:

@@ -4,6 +4,8 @@
  */
 #include "hal/ioapic.h"
 
+#include "hal/vtd.h"
+
 _Static_assert(IOAPIC_VECTOR_FIRST + HAL_IRQ_SOURCES_MAX <= 256, "every source has a vector");
 
 /* Registers (data sheet, 3.2). A pin's entry are two of them. */
@@ -16,8 +18,10 @@ enum {
 #define ENTRY_LOW    (UINT32_C(1) << 13)
 #define ENTRY_LEVEL  (UINT32_C(1) << 15)
 #define ENTRY_MASKED (UINT32_C(1) << 16)
-/* High half. */
+/* High half: where to, or, in the remapped format, the index of what says so. */
 #define ENTRY_DESTINATION 24
+#define ENTRY_REMAPPED    (UINT32_C(1) << 16)
+#define ENTRY_INDEX       17
 
 /* The index of the last pin's second register fits in 8 bits. */
 #define PINS_MAX          120u
@@ -33,6 +37,7 @@ struct pin {
 
 static struct pin pins[HAL_IRQ_SOURCES_MAX];
 static unsigned source_count;
+static uint16_t source_ids[ACPI_IOAPICS_MAX]; /* of units, where interrupts are remapped */
 
 static uint8_t register_of(const struct pin *pin)
 {
@@ -87,6 +92,30 @@ static void mark_legacy(const struct acpi_interrupts *interrupts)
     }
 }
 
+/* Nothing else would pass. */
+static bool can_be_remapped(unsigned unit, uint8_t id)
+{
+    if (vtd_remaps_interrupts() && !vtd_ioapic_source(id, &source_ids[unit])) {
+        vtd_print("keel: irq: firmware does not say who an I/O APIC is: its lines cannot be used");
+        return false;
+    }
+    return true;
+}
+
+static void find_pins(unsigned unit, const struct acpi_ioapic *ioapic)
+{
+    const unsigned count = pin_count(unit);
+    const bool usable = count == 0 || can_be_remapped(unit, ioapic->id);
+
+    for (unsigned number = 0; number < count; number++) {
+        if (usable) {
+            add_pin(unit, number, (uint64_t)ioapic->source + number);
+        } else {
+            ioapic_write(unit, (uint8_t)(REGISTER_ENTRIES + 2 * number), ENTRY_MASKED);
+        }
+    }
+}
+
 void ioapic_init(const struct acpi_interrupts *interrupts)
 {
     source_count = 0;
@@ -94,11 +123,7 @@ void ioapic_init(const struct acpi_interrupts *interrupts)
         pins[source].exists = false;
     }
     for (unsigned unit = 0; unit < interrupts->ioapic_count && unit < ACPI_IOAPICS_MAX; unit++) {
-        const unsigned count = pin_count(unit);
-
-        for (unsigned number = 0; number < count; number++) {
-            add_pin(unit, number, (uint64_t)interrupts->ioapics[unit].source + number);
-        }
+        find_pins(unit, &interrupts->ioapics[unit]);
     }
     mark_legacy(interrupts);
     for (unsigned i = 0; i < interrupts->nmi_count; i++) {
@@ -125,16 +150,26 @@ bool hal_irq_source(unsigned source, struct hal_irq_source *description)
 bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
 {
     struct pin *pin = &pins[source];
-    const uint32_t apic_id = ioapic_apic_id(cpu), masked = pin->low & ENTRY_MASKED;
+    const uint32_t apic_id = ioapic_apic_id(cpu), before = pin->low;
+    const uint8_t vector = (uint8_t)(IOAPIC_VECTOR_FIRST + source);
+    uint32_t high = apic_id << ENTRY_DESTINATION;
 
     if (apic_id >= DESTINATION_LIMIT) {
         return false;
     }
     /* Masked in between: both halves change, and no message must go out with one of them. */
     write_low(pin, pin->low | ENTRY_MASKED);
-    ioapic_write(pin->unit, (uint8_t)(register_of(pin) + 1), apic_id << ENTRY_DESTINATION);
-    write_low(pin, (IOAPIC_VECTOR_FIRST + source) | (wire.low ? ENTRY_LOW : 0) |
-                       (wire.level ? ENTRY_LEVEL : 0) | masked);
+    if (vtd_remaps_interrupts()) {
+        if (!vtd_interrupt_set(source, source_ids[pin->unit], vector, apic_id, wire.level)) {
+            write_low(pin, before);
+            return false;
+        }
+        high = ENTRY_REMAPPED | source << ENTRY_INDEX;
+    }
+    ioapic_write(pin->unit, (uint8_t)(register_of(pin) + 1), high);
+    /* Its end of interrupt names the vector, also where that is remapped. */
+    write_low(pin,
+              vector | (wire.low ? ENTRY_LOW : 0) | (wire.level ? ENTRY_LEVEL : 0) | (before & ENTRY_MASKED));
     return true;
 }
 

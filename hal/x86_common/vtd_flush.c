@@ -2,12 +2,14 @@
  *
  * Flushes (hal/iommu.h): each is posted to all units of PCI segment 0, and done when all of them say so.
  */
+#include "hal/cpu.h"
 #include "vtd_unit.h"
 
 static atomic_u64_t last; /* the ticket that was given last */
 /* Some unit did not start over: no ticket above lost_done will ever be done. */
 static atomic_u32_t lost;
 static atomic_u64_t lost_done;
+static atomic_u32_t locked;
 
 static const struct vtd_iotlb everything = {.granularity = VTD_ALL};
 
@@ -16,6 +18,22 @@ void vtd_flush_begin(void)
     atomic_u64_init(&last, 0);
     atomic_u32_init(&lost, 0);
     atomic_u64_init(&lost_done, 0);
+    atomic_u32_init(&locked, 0);
+}
+
+/* Without interrupts that are remapped nobody comes between. */
+void vtd_lock(void)
+{
+    while (vtd_remaps_interrupts() && atomic_u32_exchange(&locked, 1) != 0) {
+        hal_cpu_relax();
+    }
+}
+
+void vtd_unlock(void)
+{
+    if (vtd_remaps_interrupts()) {
+        atomic_u32_store_release(&locked, 0);
+    }
 }
 
 static uint64_t next_ticket(void)
@@ -41,16 +59,24 @@ static uint64_t done_of(const struct vtd_unit *u)
 }
 
 /* After one that could not be posted there are no more: to be done with them would look like all. */
+static bool may_post(unsigned unit)
+{
+    struct vtd_unit *const u = &vtd_units[unit];
+
+    if (!u->stands && VTD_CAPABILITY_WRITE_BUFFER(u->capability)) {
+        u->stands = !vtd_give(unit, VTD_WRITE_BUFFER, true, false);
+    }
+    return !u->stands;
+}
+
 static void post(unsigned unit, bool contexts, const struct vtd_iotlb *iotlb, uint64_t ticket)
 {
     struct vtd_unit *const u = &vtd_units[unit];
 
-    if (u->stands) {
+    if (!may_post(unit)) {
         return;
     }
-    if (VTD_CAPABILITY_WRITE_BUFFER(u->capability) && !vtd_give(unit, VTD_WRITE_BUFFER, true, false)) {
-        u->stands = true;
-    } else if (u->queue.value != 0) {
+    if (u->queue.value != 0) {
         u->stands = !vtd_queue_post(unit, contexts, iotlb, ticket);
     } else if (vtd_forget_now(unit, contexts, iotlb)) {
         atomic_u64_store_release(&u->flush, ticket);
@@ -59,13 +85,10 @@ static void post(unsigned unit, bool contexts, const struct vtd_iotlb *iotlb, ui
     }
 }
 
-bool vtd_forget_all(unsigned unit)
+static bool await(unsigned unit, uint64_t ticket)
 {
     struct vtd_unit *const u = &vtd_units[unit];
-    const uint64_t ticket = next_ticket();
 
-    u->stands = false;
-    post(unit, true, &everything, ticket);
     for (unsigned reads = 0; reads < VTD_READS_MAX && !u->stands; reads++) {
         if (done_of(u) >= ticket) {
             return true;
@@ -76,6 +99,33 @@ bool vtd_forget_all(unsigned unit)
     }
     u->stands = true;
     return false;
+}
+
+bool vtd_forget_all(unsigned unit)
+{
+    const uint64_t ticket = next_ticket();
+
+    vtd_units[unit].stands = false;
+    post(unit, true, &everything, ticket);
+    return await(unit, ticket);
+}
+
+bool vtd_forget_interrupt(unsigned index)
+{
+    const uint64_t ticket = next_ticket();
+    bool done = true;
+
+    for (unsigned i = 0; i < vtd_segment.count; i++) {
+        struct vtd_unit *const u = &vtd_units[vtd_segment.units[i]];
+
+        if (may_post(vtd_segment.units[i])) {
+            u->stands = !vtd_queue_post_interrupt(vtd_segment.units[i], index, ticket);
+        }
+    }
+    for (unsigned i = 0; i < vtd_segment.count; i++) {
+        done = await(vtd_segment.units[i], ticket) && done;
+    }
+    return done;
 }
 
 /* The smallest aligned block of pages that covers these, if the unit takes one so large. */
@@ -102,14 +152,17 @@ static struct vtd_iotlb entries_of(const struct vtd_unit *u, uint32_t domain, ui
 
 uint64_t hal_iommu_flush(uint32_t domain, uint64_t address, uint64_t page_count, bool tables)
 {
-    const uint64_t ticket = next_ticket();
+    uint64_t ticket;
 
+    vtd_lock();
+    ticket = next_ticket();
     for (unsigned i = 0; i < vtd_segment.count; i++) {
         const unsigned unit = vtd_segment.units[i];
         const struct vtd_iotlb iotlb = entries_of(&vtd_units[unit], domain, address, page_count, tables);
 
         post(unit, false, &iotlb, ticket);
     }
+    vtd_unlock();
     return ticket;
 }
 
@@ -117,11 +170,14 @@ uint64_t hal_iommu_flush(uint32_t domain, uint64_t address, uint64_t page_count,
  * (6.1). */
 uint64_t vtd_flush_everything(void)
 {
-    const uint64_t ticket = next_ticket();
+    uint64_t ticket;
 
+    vtd_lock();
+    ticket = next_ticket();
     for (unsigned i = 0; i < vtd_segment.count; i++) {
         post(vtd_segment.units[i], true, &everything, ticket);
     }
+    vtd_unlock();
     return ticket;
 }
 
@@ -167,9 +223,12 @@ static void lose(void)
 
 bool hal_iommu_recover(void)
 {
-    const uint64_t so_far = atomic_u64_peek(&last);
-    bool obey = atomic_u32_peek(&lost) == 0;
+    uint64_t so_far;
+    bool obey;
 
+    vtd_lock();
+    so_far = atomic_u64_peek(&last);
+    obey = atomic_u32_peek(&lost) == 0;
     for (unsigned i = 0; i < vtd_segment.count && obey; i++) {
         const unsigned unit = vtd_segment.units[i];
 
@@ -178,5 +237,6 @@ bool hal_iommu_recover(void)
     if (!obey && atomic_u32_peek(&lost) == 0) {
         lose();
     }
+    vtd_unlock();
     return obey;
 }

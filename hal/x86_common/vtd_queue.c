@@ -14,15 +14,18 @@
 /* Lower halves (6.5.2.1 and the following). */
 #define TYPE_CONTEXT      UINT64_C(1)
 #define TYPE_IOTLB        UINT64_C(2)
+#define TYPE_INTERRUPT    UINT64_C(4)
 #define TYPE_WAIT         UINT64_C(5)
 #define GRANULARITY       4
 #define IOTLB_DRAINS      6
 #define IOTLB_DOMAIN      16
+#define INTERRUPT_ONE     (UINT64_C(1) << 4)
+#define INTERRUPT_INDEX   32
 #define WAIT_WRITES       (UINT64_C(1) << 5)
 #define WAIT_FENCE        (UINT64_C(1) << 6) /* what follows begins only then */
 #define WAIT_DATA         32
 #define SECOND_WORD       8u
-#define POST_MAX          4u
+#define POST_MAX          5u
 #define HEAD_SLOT(value)  ((uint32_t)((value) / SLOT_SIZE % SLOTS))
 #define TAIL_OFFSET(slot) ((uint64_t)(slot) % SLOTS * SLOT_SIZE)
 
@@ -41,31 +44,39 @@ static void put(struct vtd_unit *u, uint64_t low, uint64_t high)
     u->free--;
 }
 
-/* Not all slots can be in use: a queue that is full would look empty. */
+/* For one post. Not all slots can be in use: a queue that is full would look empty. */
 static bool make_room(unsigned unit)
 {
     struct vtd_unit *const u = &vtd_units[unit];
 
-    for (unsigned reads = 0; reads < VTD_READS_MAX; reads++) {
+    for (unsigned reads = 0; reads < VTD_READS_MAX && u->free < POST_MAX; reads++) {
         const uint64_t head = vtd_read64(unit, VTD_QUEUE_HEAD);
 
         if (head == UINT64_MAX) {
             return false;
         }
         u->free = SLOTS - 1 - (u->tail - HEAD_SLOT(head)) % SLOTS;
-        if (u->free >= POST_MAX) {
-            return true;
-        }
     }
-    return false;
+    return u->free >= POST_MAX;
+}
+
+static void finish(unsigned unit, uint64_t ticket)
+{
+    struct vtd_unit *const u = &vtd_units[unit];
+
+    put(u, TYPE_WAIT | WAIT_WRITES | ticket << WAIT_DATA, u->words.value);
+    vtd_write64(unit, VTD_QUEUE_TAIL, TAIL_OFFSET(u->tail));
 }
 
 bool vtd_queue_post(unsigned unit, bool contexts, const struct vtd_iotlb *iotlb, uint64_t ticket)
 {
     struct vtd_unit *const u = &vtd_units[unit];
 
-    if (u->free < POST_MAX && !make_room(unit)) {
+    if (!make_room(unit)) {
         return false;
+    }
+    if (contexts && u->remaps) {
+        put(u, TYPE_INTERRUPT, 0); /* all */
     }
     if (contexts) {
         put(u, TYPE_CONTEXT | UINT64_C(1) << GRANULARITY, 0);
@@ -75,8 +86,19 @@ bool vtd_queue_post(unsigned unit, bool contexts, const struct vtd_iotlb *iotlb,
         TYPE_IOTLB | (uint64_t)iotlb->granularity << GRANULARITY |
             VTD_CAPABILITY_DRAINS(u->capability) << IOTLB_DRAINS | (uint64_t)iotlb->domain << IOTLB_DOMAIN,
         iotlb->where);
-    put(u, TYPE_WAIT | WAIT_WRITES | ticket << WAIT_DATA, u->words.value);
-    vtd_write64(unit, VTD_QUEUE_TAIL, TAIL_OFFSET(u->tail));
+    finish(unit, ticket);
+    return true;
+}
+
+bool vtd_queue_post_interrupt(unsigned unit, unsigned index, uint64_t ticket)
+{
+    struct vtd_unit *const u = &vtd_units[unit];
+
+    if (!make_room(unit)) {
+        return false;
+    }
+    put(u, TYPE_INTERRUPT | INTERRUPT_ONE | (uint64_t)index << INTERRUPT_INDEX, 0);
+    finish(unit, ticket);
     return true;
 }
 

@@ -24,6 +24,7 @@ enum {
     VTD_QUEUE_HEAD = 0x80,
     VTD_QUEUE_TAIL = 0x88,
     VTD_QUEUE_ADDRESS = 0x90,
+    VTD_INTERRUPT_TABLE = 0xb8,
     VTD_REGISTERS_FIXED_END = 0xf0,
     VTD_RECORD_SIZE = 16,
     VTD_IOTLB_SIZE = 16,
@@ -42,14 +43,17 @@ enum {
 #define VTD_CAPABILITY_DRAINS(value)       ((value) >> 54 & 3) /* 1: of writes, 2: of reads */
 #define VTD_EXTENDED_COHERENT(value)       (((value) & 1) != 0)
 #define VTD_EXTENDED_QUEUE(value)          (((value) >> 1 & 1) != 0)
+#define VTD_EXTENDED_REMAPS(value)         (((value) >> 3 & 1) != 0) /* interrupts */
 #define VTD_EXTENDED_IOTLB_OFFSET(value)   ((uint32_t)((value) >> 8 & 0x3ff) * 16)
 
 /* Commands, and what the status shows of each (11.4.4). */
-#define VTD_TRANSLATE    (UINT32_C(1) << 31)
-#define VTD_SET_ROOT     (UINT32_C(1) << 30)
-#define VTD_WRITE_BUFFER (UINT32_C(1) << 27)
-#define VTD_QUEUE        (UINT32_C(1) << 26)
-#define VTD_INTERRUPTS   (UINT32_C(1) << 25)
+#define VTD_TRANSLATE      (UINT32_C(1) << 31)
+#define VTD_SET_ROOT       (UINT32_C(1) << 30)
+#define VTD_WRITE_BUFFER   (UINT32_C(1) << 27)
+#define VTD_QUEUE          (UINT32_C(1) << 26)
+#define VTD_INTERRUPTS     (UINT32_C(1) << 25)
+#define VTD_SET_INTERRUPTS (UINT32_C(1) << 24)
+#define VTD_OLD_INTERRUPTS (UINT32_C(1) << 23)
 
 #define VTD_FAULT_OVERFLOW UINT32_C(1)
 #define VTD_FAULT_PENDING  UINT32_C(2)
@@ -65,6 +69,7 @@ struct vtd_unit {
     uint32_t fault_offset, fault_count, iotlb_offset;
     hal_paddr_t queue; /* its page; 0: there is none, the unit is told by registers */
     hal_paddr_t words; /* of the queue (vtd_queue.c) */
+    bool remaps;       /* interrupts, by a table that it may have cached entries of */
     /* The rest is that of who posts flushes: slots of the queue that were ever used, and that are free. */
     uint32_t tail, free;
     bool stands;        /* a flush could not be posted: none is done any more until all starts over */
@@ -107,6 +112,8 @@ bool vtd_queue_off(unsigned unit);
 void vtd_queue_clear(unsigned unit);
 /* False: there is no room for it. */
 bool vtd_queue_post(unsigned unit, bool contexts, const struct vtd_iotlb *iotlb, uint64_t ticket);
+/* The entry of the interrupt table at `index`. */
+bool vtd_queue_post_interrupt(unsigned unit, unsigned index, uint64_t ticket);
 
 /* vtd_flush.c. Tickets, and all that was said of flushes, begin anew: before the first unit is started. */
 void vtd_flush_begin(void);
@@ -114,6 +121,12 @@ void vtd_flush_begin(void);
 bool vtd_forget_all(unsigned unit);
 /* Posts it to all units of PCI segment 0; answers the ticket. */
 uint64_t vtd_flush_everything(void);
+/* The entry of the interrupt table is forgotten when it answers true. With the lock. */
+bool vtd_forget_interrupt(unsigned index);
+/* Calls about interrupts may come beside those that hal/iommu.h has one at a time. Interrupts off; innermost.
+ */
+void vtd_lock(void);
+void vtd_unlock(void);
 
 /* vtd_segment.c: PCI segment 0, whose devices can be attached. Constant once vtd_begin is done. */
 struct vtd_segment {
@@ -128,5 +141,12 @@ extern struct vtd_segment vtd_segment;
 /* Once all units were started: what they offer together. Answers what keeps devices from being attached, for
  * people; NULL: nothing does. */
 const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status *statuses);
+
+/* vtd_watch.c: the page for a unit: `page` for those of segment 0, *others for the rest, which is made when
+ * it is first needed. Another segment's source ids must not find what stands there for those of segment 0. */
+hal_paddr_t vtd_page_of(const struct acpi_dmar_unit *unit, hal_paddr_t page, hal_paddr_t *others);
+
+/* vtd_interrupt.c: once all units were started. Answers whether all of them remap interrupts from now on. */
+bool vtd_interrupts_begin(const struct acpi_dmar *dmar, const enum vtd_status *statuses);
 
 #endif

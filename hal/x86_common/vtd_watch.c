@@ -128,11 +128,10 @@ static void tell_sum(unsigned working, unsigned left_out)
     vtd_print(line.text);
 }
 
-/* Another segment's source ids must not find what stands there for those of segment 0. */
-static hal_paddr_t root_of(const struct acpi_dmar_unit *unit, hal_paddr_t *others)
+hal_paddr_t vtd_page_of(const struct acpi_dmar_unit *unit, hal_paddr_t page, hal_paddr_t *others)
 {
     if (unit->segment == 0) {
-        return vtd_segment.root;
+        return page;
     }
     if (others->value == 0) {
         *others = vtd_page();
@@ -150,7 +149,7 @@ static unsigned start_units(const struct acpi_dmar *dmar)
     words = vtd_page();
     unit_count = dmar->unit_count;
     for (unsigned unit = 0; unit < unit_count; unit++) {
-        statuses[unit] = vtd_start(unit, root_of(&dmar->units[unit], &others),
+        statuses[unit] = vtd_start(unit, vtd_page_of(&dmar->units[unit], vtd_segment.root, &others),
                                    hal_paddr_add(words, (uint64_t)unit * VTD_WORDS_SIZE));
         working += statuses[unit] == VTD_TRANSLATES;
         if (statuses[unit] != VTD_TRANSLATES) {
@@ -203,6 +202,12 @@ static void add_count(struct line *line, uint64_t count)
     }
 }
 
+/* Table 28: reasons of interrupts that were not remapped, which have no address. */
+static bool is_interrupt(const struct vtd_fault *fault)
+{
+    return fault->reason >= 0x20 && fault->reason < 0x30;
+}
+
 static void line_of_fault(unsigned unit, const struct vtd_fault *fault)
 {
     struct source *source = source_of(unit, fault->source);
@@ -214,8 +219,12 @@ static void line_of_fault(unsigned unit, const struct vtd_fault *fault)
     lines_left--;
     begin(&line, "blocked: ");
     add_device(&line, fault->source >> 8, fault->source >> 3 & 31, fault->source & 7);
-    add(&line, fault->is_read ? " reads at " : " writes to ");
-    add_address(&line, fault->address);
+    if (is_interrupt(fault)) {
+        add(&line, " sends an interrupt");
+    } else {
+        add(&line, fault->is_read ? " reads at " : " writes to ");
+        add_address(&line, fault->address);
+    }
     add(&line, " (unit ");
     add_number(&line, unit, 10, 1);
     add(&line, ", reason ");
@@ -233,7 +242,7 @@ static void tell_fault(unsigned unit, const struct vtd_fault *fault)
                                          .is_read = fault->is_read};
 
     line_of_fault(unit, fault);
-    for (unsigned i = 0; i < vtd_segment.count; i++) {
+    for (unsigned i = 0; i < vtd_segment.count && !is_interrupt(fault); i++) {
         if (vtd_segment.units[i] == unit) {
             hal_upcall_iommu_fault(&told);
         }
@@ -278,6 +287,7 @@ void vtd_begin(const struct acpi_dmar *dmar)
 {
     const char *why_not;
     unsigned working;
+    bool remaps;
 
     unit_count = source_count = 0;
     vtd_segment = (struct vtd_segment){.count = 0};
@@ -290,6 +300,7 @@ void vtd_begin(const struct acpi_dmar *dmar)
     }
     working = start_units(dmar);
     why_not = vtd_segment_join(dmar, statuses);
+    remaps = vtd_interrupts_begin(dmar, statuses);
     if (dmar->units_left_out != 0) {
         warn_left_out(dmar->units_left_out);
     }
@@ -299,5 +310,8 @@ void vtd_begin(const struct acpi_dmar *dmar)
     tell_sum(working, dmar->units_left_out);
     if (why_not != NULL) {
         tell_why_not(why_not);
+    }
+    if (!remaps) {
+        vtd_print("keel: iommu: WARNING: interrupts are not remapped: a device can raise those of others");
     }
 }

@@ -72,6 +72,7 @@ struct acpi_interrupts {
     struct acpi_ioapic {
         uint32_t address; /* physical, of its registers */
         uint32_t source;  /* the global system interrupt of its first pin */
+        uint8_t id;
     } ioapics[ACPI_IOAPICS_MAX];
     /* Where the PC's old lines are wired to. */
     struct acpi_legacy_irq {
@@ -103,6 +104,13 @@ struct acpi_dmar {
         uint16_t scope_count;
         bool include_all; /* it covers all of the segment that no other unit names */
     } units[ACPI_DMAR_UNITS_MAX];
+    /* Those that units name, and the source ids of their messages. An I/O APIC behind a bridge, or beyond the
+     * last place, is left out. */
+    unsigned ioapic_count;
+    struct acpi_dmar_ioapic {
+        uint16_t segment, source;
+        uint8_t id; /* as in the MADT */
+    } ioapics[ACPI_IOAPICS_MAX];
     /* Memory that firmware has its devices use all the time (RMRR). */
     unsigned range_count, ranges_left_out;
     struct acpi_dmar_range {

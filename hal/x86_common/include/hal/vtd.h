@@ -12,6 +12,7 @@
 #define HAL_VTD_H
 
 #include "hal/acpi.h"
+#include "hal/irq.h"
 
 /* Whatever a unit's capabilities say, all registers that are touched lie in so many bytes. */
 #define VTD_REGISTERS_SIZE 0x5000u
@@ -58,6 +59,23 @@ void vtd_watch(void);
 
 /* No unit that vtd_begin could start has stopped translating. */
 bool vtd_all_translate(void);
+
+/* --- vtd_interrupt.c: interrupt remapping. Interrupts off; any CPU; of one index one at a time. --- */
+
+/* Since vtd_begin, every unit remaps interrupts. Then a message that no entry below lets pass raises nothing,
+ * whatever it says (D4). */
+bool vtd_remaps_interrupts(void);
+
+/* Messages of this source with this index raise `vector` on that CPU, and nobody else's do. In force when it
+ * returns. False: interrupts are not remapped, there is no such index or CPU, or the hardware does not obey;
+ * then nothing passes, but the first two have changed nothing. */
+bool vtd_interrupt_set(unsigned index, uint16_t source_id, uint8_t vector, uint32_t apic_id, bool level);
+/* Nothing passes any more. False: the hardware does not obey. */
+bool vtd_interrupt_clear(unsigned index);
+/* What a device writes, and where, to send the message with this index. */
+void vtd_interrupt_message(unsigned index, uint64_t *address, uint32_t *data);
+/* The source id of messages of the I/O APIC with this id in the MADT. False: firmware does not name it. */
+bool vtd_ioapic_source(uint8_t id, uint16_t *source_id);
 
 /* --- Supplied by the machine --- */
 
