@@ -97,6 +97,7 @@ static void D4_dmar_names_io_apics(void **state)
                 found.ioapics[0].segment == 0);
     assert_true(found.ioapics[1].id == 9 && found.ioapics[1].source == 3 && found.ioapics[1].segment == 6);
     assert_true(!found.ranges[0].is_endpoint && found.ranges[1].is_endpoint);
+    assert_int_equal(found.named[20 * 8 + 3], 0); /* by a range alone */
     begin();
     for (uint64_t i = 0; i < 3; i++) {
         unit((i + 1) << 20, 0, 0, 0, 8 * 5);
@@ -106,6 +107,29 @@ static void D4_dmar_names_io_apics(void **state)
     }
     assert_true(parse(&found));
     assert_int_equal(found.ioapic_count, ACPI_IOAPICS_MAX);
+}
+
+static void D3_dmar_names_functions(void **state)
+{
+    (void)state;
+    struct acpi_dmar found;
+    begin();
+    unit(0xfed90000, 0, 0, 0, 8 + 8 + 10 + 8 + 8);
+    scope(0, 2, 1, 0);
+    scope_of(2, 0, 0, 31, 7, 0);
+    scope(0, 3, 0, 1);
+    scope(1, 4, 0, 0);
+    scope_of(4, 0, 0, 5, 0, 0);
+    unit(0xfed91000, 0, 0, 1, 8);
+    scope(0, 6, 0, 0); /* of another segment */
+    unit(0xfed92000, 0, 0, 0, 8);
+    scope(0, 31, 7, 0);
+    assert_true(parse(&found));
+    for (unsigned i = 0; i < 256; i++) {
+        assert_int_equal(found.named[i], i == 0x11   ? ACPI_DMAR_ENDPOINT
+                                         : i == 0xff ? ACPI_DMAR_ENDPOINT | ACPI_DMAR_HIERARCHY
+                                                     : 0);
+    }
 }
 
 static void D7_dmar_names_units_and_ranges(void **state)
@@ -235,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(D4_dmar_names_io_apics),
+        cmocka_unit_test(D3_dmar_names_functions),
         cmocka_unit_test(D7_dmar_names_units_and_ranges),
         cmocka_unit_test(D7_dmar_units_that_make_no_sense_are_left_out),
         cmocka_unit_test(D7_dmar_with_too_much),

@@ -108,16 +108,6 @@ static void D3_one_unit_missing_and_nobody_is_let_through(void **state)
         units[unit % 2].stuck = TRANSLATE;
         refused("no device can be let through: not every unit blocks DMA\n");
     }
-    (void)reset_capable(0);
-    (void)reset_capable(1);
-    name_units(2);
-    dmar.units[0].include_all = false;
-    refused("no device can be let through: no unit covers those that firmware does not name\n");
-    (void)reset_capable(0);
-    (void)reset_capable(1);
-    name_units(2);
-    dmar.units[0].segment = 1;
-    refused("no device can be let through: no unit covers those that firmware does not name\n");
     (void)reset(0, BARE | LEVELS(2), COHERENT | IOTLB_AT(0x50));
     (void)reset(1, BARE | LEVELS(4), COHERENT | IOTLB_AT(0x50));
     name_units(2);
@@ -129,6 +119,63 @@ static void D3_one_unit_missing_and_nobody_is_let_through(void **state)
     }
     dmar = (struct acpi_dmar){.unit_count = 0};
     refused("names no remapping unit");
+}
+
+static void begin_uncovered(void)
+{
+    (void)reset_capable(0);
+    (void)reset_capable(1);
+    name_units(2);
+    dmar.units[0].include_all = false;
+    memset(functions, 0, sizeof functions);
+    config_size = 256;
+}
+
+static void check_cover(unsigned levels)
+{
+    lines[0] = '\0';
+    vtd_begin(&dmar);
+    assert_null(strstr(lines, "no device can be let through"));
+    assert_int_equal(hal_iommu_describe()->levels, 0); /* not yet */
+    vtd_cover();
+    assert_int_equal(hal_iommu_describe()->levels, levels);
+    assert_true((levels == 0) == (strstr(lines, "let through: firmware does not name a unit for") != NULL));
+}
+
+static void D3_device_that_no_unit_covers(void **state)
+{
+    (void)state;
+    begin_uncovered();
+    functions[0x28].exists = functions[0xff].exists = true;
+    functions[0xff].header = 0x80;
+    dmar.named[0x28] = dmar.named[0xff] = ACPI_DMAR_ENDPOINT;
+    check_cover(3);
+    functions[0xff].header = 0x81; /* a bridge is more than itself */
+    check_cover(0);
+    dmar.named[0xff] = ACPI_DMAR_HIERARCHY;
+    check_cover(3);
+    dmar.named[0x28] = 0;
+    check_cover(0);
+    functions[0x28].exists = false;
+    check_cover(3);
+    config_size = 0; /* nobody can look */
+    check_cover(0);
+    config_size = 256;
+    dmar.units[0].include_all = true; /* of another segment */
+    dmar.units[0].segment = 1;
+    functions[1].exists = true;
+    check_cover(0);
+    dmar.units[1].include_all = true;
+    vtd_begin(&dmar);
+    assert_int_equal(hal_iommu_describe()->levels, 3);
+    vtd_cover();
+    assert_int_equal(hal_iommu_describe()->levels, 3);
+    dmar.units_left_out = 1;
+    dmar.units[1].include_all = false;
+    functions[1].exists = false;
+    vtd_begin(&dmar);
+    vtd_cover();
+    assert_int_equal(hal_iommu_describe()->levels, 0);
 }
 
 static void D1_ranges_of_firmware_are_told(void **state)
@@ -287,6 +334,7 @@ int main(void)
         cmocka_unit_test(D1_capabilities_are_those_of_the_unit),
         cmocka_unit_test(D1_capabilities_are_those_of_all_units),
         cmocka_unit_test(D3_one_unit_missing_and_nobody_is_let_through),
+        cmocka_unit_test(D3_device_that_no_unit_covers),
         cmocka_unit_test(D1_ranges_of_firmware_are_told),
         cmocka_unit_test(D1_entries_say_what_they_were_made_of),
         cmocka_unit_test(D2_filled_entries_are_seen),

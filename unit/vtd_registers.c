@@ -67,6 +67,26 @@ hal_paddr_t vtd_page(void)
     return hal_paddr(ROOT + page_count++ * HAL_PAGE_SIZE);
 }
 
+/* --- Configuration space --- */
+
+uint32_t config_size;
+struct function functions[256];
+
+uint32_t hal_pci_config_size(void)
+{
+    return config_size;
+}
+
+uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width)
+{
+    const struct function *function = &functions[at.device * 8 + at.function];
+    assert_true(at.bus == 0 && ((offset == 0 && width == 2) || (offset == 0x0e && width == 1)));
+    if (!function->exists) {
+        return UINT32_MAX >> (32 - 8 * width);
+    }
+    return offset == 0 ? 0x8086 : function->header;
+}
+
 /* --- The queue --- */
 
 static void write_status_word(uint64_t address, uint32_t value)

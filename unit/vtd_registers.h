@@ -7,6 +7,7 @@
 #define UNIT_VTD_REGISTERS_H
 
 #include "hal/iommu.h"
+#include "hal/pci.h"
 #include "hal/vtd.h"
 #include "hosted_kernel.h"
 
@@ -73,6 +74,13 @@ extern struct store {
 extern unsigned store_count;
 /* Bytes that were written back, and the end of what was last. */
 extern uint64_t written_back, written_back_end;
+
+/* Configuration space of bus 0, by device:5, function:3: the header's type, and whether there is one. */
+extern uint32_t config_size;
+extern struct function {
+    bool exists;
+    uint8_t header;
+} functions[256];
 
 /* The queue goes on until it is empty, or stands. */
 void run_queue(unsigned unit);

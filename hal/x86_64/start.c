@@ -28,6 +28,7 @@ static void collect(const struct handoff *handoff, struct hal_boot *boot)
     boot->cpus_present = x86_cpus_init(&cpus);
     x86_ioapic_init(&interrupts);
     x86_pci_init();
+    vtd_cover();
     x86_secondaries_prepare(handoff);
     x86_regions_init(handoff, boot);
 }

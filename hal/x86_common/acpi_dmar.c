@@ -29,6 +29,7 @@ enum {
 
 #define UNIT_INCLUDES_ALL 1u
 #define SCOPE_ENDPOINT    1u
+#define SCOPE_HIERARCHY   2u
 #define SCOPE_IOAPIC      3u
 
 struct scopes {
@@ -36,13 +37,23 @@ struct scopes {
     uint8_t type, bus, depth, device, function; /* of the first */
     unsigned ioapic_count;
     struct acpi_dmar_ioapic ioapics[ACPI_IOAPICS_MAX];
+    uint8_t named[256]; /* of bus 0 */
 };
 
-static void take_ioapic(struct scopes *scopes, const uint8_t *scope)
+/* One that is reached by a single hop. */
+static void take_scope(struct scopes *scopes, const uint8_t *scope)
 {
-    if (scope[0] == SCOPE_IOAPIC && scope[1] == SCOPE_SIZE_MIN && scopes->ioapic_count < ACPI_IOAPICS_MAX) {
-        scopes->ioapics[scopes->ioapic_count++] = (struct acpi_dmar_ioapic){
-            .source = (uint16_t)(scope[5] << 8 | (scope[6] & 31) << 3 | (scope[7] & 7)), .id = scope[4]};
+    const uint16_t source = (uint16_t)(scope[5] << 8 | (scope[6] & 31) << 3 | (scope[7] & 7));
+
+    if (scope[1] != SCOPE_SIZE_MIN) {
+        return;
+    }
+    if (scope[0] == SCOPE_IOAPIC && scopes->ioapic_count < ACPI_IOAPICS_MAX) {
+        scopes->ioapics[scopes->ioapic_count++] = (struct acpi_dmar_ioapic){.source = source, .id = scope[4]};
+    } else if (scope[0] == SCOPE_ENDPOINT && source < 256) {
+        scopes->named[source] |= ACPI_DMAR_ENDPOINT;
+    } else if (scope[0] == SCOPE_HIERARCHY && source < 256) {
+        scopes->named[source] |= ACPI_DMAR_HIERARCHY;
     }
 }
 
@@ -66,7 +77,7 @@ static bool read_scopes(const struct acpi_memory *memory, const struct acpi_tabl
             scopes->device = scope[6];
             scopes->function = scope[7];
         }
-        take_ioapic(scopes, scope);
+        take_scope(scopes, scope);
         offset += scope[1];
     }
     return true;
@@ -113,6 +124,9 @@ static void take_unit(struct acpi_dmar *dmar, const uint8_t *entry, const struct
     for (unsigned i = 0; i < scopes->ioapic_count && dmar->ioapic_count < ACPI_IOAPICS_MAX; i++) {
         dmar->ioapics[dmar->ioapic_count] = scopes->ioapics[i];
         dmar->ioapics[dmar->ioapic_count++].segment = unit.segment;
+    }
+    for (unsigned i = 0; i < sizeof(dmar->named) && unit.segment == 0; i++) {
+        dmar->named[i] |= scopes->named[i];
     }
 }
 

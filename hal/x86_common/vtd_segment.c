@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * What the DMA remapping units of PCI segment 0 offer together (hal/iommu.h). Fails closed: devices are
- * attached where every unit that firmware lists translates, or nowhere.
+ * attached where every unit that firmware lists translates and every device is behind one of them, or
+ * nowhere.
  */
+#include <string.h>
+
+#include "hal/pci.h"
 #include "vtd_unit.h"
 
 #define LEVELS_MIN      3u /* whose bit in the capabilities is 1 */
@@ -11,8 +15,13 @@
 #define DOMAIN_BITS_MAX 16u
 #define DRAINS_BOTH     3u
 
+#define PCI_ID     0x00u /* 2 bytes, all set: there is no such function */
+#define PCI_HEADER 0x0eu /* 1 byte; the upper bit is about the device's other functions */
+
 struct vtd_segment vtd_segment;
 
+static unsigned levels_offered; /* of tables, once it is known that units cover every device */
+static uint8_t named[256];
 static struct hal_iommu_range ranges[ACPI_DMAR_RANGES_MAX];
 static unsigned range_count;
 
@@ -74,19 +83,13 @@ static void take_ranges(const struct acpi_dmar *dmar)
 static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *statuses,
                            const struct common *common)
 {
-    bool covers_rest = false;
-
     for (unsigned unit = 0; unit < dmar->unit_count; unit++) {
         if (statuses[unit] != VTD_TRANSLATES) {
             return "not every unit blocks DMA";
         }
-        covers_rest = covers_rest || (dmar->units[unit].include_all && dmar->units[unit].segment == 0);
     }
     if (dmar->units_left_out != 0) {
         return "not every unit blocks DMA";
-    }
-    if (!covers_rest) {
-        return "no unit covers those that firmware does not name";
     }
     if (levels_of(common) == 0) {
         return "the units want different tables";
@@ -99,21 +102,53 @@ const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status
     struct common common = {
         .levels = ~0u, .leaves = ~0u, .domain_bits = DOMAIN_BITS_MAX, .drain = true, .coherent = true};
     const char *why;
+    bool covers_rest = false;
 
     for (unsigned unit = 0; unit < dmar->unit_count; unit++) {
         if (dmar->units[unit].segment == 0 && statuses[unit] == VTD_TRANSLATES) {
             vtd_segment.units[vtd_segment.count++] = (uint8_t)unit;
             add_unit(&common, &vtd_units[unit]);
+            covers_rest = covers_rest || dmar->units[unit].include_all;
         }
     }
     take_ranges(dmar);
+    memcpy(named, dmar->named, sizeof(named));
     why = why_not(dmar, statuses, &common);
+    levels_offered = why == NULL ? levels_of(&common) : 0;
     vtd_segment.coherent = common.coherent;
-    vtd_segment.iommu = (struct hal_iommu){.levels = why == NULL ? levels_of(&common) : 0,
+    vtd_segment.iommu = (struct hal_iommu){.levels = covers_rest ? levels_offered : 0,
                                            .leaf_level_max = leaf_level_max(&common),
                                            .domain_count = UINT32_C(1) << common.domain_bits,
                                            .caches_absence = common.keep_absence};
     return why;
+}
+
+/* Or there is none. Behind a bridge there may be anything. */
+static bool is_covered(unsigned device, unsigned function)
+{
+    const struct hal_pci_address at = {.bus = 0, .device = (uint8_t)device, .function = (uint8_t)function};
+    const uint8_t names = named[device * HAL_PCI_FUNCTION_COUNT + function];
+
+    if ((names & ACPI_DMAR_HIERARCHY) != 0 || hal_pci_read(at, PCI_ID, 2) == UINT16_MAX) {
+        return true;
+    }
+    return (names & ACPI_DMAR_ENDPOINT) != 0 && (hal_pci_read(at, PCI_HEADER, 1) & 0x7f) == 0;
+}
+
+bool vtd_segment_cover(void)
+{
+    bool covered = hal_pci_config_size() != 0;
+
+    if (levels_offered == 0 || vtd_segment.iommu.levels != 0) {
+        return true; /* nothing to find out */
+    }
+    for (unsigned device = 0; device < HAL_PCI_DEVICE_COUNT; device++) {
+        for (unsigned function = 0; function < HAL_PCI_FUNCTION_COUNT; function++) {
+            covered = covered && is_covered(device, function);
+        }
+    }
+    vtd_segment.iommu.levels = covered ? levels_offered : 0;
+    return covered;
 }
 
 const struct hal_iommu *hal_iommu_describe(void)

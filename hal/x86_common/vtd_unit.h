@@ -142,6 +142,9 @@ extern struct vtd_segment vtd_segment;
  * people; NULL: nothing does. */
 const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status *statuses);
 
+/* vtd_cover's part. False: it turns out that devices cannot be attached. */
+bool vtd_segment_cover(void);
+
 /* vtd_watch.c: the page for a unit: `page` for those of segment 0, *others for the rest, which is made when
  * it is first needed. Another segment's source ids must not find what stands there for those of segment 0. */
 hal_paddr_t vtd_page_of(const struct acpi_dmar_unit *unit, hal_paddr_t page, hal_paddr_t *others);

@@ -263,6 +263,13 @@ static void tell_overflow(unsigned unit)
     vtd_print(line.text);
 }
 
+void vtd_cover(void)
+{
+    if (!vtd_segment_cover()) {
+        tell_why_not("firmware does not name a unit for every device");
+    }
+}
+
 void vtd_watch(void)
 {
     lines_left = LINES_LOOK;

@@ -111,6 +111,10 @@ struct acpi_dmar {
         uint16_t segment, source;
         uint8_t id; /* as in the MADT */
     } ioapics[ACPI_IOAPICS_MAX];
+    /* By device:5, function:3, what units of segment 0 name of its bus 0. */
+#define ACPI_DMAR_ENDPOINT  1u /* the function itself */
+#define ACPI_DMAR_HIERARCHY 2u /* the bridge, and all that is behind it */
+    uint8_t named[256];
     /* Memory that firmware has its devices use all the time (RMRR). */
     unsigned range_count, ranges_left_out;
     struct acpi_dmar_range {

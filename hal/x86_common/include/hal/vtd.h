@@ -52,6 +52,11 @@ bool vtd_take_faults(unsigned unit, void (*take)(unsigned unit, const struct vtd
 /* Boot CPU: starts every unit and says what came of it. */
 void vtd_begin(const struct acpi_dmar *dmar);
 
+/* Boot CPU, once hal/pci.h can be used, before hal_upcall_boot: where no unit covers all that firmware does
+ * not name, devices can be attached only if it names every function of bus 0, as far as a look shows. Without
+ * this call they cannot. */
+void vtd_cover(void);
+
 /* One CPU at a time, interrupts off, every now and then: says which devices tried what, and makes the upcall
  * for those of PCI segment 0. However many attempts there are, one device's lines get fewer and fewer (D8).
  */
