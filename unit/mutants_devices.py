@@ -189,7 +189,7 @@ DEVICES = (
            ("test_vtd_interrupt",)),
     Mutant("unit-that-cannot-remap", "D4", VTD_INTERRUPT, "VTD_EXTENDED_REMAPS(vtd_units[unit].extended);", "vtd_units[unit].extended != 0;",
            ("test_vtd_interrupt",)),
-    Mutant("entries-kept-over-a-restart", "D4", VTD_QUEUE, "        put(u, TYPE_INTERRUPT, 0); /* all */\n", "", ("test_vtd_interrupt",)),
+    Mutant("entries-kept-over-a-restart", "D4", VTD_QUEUE, "        put(u, slot++, TYPE_INTERRUPT, 0); /* all */\n", "", ("test_vtd_interrupt",)),
     Mutant("pin-not-remapped", "D4", IOAPIC, "high = ENTRY_REMAPPED | source << ENTRY_INDEX;", "high |= ENTRY_REMAPPED;", ("test_ioapic",)),
     Mutant("pin-of-a-stranger", "D4", IOAPIC, "        return false;\n    }\n    return true;\n}\n\nstatic void find_pins",
            "        return true;\n    }\n    return true;\n}\n\nstatic void find_pins", ("test_ioapic",)),

@@ -142,11 +142,12 @@ static bool queue_error(const struct registers *u)
 static bool queue_step(struct registers *u)
 {
     struct queue *q = &u->queue;
-    if ((u->status & QUEUE) == 0 || q->head == q->tail || q->stands || queue_error(u)) {
+    if ((u->status & QUEUE) == 0 || q->head == q->tail || q->stands || q->asleep || queue_error(u)) {
         return false;
     }
     if (!obey(u, *word_at(q->address + q->head), *word_at(q->address + q->head + 8))) {
         u->fault_status |= 0x10;
+        q->asleep = true;
         return false;
     }
     q->head = (q->head + 16) % HAL_PAGE_SIZE;
@@ -166,6 +167,7 @@ static void write_tail(struct registers *u, unsigned unit, uint64_t value)
     assert_true(value % 16 == 0 && value < HAL_PAGE_SIZE);
     q->overrun = q->overrun || ((u->status & QUEUE) != 0 && used > left);
     q->tail = value;
+    q->asleep = queue_error(u);
     if (!q->lazy) {
         run_queue(unit);
     }

@@ -51,6 +51,7 @@ struct registers {
         uint64_t address, head, tail; /* bytes */
         bool lazy;                    /* it goes on by one only when a register is read */
         bool stands;                  /* it does not go on */
+        bool asleep;                  /* after an error, until its tail is written */
         bool full_stop;               /* nor may it be switched off then */
         uint64_t refuses;             /* 1 << type: of descriptors that it stops at */
         unsigned contexts, iotlbs, waits;

@@ -34,14 +34,12 @@ static hal_paddr_t slot_at(const struct vtd_unit *u, uint32_t slot)
     return hal_paddr_add(u->queue, TAIL_OFFSET(slot));
 }
 
-static void put(struct vtd_unit *u, uint64_t low, uint64_t high)
+static void put(const struct vtd_unit *u, uint32_t slot, uint64_t low, uint64_t high)
 {
-    const hal_paddr_t at = slot_at(u, u->tail);
+    const hal_paddr_t at = slot_at(u, slot);
 
     vtd_store(at, low);
     vtd_store(hal_paddr_add(at, 8), high);
-    u->tail++;
-    u->free--;
 }
 
 /* For one post. Not all slots can be in use: a queue that is full would look empty. */
@@ -60,45 +58,49 @@ static bool make_room(unsigned unit)
     return u->free >= POST_MAX;
 }
 
-static void finish(unsigned unit, uint64_t ticket)
+/* From `slot` on there is nothing yet; the unit sees what is before it, and a wait for it. */
+static void finish(unsigned unit, uint32_t slot, uint64_t ticket)
 {
     struct vtd_unit *const u = &vtd_units[unit];
 
-    put(u, TYPE_WAIT | WAIT_WRITES | ticket << WAIT_DATA, u->words.value);
-    vtd_write64(unit, VTD_QUEUE_TAIL, TAIL_OFFSET(u->tail));
+    put(u, slot++, TYPE_WAIT | WAIT_WRITES | ticket << WAIT_DATA, u->words.value);
+    u->free -= slot - u->tail;
+    u->tail = slot;
+    vtd_write64(unit, VTD_QUEUE_TAIL, TAIL_OFFSET(slot));
 }
 
 bool vtd_queue_post(unsigned unit, bool contexts, const struct vtd_iotlb *iotlb, uint64_t ticket)
 {
-    struct vtd_unit *const u = &vtd_units[unit];
+    const struct vtd_unit *const u = &vtd_units[unit];
+    uint32_t slot = u->tail;
 
     if (!make_room(unit)) {
         return false;
     }
     if (contexts && u->remaps) {
-        put(u, TYPE_INTERRUPT, 0); /* all */
+        put(u, slot++, TYPE_INTERRUPT, 0); /* all */
     }
     if (contexts) {
-        put(u, TYPE_CONTEXT | UINT64_C(1) << GRANULARITY, 0);
-        put(u, TYPE_WAIT | WAIT_WRITES | WAIT_FENCE, u->words.value + SECOND_WORD);
+        put(u, slot++, TYPE_CONTEXT | UINT64_C(1) << GRANULARITY, 0);
+        put(u, slot++, TYPE_WAIT | WAIT_WRITES | WAIT_FENCE, u->words.value + SECOND_WORD);
     }
-    put(u,
+    put(u, slot++,
         TYPE_IOTLB | (uint64_t)iotlb->granularity << GRANULARITY |
             VTD_CAPABILITY_DRAINS(u->capability) << IOTLB_DRAINS | (uint64_t)iotlb->domain << IOTLB_DOMAIN,
         iotlb->where);
-    finish(unit, ticket);
+    finish(unit, slot, ticket);
     return true;
 }
 
 bool vtd_queue_post_interrupt(unsigned unit, unsigned index, uint64_t ticket)
 {
-    struct vtd_unit *const u = &vtd_units[unit];
+    const struct vtd_unit *const u = &vtd_units[unit];
 
     if (!make_room(unit)) {
         return false;
     }
-    put(u, TYPE_INTERRUPT | INTERRUPT_ONE | (uint64_t)index << INTERRUPT_INDEX, 0);
-    finish(unit, ticket);
+    put(u, u->tail, TYPE_INTERRUPT | INTERRUPT_ONE | (uint64_t)index << INTERRUPT_INDEX, 0);
+    finish(unit, u->tail + 1, ticket);
     return true;
 }
 
@@ -134,4 +136,5 @@ void vtd_queue_clear(unsigned unit)
         vtd_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);
     }
     vtd_write32(unit, VTD_FAULT_STATUS, VTD_FAULT_QUEUE);
+    vtd_write64(unit, VTD_QUEUE_TAIL, TAIL_OFFSET(u->tail)); /* QEMU's goes on only then */
 }
