@@ -244,4 +244,18 @@ DEVICES = (
     Mutant("config-space-read-beyond", "D6", "api/pci.c", " || offset >= hal_pci_config_size()", "", ("test_pci",)),
     Mutant("mcfg-of-another-segment", "D7", "hal/x86_common/acpi_mcfg.c", "if (acpi_le16(entry + MCFG_SEGMENT) == 0) {", "if (i == 0) {",
            ("test_pci_parse",)),
+    # The model of remapping units, which judges all the rest.
+    Mutant("modelled-flush-takes-tables", "D2", "hal/hosted/vtd_cache.c", "(cached->as_table && !tables)", "(cached->level > HAL_PT_TOP_LEVEL && !tables)",
+           ("test_hosted_iommu",)),
+    Mutant("modelled-tables-forget", "D2", "hal/hosted/vtd_cache.c", "    remember_again(unit, domain, first, last);\n",
+           "    remember_again(unit, domain, last, first);\n", ("test_hosted_iommu",)),
+    Mutant("modelled-flush-takes-large-pages", "D2", "hal/hosted/vtd_cache.c", "    if (end > last) {", "    if (end < first) {", ("test_hosted_iommu",)),
+    Mutant("modelled-absence-not-cached", "D2", "hal/hosted/vtd_edit.c", "(unit->kind.caches_absence && iommu_entry_present(entry))",
+           "(unit->kind.coherent && iommu_entry_present(entry))", ("test_hosted_iommu",)),
+    Mutant("modelled-write-buffer-is-empty", "D2", "hal/hosted/vtd_memory.c", "kind.coherent && !iommu_units[i].kind.write_buffer) {", "kind.coherent) {",
+           ("test_hosted_iommu",)),
+    Mutant("modelled-access-is-nowhere", "D2", "hal/hosted/vtd_dma.c", "(flights[i].used && flights[i].frame == frame)",
+           "(flights[i].used && flights[i].frame == ~frame)", ("test_hosted_iommu_queue",)),
+    Mutant("modelled-flush-overtakes-accesses", "D2", "hal/hosted/vtd_queue.c", "if (what->drains && iommu_dma", "if (!what->drains && iommu_dma",
+           ("test_hosted_iommu_queue", "test_hosted_iommu_driver")),
 )

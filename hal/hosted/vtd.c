@@ -410,5 +410,6 @@ void vtd_prepare(void)
     vtd_begin(&dmar);
     for (unsigned unit = 0; unit < dmar.unit_count; unit++) {
         CONTRACT(vtd_translates(unit), "a unit does not translate");
+        iommu_units[unit].commands = 0;
     }
 }

@@ -103,6 +103,7 @@ static void edit_translation(struct iommu_unit *unit, enum iommu_view view, cons
     }
 }
 
+/* Of a device that is attached; the entries may be older than what the frames are used for now. */
 static void check_tree(const struct iommu_unit *unit, const struct iommu_part *part, uint64_t frame)
 {
     for (unsigned i = mmu_next_filled(frame, 0); i < HAL_PT_ENTRIES; i = mmu_next_filled(frame, i + 1)) {
@@ -111,6 +112,7 @@ static void check_tree(const struct iommu_unit *unit, const struct iommu_part *p
         (void)iommu_view_load(unit, IOMMU_OF_CPUS, (frame << HAL_PAGE_SHIFT) + 8u * i, &entry);
         below.address += i * iommu_span(part->level);
         check_entry(&below, entry);
+        iommu_note_target(entry);
         uint64_t table = (entry & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT;
         if (iommu_entry_present(entry) && !iommu_entry_is_leaf(entry, part->level) &&
             table < ram.frame_count && ram.use[table] == HAL_FRAME_TABLE) {

@@ -219,9 +219,9 @@ uint64_t vtd_load(hal_paddr_t at)
     return value;
 }
 
-/* Where the entry, if it is one, leads to; of which level it is nobody knows yet. Frames that nobody has used
- * in this run are left out: no entry may lead there. */
-static void note_target(uint64_t entry)
+/* Of which level the entry is nobody knows yet. Frames that nobody has used in this run are left out: no
+ * entry may lead there. */
+void iommu_note_target(uint64_t entry)
 {
     const uint64_t large = HAL_PT_ENTRIES, larger = large * HAL_PT_ENTRIES;
     uint64_t frame = (entry & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT;
@@ -252,7 +252,7 @@ void vtd_store(hal_paddr_t at, uint64_t value)
     ram.level[frame] = RAM_LEVEL_IOMMU;
     mmu_set_filled(frame, index, value != 0);
     if (value != 0 && iommu_in_use) {
-        note_target(value);
+        iommu_note_target(value);
     }
     struct page *page = find_page(frame);
     page = page ? page : make_page(frame);

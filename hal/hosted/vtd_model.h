@@ -97,7 +97,7 @@ struct iommu_unit {
     uint64_t head, tail;
     unsigned firmware_left, queue_late;
     bool queue_error, queue_waits; /* the latter: for accesses that are on their way */
-    uint64_t commands;             /* of invalidation, done */
+    uint64_t commands;             /* of invalidation, done since start-up */
     bool stalled;
 
     unsigned next, first; /* places among the records: to fill, and of the oldest */
@@ -169,6 +169,8 @@ bool iommu_view_differs(const struct iommu_unit *unit);
 unsigned iommu_view_next(const struct iommu_unit *unit, enum iommu_view view, uint64_t frame, unsigned from);
 /* Is all of the page seen by the unit as it was written at some time? */
 bool iommu_view_complete(const struct iommu_unit *unit, uint64_t frame);
+/* The frames that an entry, if it is one, leads to are looked at when they change their use. */
+void iommu_note_target(uint64_t entry);
 /* The unit's write buffer is empty. */
 void iommu_view_flush(struct iommu_unit *unit);
 

@@ -30,7 +30,6 @@ static bool gives_up(struct iommu_unit *unit)
         return false;
     }
     unit->stalled = unit->stalled || unit->commands == limit;
-    unit->commands += !unit->stalled;
     return unit->stalled;
 }
 
@@ -86,6 +85,7 @@ unsigned iommu_invalidate_contexts(struct iommu_unit *unit, uint64_t command)
     }
     forget_contexts(unit, scope, (uint32_t)(command & 0xffff), (uint16_t)(command >> 16),
                     (unsigned)(command >> 32 & 3));
+    unit->commands++;
     return scope;
 }
 
@@ -99,7 +99,11 @@ unsigned iommu_invalidate_translations(struct iommu_unit *unit, uint64_t address
     if (gives_up(unit) || what.scope == 0 || (what.scope == PAGES && !set_pages(unit, &what, address))) {
         return 0;
     }
-    return forget(unit, &what) ? what.scope : UINT32_MAX;
+    if (!forget(unit, &what)) {
+        return UINT32_MAX;
+    }
+    unit->commands++;
+    return what.scope;
 }
 
 /* --- The queue --- */
@@ -181,9 +185,9 @@ static bool step(struct iommu_unit *unit)
     unit->queue_error = outcome == WRONG;
     unit->queue_waits = outcome == WAITS;
     if (outcome != DONE) {
-        unit->commands--;
         return false;
     }
+    unit->commands++;
     unit->head = (unit->head + DESCRIPTOR_SIZE) % unit->queue_size;
     return true;
 }

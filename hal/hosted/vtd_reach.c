@@ -206,8 +206,8 @@ static bool visit_for_frame(const struct iommu_unit *unit, enum iommu_view view,
 static bool is_units_own(const struct iommu_unit *unit, enum iommu_view view, uint64_t frame)
 {
     uint64_t value;
-    bool is = unit->root != 0 && unit->root >> HAL_PAGE_SHIFT == frame;
-    for (unsigned bus = 0; bus < 256 && unit->root != 0 && !is; bus++) {
+    bool may_be = unit->root != 0 && is_table(frame), is = may_be && unit->root >> HAL_PAGE_SHIFT == frame;
+    for (unsigned bus = 0; bus < 256 && may_be && !is; bus++) {
         is = iommu_view_load(unit, view, unit->root + 16u * bus, &value) && (value & IOMMU_PRESENT) != 0 &&
              (value & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT == frame;
     }

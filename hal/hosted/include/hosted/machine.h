@@ -87,7 +87,7 @@ struct hosted_config {
     bool no_pci;
 
     unsigned iommu;        /* HOSTED_IOMMU_* */
-    uint64_t iommu_stalls; /* after so many commands of invalidation the first unit does no more of them,
+    uint64_t iommu_stalls; /* after so many commands of invalidation since boot the first unit does no more,
                               until its queue was switched off; default: never */
 
     enum hosted_user_engine user_engine;
