@@ -10,15 +10,16 @@
 #include "hal/machine.h"
 #include "hosted_iommu.h"
 
-#define COMMAND      0x18u
-#define STATUS       0x1cu
-#define CONTEXT      0x28u
-#define FAULT_STATUS 0x34u
-#define HEAD         0x80u
-#define TAIL         0x88u
-#define QUEUE_ON     (UINT32_C(1) << 26)
-#define QUEUE_ERROR  0x10u
-#define KEPT         UINT32_C(0x96ffffff)
+#define COMMAND       0x18u
+#define STATUS        0x1cu
+#define CONTEXT       0x28u
+#define FAULT_STATUS  0x34u
+#define HEAD          0x80u
+#define TAIL          0x88u
+#define QUEUE_ADDRESS 0x90u
+#define QUEUE_ON      (UINT32_C(1) << 26)
+#define QUEUE_ERROR   0x10u
+#define KEPT          UINT32_C(0x96ffffff)
 
 static unsigned tried; /* unit */
 static uint32_t ticket;
@@ -113,12 +114,29 @@ static void queue_stops_at_a_mistake(void)
     }
 }
 
+static void queue_sleeps_after_a_mistake(void)
+{
+    begin();
+    uint64_t at = vtd_read64(tried, QUEUE_ADDRESS) + vtd_read64(tried, TAIL);
+    iommu_post(0xf, 0);
+    ticket = iommu_post_wait();
+    mini_expect(!comes_to_an_end(ticket));
+    vtd_store(hal_paddr(at), FORGET_ALL);
+    vtd_write64(tried, TAIL, vtd_read64(tried, TAIL));
+    mini_expect(!comes_to_an_end(ticket));
+    vtd_write32(tried, FAULT_STATUS, QUEUE_ERROR);
+    mini_expect(!comes_to_an_end(ticket));
+    vtd_write64(tried, TAIL, vtd_read64(tried, TAIL));
+    mini_expect(comes_to_an_end(ticket));
+}
+
 static void D2_queue_is_done_in_order_and_late(void **state)
 {
     (void)state;
     run(queue_wraps, "");
     run(queue_is_done_some_time, "");
     run(queue_stops_at_a_mistake, "");
+    run(queue_sleeps_after_a_mistake, "");
 }
 
 /* --- What a driver must not do --- */

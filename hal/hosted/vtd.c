@@ -278,6 +278,8 @@ uint64_t vtd_read64(unsigned unit, uint32_t offset)
         return iommu_queue_read_head(u);
     case QUEUE_TAIL:
         return u->tail;
+    case QUEUE_ADDRESS:
+        return u->queue;
     default:
         return CONTRACT(record_at(u, offset) != NULL, "no such register") ? *record_at(u, offset) : 0;
     }

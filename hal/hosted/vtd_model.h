@@ -96,8 +96,10 @@ struct iommu_unit {
     uint64_t queue, queue_size; /* 0: firmware's, of which `firmware_left` descriptors are left */
     uint64_t head, tail;
     unsigned firmware_left, queue_late;
-    bool queue_error, queue_waits; /* the latter: for accesses that are on their way */
-    uint64_t commands;             /* of invalidation, done since start-up */
+    bool queue_error;  /* at the head ... */
+    bool queue_asleep; /* ... from then on until the tail is written without one */
+    bool queue_waits;  /* for accesses that are on their way */
+    uint64_t commands; /* of invalidation, done since start-up */
     bool stalled;
 
     unsigned next, first; /* places among the records: to fill, and of the oldest */

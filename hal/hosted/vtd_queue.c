@@ -171,7 +171,7 @@ static enum outcome run(struct iommu_unit *unit, uint64_t low, uint64_t high)
 static bool has_work(const struct iommu_unit *unit)
 {
     return (unit->status & IOMMU_QUEUE) != 0 && unit->queue_size != 0 && unit->head != unit->tail &&
-           !unit->queue_error && !unit->stalled;
+           !unit->queue_error && !unit->queue_asleep && !unit->stalled;
 }
 
 /* The descriptor at the head. The queue is always looked for in the CPUs' caches. */
@@ -182,7 +182,7 @@ static bool step(struct iommu_unit *unit)
         return false;
     }
     enum outcome outcome = run(unit, raw_load(descriptor), raw_load(descriptor + 1));
-    unit->queue_error = outcome == WRONG;
+    unit->queue_error = unit->queue_asleep = outcome == WRONG;
     unit->queue_waits = outcome == WAITS;
     if (outcome != DONE) {
         return false;
@@ -241,6 +241,7 @@ void iommu_queue_write_tail(struct iommu_unit *unit, uint64_t value)
     CONTRACT(unit->command == 0, "while a command is under way");
     unit->queue_late = has_work(unit) ? unit->queue_late : IOMMU_LATE - 1;
     unit->tail = value;
+    unit->queue_asleep = unit->queue_error;
 }
 
 void iommu_queue_write_address(struct iommu_unit *unit, uint64_t value)
@@ -262,7 +263,7 @@ void iommu_queue_switched(struct iommu_unit *unit)
         return;
     }
     unit->head = 0; /* the tail stays */
-    unit->queue_waits = false;
+    unit->queue_waits = unit->queue_asleep = false;
     unit->queue_error = false;
     if (unit->stalled && (machine.config.iommu & HOSTED_IOMMU_DIES) == 0) {
         unit->stalled = false;
