@@ -89,7 +89,7 @@ static void finish_command(struct iommu_unit *unit)
         iommu_places_changed();
         break;
     case IOMMU_FLUSH_BUFFER:
-        iommu_view_flush(unit);
+        iommu_view_flush();
         unit->status &= ~IOMMU_FLUSH_BUFFER;
         break;
     default:

@@ -164,9 +164,8 @@ static void arrive(struct page *page)
     page->buffered = 0;
 }
 
-void iommu_view_flush(struct iommu_unit *unit)
+void iommu_view_flush(void)
 {
-    (void)unit;
     for (size_t i = 0; i < page_count; i++) {
         if (pages[i]->buffered != 0) {
             arrive(pages[i]);

@@ -173,8 +173,8 @@ unsigned iommu_view_next(const struct iommu_unit *unit, enum iommu_view view, ui
 bool iommu_view_complete(const struct iommu_unit *unit, uint64_t frame);
 /* The frames that an entry, if it is one, leads to are looked at when they change their use. */
 void iommu_note_target(uint64_t entry);
-/* The unit's write buffer is empty. */
-void iommu_view_flush(struct iommu_unit *unit);
+/* What was written back is seen: no write buffer has it any more. */
+void iommu_view_flush(void);
 
 /* --- vtd_cache.c: what a unit may have cached --- */
 
