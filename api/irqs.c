@@ -17,7 +17,7 @@ _Static_assert(KEEL_IRQ_NOT_MINE == (int)IRQ_NOT_MINE && KEEL_IRQ_HANDLED == (in
                    KEEL_IRQ_HOLD == (int)IRQ_HOLD,
                "answers pass as they are");
 _Static_assert(KEEL_IRQ_OPEN == (int)IRQ_OPEN && KEEL_IRQ_THROTTLED == (int)IRQ_THROTTLED &&
-                   KEEL_IRQ_CUT_OFF == (int)IRQ_CUT_OFF,
+                   KEEL_IRQ_CUT_OFF == (int)IRQ_CUT_OFF && KEEL_IRQ_GONE == (int)IRQ_GONE,
                "states pass as they are");
 
 static uint32_t flags_of(struct hal_irq_wire wire, bool shared)

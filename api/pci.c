@@ -5,6 +5,7 @@
 #include "core/pci.h"
 
 #include "calls.h"
+#include "core/pci_message.h"
 #include "keel/pci.h"
 #include "reference.h"
 
@@ -113,4 +114,20 @@ keel_status_t call_pci_bar_acquire(struct pci_device *device, uint32_t index, ui
     return offset < bar->size && size <= bar->size - offset
                ? pci_bar_acquire(device, index, offset, size, (enum hal_cache)cache, io)
                : KEEL_E_INVALID;
+}
+
+keel_status_t call_pci_message_count(struct pci_device *device, uint32_t *count)
+{
+    *count = device->function->messages.count;
+    return KEEL_OK;
+}
+
+keel_status_t call_pci_message_open(struct pci_device *device, uint32_t index, uint32_t *source)
+{
+    return pci_message_open(device, index, source);
+}
+
+keel_status_t call_pci_message_close(struct pci_device *device, uint32_t index)
+{
+    return pci_message_close(device, index);
 }

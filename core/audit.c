@@ -12,6 +12,7 @@
 #include "core/list.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/pci_message.h"
 #include "core/segment.h"
 #include "core/slab.h"
 #include "core/task.h"
@@ -430,6 +431,7 @@ static void audit_objects(void)
     audit_io_memory();
     audit_holds(audit_report);
     irq_audit(audit_report);
+    pci_message_audit(audit_report);
     domain_audit(audit_report);
     check_tasks_on_cpus();
 }

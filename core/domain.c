@@ -251,7 +251,7 @@ static keel_status_t attach(struct domain *domain)
  * stays captive. */
 static void detach(struct domain *domain)
 {
-    if (!pci_set_master(domain->function, false)) {
+    if (!pci_command_change(domain->function, PCI_COMMAND_MASTER, false)) {
         log_string(LOG_WARNING, "dma: a device does not cease to master the bus");
     }
     uint32_t number = domain->number;
@@ -279,7 +279,7 @@ static keel_status_t begin_life(struct domain *domain, uint64_t page_limit)
     domain->faults = 0;
     domain->fault_address = 0;
     spinlock_release(&domain->lock, interrupts);
-    if (!pci_set_master(domain->function, true)) {
+    if (!pci_command_change(domain->function, PCI_COMMAND_MASTER, true)) {
         detach(domain);
         return KEEL_E_UNSUPPORTED;
     }
@@ -333,7 +333,7 @@ static bool note_fault(struct domain *domain, uint64_t address)
     bool cuts = domain->state == DOMAIN_ON && domain->faults > DOMAIN_FAULTS_MAX;
     if (cuts) {
         domain->state = DOMAIN_CUT_OFF;
-        (void)pci_set_master(domain->function, false);
+        (void)pci_command_change(domain->function, PCI_COMMAND_MASTER, false);
         iommu_detach_begin(pci_source(domain->function), domain->number);
     }
     spinlock_release(&domain->lock, interrupts);

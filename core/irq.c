@@ -8,6 +8,7 @@
 #include "core/cpu.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/pci_message.h"
 #include "core/timer.h"
 
 static struct irq_line lines[HAL_IRQ_SOURCES_MAX];
@@ -73,9 +74,13 @@ static void update(struct irq_line *line)
         return;
     }
     line->masked = masked;
-    acquire_controller();
-    hal_irq_mask(source_of(line), masked);
-    spinlock_release_irq_off(&controller);
+    if (line->message != NULL) {
+        pci_message_mask(line->message, masked);
+    } else {
+        acquire_controller();
+        hal_irq_mask(source_of(line), masked);
+        spinlock_release_irq_off(&controller);
+    }
     if (!masked) {
         resample(line);
     }
@@ -95,6 +100,7 @@ static unsigned least_loaded(uint64_t cpus)
 /* To a CPU of the mask. E_UNSUPPORTED: the source reaches none of those that are online. */
 static keel_status_t route(struct irq_line *line, uint64_t cpus, bool is_open)
 {
+    struct hal_irq_message told = {.address = 0};
     bool routed = false;
     cpus &= cpu_online_mask();
     acquire_controller();
@@ -106,7 +112,13 @@ static keel_status_t route(struct irq_line *line, uint64_t cpus, bool is_open)
         cpus &= ~(UINT64_C(1) << cpu);
     }
     lines_of[line->cpu] += is_open || routed;
+    if (routed && line->message != NULL) {
+        told = hal_irq_message(source_of(line));
+    }
     spinlock_release_irq_off(&controller);
+    if (routed && line->message != NULL) {
+        pci_message_tell(line->message, told, line->masked);
+    }
     return routed ? KEEL_OK : KEEL_E_UNSUPPORTED;
 }
 
@@ -143,10 +155,31 @@ static bool fits(const struct irq_line *line, const struct irq_handler_options *
            line->wire.low == options->wire.low;
 }
 
+static bool is_message(const struct irq_line *line)
+{
+    return source_of(line) >= hal_irq_message_first();
+}
+
+/* Can there be handlers for the source, with this wire? */
+static keel_status_t check_source(const struct irq_line *line, struct hal_irq_wire wire)
+{
+    struct hal_irq_source source;
+    if (!is_message(line)) {
+        return hal_irq_source(source_of(line), &source) ? KEEL_OK : KEEL_E_NOT_FOUND;
+    }
+    if (line->message == NULL) {
+        return KEEL_E_NOT_FOUND;
+    }
+    return wire.level || wire.low ? KEEL_E_INVALID : KEEL_OK;
+}
+
 static keel_status_t attach(struct irq_line *line, struct irq_handler *handler,
                             const struct irq_handler_options *options)
 {
-    keel_status_t status = KEEL_OK;
+    keel_status_t status = check_source(line, options->wire);
+    if (status != KEEL_OK) {
+        return status;
+    }
     if (line->state == IRQ_CLOSED) {
         status = open_line(line, options);
     } else if (!fits(line, options)) {
@@ -199,8 +232,7 @@ static void silence(struct irq_line *line, uint64_t now)
 
 keel_status_t irq_handler_make(const struct irq_handler_options *options, uint64_t *handle)
 {
-    struct hal_irq_source source;
-    if (options->source >= hal_irq_source_count() || !hal_irq_source(options->source, &source)) {
+    if (options->source >= HAL_IRQ_SOURCES_MAX) {
         return KEEL_E_NOT_FOUND;
     }
     struct irq_handler *handler = (struct irq_handler *)object_claim(OBJECT_IRQ_HANDLER);
@@ -276,7 +308,8 @@ keel_status_t irq_handler_resume(struct irq_handler *handler)
 keel_status_t irq_handler_set_affinity(struct irq_handler *handler, uint64_t affinity)
 {
     bool interrupts = spinlock_acquire(&handler->line->lock);
-    keel_status_t status = route(handler->line, affinity, true);
+    bool gone = handler->line->state == IRQ_GONE;
+    keel_status_t status = gone ? KEEL_E_NOT_FOUND : route(handler->line, affinity, true);
     if (status == KEEL_OK && !handler->line->masked) {
         resample(handler->line); /* the machine may mask it in between */
     }
@@ -297,6 +330,53 @@ void irq_handler_info(struct irq_handler *handler, struct irq_line_info *info)
                                    .unclaimed = line->unclaimed,
                                    .storms = line->storms};
     spinlock_release(&handler->line->lock, interrupts);
+}
+
+/* --- Messages --- */
+
+/* The line is free for the message. Its lock is held. */
+static bool take_source(struct irq_line *line, const struct pci_message *message, uint16_t requester)
+{
+    if (line->message != NULL || line->state != IRQ_CLOSED) {
+        return false;
+    }
+    acquire_controller();
+    bool opened = hal_irq_message_open(source_of(line), requester);
+    spinlock_release_irq_off(&controller);
+    line->message = opened ? message : NULL;
+    return opened;
+}
+
+keel_status_t irq_message_attach(const struct pci_message *message, uint16_t requester, uint32_t *source)
+{
+    for (unsigned i = hal_irq_message_first(); i < HAL_IRQ_SOURCES_MAX; i++) {
+        bool interrupts = spinlock_acquire(&lines[i].lock);
+        bool taken = take_source(&lines[i], message, requester);
+        spinlock_release(&lines[i].lock, interrupts);
+        if (taken) {
+            *source = i;
+            return KEEL_OK;
+        }
+    }
+    return KEEL_E_LIMIT;
+}
+
+void irq_message_detach(unsigned source)
+{
+    struct irq_line *line = &lines[source];
+    bool interrupts = spinlock_acquire(&line->lock);
+    CORE_ASSERT(line->message != NULL);
+    if (line->state != IRQ_CLOSED) {
+        line->state = IRQ_GONE;
+        update(line);
+        (void)deadline_remove(&line->deadline);
+    }
+    pci_message_clear(line->message);
+    line->message = NULL;
+    acquire_controller();
+    hal_irq_message_close(source);
+    spinlock_release_irq_off(&controller);
+    spinlock_release(&line->lock, interrupts);
 }
 
 /* --- Service; interrupts are off --- */
@@ -448,6 +528,10 @@ static void check_line(const struct irq_line *line, audit_report_t *report)
     }
     if (line->masked != must_be_masked(line)) {
         report("D8", "a line is not masked as it must be, source", source_of(line));
+    }
+    bool leads_nowhere = line->state != IRQ_CLOSED && line->message == NULL && is_message(line);
+    if (leads_nowhere != (line->state == IRQ_GONE) || (line->message != NULL && !is_message(line))) {
+        report("D4", "a line stands for a message that is not open, source", source_of(line));
     }
 }
 

@@ -8,6 +8,7 @@
 #include "core/domain.h"
 #include "core/io_memory.h"
 #include "core/log.h"
+#include "core/pci_message.h"
 #include "core/spinlock.h"
 
 /* Constant once tasks run, but for the owners. */
@@ -35,6 +36,7 @@ void pci_init(const struct memmap *map)
 {
     uint32_t left_out = 0;
     spinlock_init(&lock);
+    pci_message_init();
     function_count = hal_pci_config_size() > 0 ? pci_scan(map, functions, PCI_FUNCTIONS_MAX, &left_out) : 0;
     report(left_out);
 }
@@ -78,14 +80,23 @@ bool pci_is_told_apart(const struct pci_function *function)
     return function != NULL;
 }
 
-bool pci_set_master(const struct pci_function *function, bool masters)
+void pci_config_write(const struct pci_function *function, uint32_t offset, unsigned width, uint32_t value)
 {
-    uint16_t command = masters ? function->command | PCI_COMMAND_MASTER : function->command;
     bool interrupts = spinlock_acquire(&lock);
-    hal_pci_write(function->at, PCI_COMMAND, 2, command);
+    hal_pci_write(function->at, offset, width, value);
+    spinlock_release(&lock, interrupts);
+}
+
+/* The status register is beside it: its bits are cleared by ones only. */
+bool pci_command_change(const struct pci_function *of, uint16_t bit, bool on)
+{
+    struct pci_function *function = &functions[pci_index(of)];
+    bool interrupts = spinlock_acquire(&lock);
+    function->command = (uint16_t)(on ? function->command | bit : function->command & ~bit);
+    hal_pci_write(function->at, PCI_COMMAND, 2, function->command);
     uint32_t now = hal_pci_read(function->at, PCI_COMMAND, 2);
     spinlock_release(&lock, interrupts);
-    return ((now & PCI_COMMAND_MASTER) != 0) == masters;
+    return ((now & bit) != 0) == on;
 }
 
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle)
@@ -117,6 +128,7 @@ void pci_device_put(struct pci_device *device)
         return;
     }
     (void)domain_disable(domain_of(device->function));
+    pci_messages_close(device->function);
     bool interrupts = spinlock_acquire(&lock);
     CORE_ASSERT(device->function->owner == device);
     device->function->owner = NULL;

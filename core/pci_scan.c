@@ -10,6 +10,7 @@
 #include "core/pci.h"
 
 #include "core/log.h"
+#include "core/pci_message.h"
 
 #define CLASS_HOST_BRIDGE UINT32_C(0x0600)
 #define CLASS_PCI_BRIDGE  UINT32_C(0x0604)
@@ -200,9 +201,14 @@ static bool size_bar(struct pci_function *function, unsigned index, unsigned cou
 }
 
 /* Host bridges stay as they are: on some machines theirs decide how CPUs reach memory. */
+bool pci_is_changed(const struct pci_function *function)
+{
+    return function->class_code >> 8 != CLASS_HOST_BRIDGE && function->header <= HEADER_BRIDGE;
+}
+
 static unsigned bar_count(const struct pci_function *function)
 {
-    if (function->class_code >> 8 == CLASS_HOST_BRIDGE || function->header > HEADER_BRIDGE) {
+    if (!pci_is_changed(function)) {
         return 0;
     }
     return function->header == PCI_HEADER_DEVICE ? PCI_BARS_MAX : 2;
@@ -250,15 +256,19 @@ static void keep_msix(struct pci_function *function)
         if (capability->id != PCI_CAPABILITY_MSIX) {
             continue;
         }
-        if (found++ > 0 || capability->offset > PCI_STANDARD_SIZE - 12u) {
+        if (found++ > 0 || capability->offset > PCI_STANDARD_SIZE - PCI_MSIX_SIZE) {
             good = false;
             continue;
         }
         uint16_t control = (uint16_t)hal_pci_read(function->at, capability->offset + 2u, 2);
         uint32_t table = hal_pci_read(function->at, capability->offset + 4u, 4);
         uint32_t pending = hal_pci_read(function->at, capability->offset + 8u, 4);
-        good = pci_msix_decode(control, table, pending, function->kept) &&
-               keep_pages(function, &function->kept[0]) && keep_pages(function, &function->kept[1]) && good;
+        good = pci_msix_decode(control, table, pending, function->kept) && good;
+        function->msix = (struct pci_msix){.offset = capability->offset,
+                                           .count = (uint32_t)(function->kept[0].size / PCI_MSIX_ENTRY_SIZE),
+                                           .bar = function->kept[0].bar,
+                                           .table = function->kept[0].offset};
+        good = good && keep_pages(function, &function->kept[0]) && keep_pages(function, &function->kept[1]);
     }
     if (!good) {
         function->fault = "since its MSI-X table is nowhere";
@@ -335,6 +345,7 @@ uint32_t pci_scan(const struct memmap *map, struct pci_function *functions, uint
         if (functions[i].fault != NULL) {
             report_fault(&functions[i]);
         }
+        pci_message_prepare(&functions[i]);
     }
     *left_out = scan.left_out;
     return scan.count;

@@ -7,8 +7,10 @@
 #include "hal/machine.h"
 #include "hosted/machine.h"
 
-/* Sources that devices use: old lines, PCI's, the one that is kept, and the next unit's. */
-static const uint8_t sources[] = {0, 1, 5, 9, 16, 17, HOSTED_IRQ_NMI, HOSTED_IRQ_FAR, HOSTED_IRQ_FAR + 7};
+/* Sources that devices use: old lines, PCI's, the one that is kept, the next unit's, and messages. */
+#define MESSAGES (HOSTED_IRQ_FAR + HOSTED_IRQ_FAR_COUNT)
+static const uint8_t sources[] = {
+    0, 1, 5, 9, 16, 17, HOSTED_IRQ_NMI, HOSTED_IRQ_FAR, HOSTED_IRQ_FAR + 7, MESSAGES, MESSAGES + 1};
 
 static uint32_t source_of(uint8_t byte)
 {
@@ -66,6 +68,16 @@ static void reach(uint64_t random)
     }
 }
 
+/* Any function's message, as its registers have it. */
+static void send(uint64_t random)
+{
+    const struct hosted_pci_function *from = (calls_world.input.flags & CALLS_LIARS) != 0
+                                                 ? &hosted_pci_liars[random % HOSTED_PCI_LIARS]
+                                                 : &hosted_pci_bus[random % HOSTED_PCI_COUNT];
+    (void)hosted_pci_message((struct hal_pci_address){from->bus, from->device, from->function},
+                             (random >> 8) % 4);
+}
+
 void calls_devices(void)
 {
     uint64_t random = calls_random(&calls_world.random);
@@ -80,6 +92,10 @@ void calls_devices(void)
         break;
     case 4:
         reach(calls_random(&calls_world.random));
+        break;
+    case 5:
+    case 6:
+        send(random >> 8);
         break;
     default:
         break;

@@ -18,6 +18,7 @@ DMAR = "hal/x86_common/acpi_dmar.c"
 PCI = "core/pci.c"
 PCI_PARSE = "core/pci_parse.c"
 PCI_SCAN = "core/pci_scan.c"
+MESSAGE = "core/pci_message.c"
 
 DEVICES = (
     Mutant("disabled-handler-called", "T9", IRQ, "handler != NULL && handler->enabled &&", "handler != NULL &&",
@@ -241,6 +242,32 @@ DEVICES = (
     Mutant("any-bar-given-out", "D5", PCI, "!function->granted[bar] || is_kept", "is_kept", ("test_pci",)),
     Mutant("device-with-two-holders", "D5", PCI, "bool taken = functions[index].owner != NULL;", "bool taken = function_count == 0;",
            ("test_pci", "test_explore_io")),
+    Mutant("firmware-messages-stay-on", "D4", MESSAGE, "    pci_config_write(function, offset + CONTROL, 2, 0);\n    if (trusted", "    if (trusted",
+           ("test_pci_message",)),
+    Mutant("firmware-entries-stay-unmasked", "D6", MESSAGE, "write_entry(function, index, ENTRY_CONTROL, ENTRY_MASKED);", "(void)index;",
+           ("test_pci_message",)),
+    Mutant("liar-sends-messages", "D7", MESSAGE, "bool trusted = function->fault == NULL && ", "bool trusted = ", ("test_pci_message",)),
+    Mutant("bridge-sends-messages", "D6", MESSAGE, " && function->header == PCI_HEADER_DEVICE;", ";", ("test_pci_message",)),
+    Mutant("table-in-a-bar-of-two", "D6", MESSAGE, " && function->granted[function->msix.bar]", "", ("test_pci_message",)),
+    Mutant("msi-beyond-the-end", "D7", MESSAGE, "if (offset + msi_size(control) > PCI_STANDARD_SIZE) {", "if (msi_size(control) > PCI_STANDARD_SIZE) {",
+           ("test_pci_message",)),
+    Mutant("message-changed-while-sent", "D6", MESSAGE, "    if (!masked) {\n        pci_message_mask(message, true);\n    }\n", "",
+           ("test_pci_message",)),
+    Mutant("message-stays-told", "D6", IRQ, "    pci_message_clear(line->message);\n", "", ("test_pci_message",)),
+    Mutant("message-told-once", "T8", IRQ, "pci_message_tell(line->message, told, line->masked);",
+           "if (!is_open) {\n            pci_message_tell(line->message, told, line->masked);\n        }", ("test_pci_message",)),
+    Mutant("closed-message-unmasked", "D4", IRQ, "        line->state = IRQ_GONE;\n        update(line);\n", "        line->state = IRQ_GONE;\n",
+           ("test_pci_message", "test_explore_message")),
+    Mutant("messages-outlive-their-holder", "D4", PCI, "    pci_messages_close(device->function);\n", "", ("test_pci_message",)),
+    Mutant("messages-stay-on", "D4", MESSAGE, "        switch_messages(function, false);\n", "", ("test_pci_message",)),
+    Mutant("source-with-handlers-reused", "D4", IRQ, "line->message != NULL || line->state != IRQ_CLOSED", "line->message != NULL",
+           ("test_pci_message",)),
+    Mutant("handler-without-a-message", "D4", IRQ, "    if (line->message == NULL) {\n        return KEEL_E_NOT_FOUND;",
+           "    if (line->state == IRQ_GONE) {\n        return KEEL_E_NOT_FOUND;", ("test_pci_message",)),
+    Mutant("message-opened-twice", "D6", MESSAGE, "bool is_open = find(function, index) != NULL;", "bool is_open = function == NULL;",
+           ("test_pci_message",)),
+    Mutant("message-to-all-cpus", "D4", "hal/x86_common/irq_message.c", "if (apic_id >= DESTINATION_LIMIT) {", "if (apic_id > DESTINATION_LIMIT) {",
+           ("test_ioapic",)),
     Mutant("config-space-read-beyond", "D6", "api/pci.c", " || offset >= hal_pci_config_size()", "", ("test_pci",)),
     Mutant("mcfg-of-another-segment", "D7", "hal/x86_common/acpi_mcfg.c", "if (acpi_le16(entry + MCFG_SEGMENT) == 0) {", "if (i == 0) {",
            ("test_pci_parse",)),

@@ -8,6 +8,7 @@
 
 #include "acpi_image.h"
 #include "hal/ioapic.h"
+#include "hal/irq_message.h"
 #include "hosted_kernel.h"
 
 unsigned test_irq_source_count(void);
@@ -218,6 +219,43 @@ static void D4_pins_are_remapped(void **state)
     assert_int_equal(entries_set, 0);
 }
 
+/* Messages go by the numbers behind the last pin; which of them is open, and whose, is for audits. */
+static void D4_messages_say_which_source_they_are_of(void **state)
+{
+    (void)state;
+    struct acpi_interrupts wiring = plain_wiring();
+    const struct hal_irq_wire edge = {false, false};
+    add(&wiring, 0, 0x00170020);
+    test_ioapic_init(&wiring);
+    assert_int_equal(hal_irq_message_first(), 24);
+    assert_true(hal_irq_message_open(24, 0x0110));
+    assert_true(hal_irq_message_open(HAL_IRQ_SOURCES_MAX - 1, 0x0208));
+    assert_false(
+        irq_message_may_be_told(0x0110, 0xfee00000, IOAPIC_VECTOR_FIRST + 24)); /* goes nowhere yet */
+    assert_true(test_irq_route(24, edge, 2));
+    assert_true(test_irq_route(HAL_IRQ_SOURCES_MAX - 1, edge, 0));
+    struct hal_irq_message message = hal_irq_message(24);
+    assert_int_equal(message.address, 0xfee14000); /* the local APIC 20 */
+    assert_int_equal(message.data, IOAPIC_VECTOR_FIRST + 24);
+    assert_false(test_irq_route(24, edge, 3)); /* not with 8 bits */
+    assert_int_equal(hal_irq_message(24).address, 0xfee14000);
+    assert_true(irq_message_may_be_told(0x0110, message.address, message.data));
+    assert_true(irq_message_may_be_told(0x0110, 0xfee00000, message.data));
+    assert_false(irq_message_may_be_told(0x0208, message.address, message.data));
+    assert_false(irq_message_may_be_told(0x0110, message.address, message.data + 1));
+    assert_false(
+        irq_message_may_be_told(0x0110, message.address, message.data | 0x100)); /* another delivery */
+    assert_false(irq_message_may_be_told(0x0110, message.address | 8, message.data));
+    assert_false(irq_message_may_be_told(0x0110, message.address | UINT64_C(1) << 32, message.data));
+    assert_int_equal(irq_message_count(0x0110), 1);
+    hal_irq_message_close(24);
+    assert_int_equal(irq_message_count(0x0110), 0);
+    assert_false(irq_message_may_be_told(0x0110, message.address, message.data));
+    assert_int_equal(irq_message_count(0x0208), 1);
+    test_ioapic_init(&wiring);
+    assert_int_equal(irq_message_count(0x0208), 0);
+}
+
 /* --- The MADT --- */
 
 static uint8_t table_bytes[256];
@@ -303,6 +341,7 @@ int main(void)
         cmocka_unit_test(D4_old_lines_are_where_firmware_says),
         cmocka_unit_test(D4_entries_are_changed_masked),
         cmocka_unit_test(D4_pins_are_remapped),
+        cmocka_unit_test(D4_messages_say_which_source_they_are_of),
         cmocka_unit_test(D7_madt_names_interrupt_controllers),
         cmocka_unit_test(D7_madt_with_too_much),
     };

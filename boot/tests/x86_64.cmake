@@ -165,6 +165,12 @@ foreach(memory IN ITEMS 128M 4G)
         RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/pci.transcript --says "pci: [1-9][0-9]* functions$"
     )
 endforeach()
+# Their messages, MSI and MSI-X, on each CPU in turn.
+keel_add_kernel_test(
+    messages messages
+    QEMU -m 128M -device edu -device pcie-root-port,id=port1,chassis=1 -device e1000e,bus=port1
+    RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/messages.transcript
+)
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
 keel_add_kernel_test(
     usercopy-wild usercopy QEMU -m 128M RUNNER --command-line wild --panic --says " x86_user_copy\\+0x"

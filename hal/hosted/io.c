@@ -66,6 +66,9 @@ uint64_t hal_io_read(hal_paddr_t at, unsigned width, enum hal_cache cache)
     if (!fits(at.value, width, cache)) {
         return UINT64_MAX >> (64 - 8 * width);
     }
+    if (pci_table_read(at.value, width, &value)) {
+        return value;
+    }
     const struct hosted_pci_function *function = pci_device_at(at.value, &bar, &offset);
     if (function) {
         const struct hosted_device *device = function->device_model;
@@ -79,7 +82,7 @@ void hal_io_write(hal_paddr_t at, unsigned width, uint64_t value, enum hal_cache
 {
     uint64_t offset;
     unsigned bar;
-    if (!fits(at.value, width, cache)) {
+    if (!fits(at.value, width, cache) || pci_table_write(at.value, width, value)) {
         return;
     }
     const struct hosted_pci_function *function = pci_device_at(at.value, &bar, &offset);

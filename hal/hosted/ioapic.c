@@ -51,6 +51,9 @@ enum {
     WRITABLE = 0x1afff,
 };
 
+/* Where devices write their messages (Intel SDM vol. 3A, 10.11), in MiB. */
+#define MESSAGES 0xfeeu
+
 struct pin {
     uint32_t low, high;
     bool asserted; /* by its device */
@@ -94,13 +97,16 @@ static void raise(unsigned cpu, unsigned vector)
     schedule_hurry();
 }
 
-static void send(const struct pin *pin)
+/* False: there is no such local APIC. */
+static bool send(uint32_t apic_id, unsigned vector)
 {
     for (unsigned cpu = 0; cpu < machine.config.cpu_count; cpu++) {
-        if (ioapic_apic_id(cpu) == pin->high >> 24) {
-            raise(cpu, pin->low & 0xff);
+        if (ioapic_apic_id(cpu) == apic_id) {
+            raise(cpu, vector);
+            return true;
         }
     }
+    return false;
 }
 
 /* Its wire or its entry has changed. */
@@ -114,7 +120,7 @@ static void look(struct pin *pin)
     }
     if ((pin->low & LEVEL) == 0 ? edge : active && (pin->low & REMOTE_IRR) == 0) {
         pin->low |= pin->low & LEVEL ? REMOTE_IRR : 0;
-        send(pin);
+        (void)send(pin->high >> 24, pin->low & 0xff);
     }
 }
 
@@ -171,6 +177,11 @@ void hosted_irq_assert(unsigned source, bool asserted)
         pin->asserted = asserted;
         look(pin);
     }
+}
+
+bool ioapic_message(uint64_t address, uint32_t data)
+{
+    return address >> 20 == MESSAGES && send(address >> 12 & 0xff, data & 0xff);
 }
 
 void hosted_irq_message(unsigned cpu, unsigned vector)

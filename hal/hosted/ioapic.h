@@ -6,8 +6,14 @@
 #ifndef HOSTED_IOAPIC_H
 #define HOSTED_IOAPIC_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* No device asserts its wire; the driver finds the pins. */
 void ioapic_prepare(void);
+
+/* A device writes `data` to an address. False: it is none of interrupts, or no CPU is there. */
+bool ioapic_message(uint64_t address, uint32_t data);
 
 /* A CPU is done with an interrupt of this vector. */
 void ioapic_end_of_interrupt(unsigned vector);

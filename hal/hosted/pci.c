@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * PCI: configuration space of functions that a table describes (hosted/pci.h). Core's writes are watched:
- * command registers and BARs are all that it may write, and these only while they are not decoded.
+ * command registers, those for messages (pci_message.c), and BARs are all that it may write, and these only
+ * while they are not decoded.
  */
 #include "pci.h"
 
 #include <string.h>
 
+#include "pci_function.h"
 #include "ram.h"
 #include "report.h"
 #include "state.h"
@@ -29,25 +31,13 @@ enum {
     STATUS_CAPABILITIES = 0x10,
 };
 
-#define CONFIG_SIZE   256u
 #define FUNCTIONS_MAX 320u
 #define PLACES        (HAL_PCI_DEVICE_COUNT * HAL_PCI_FUNCTION_COUNT)
 
-struct function {
-    const struct hosted_pci_function *made_from;
-    uint8_t config[CONFIG_SIZE];
-};
 static struct function functions[FUNCTIONS_MAX];
 static size_t count;
 static uint16_t places[HOSTED_PCI_BUSES][PLACES]; /* which function is there, from 1 on; 0: none */
 static uint64_t answers;                          /* of fickle ones */
-
-static uint32_t load(const uint8_t *bytes, unsigned width)
-{
-    uint32_t value = 0;
-    memcpy(&value, bytes, width);
-    return value;
-}
 
 static bool is_bridge(const struct function *function)
 {
@@ -62,7 +52,7 @@ static unsigned bars_of(const struct function *function)
 static void fill(struct function *function, const struct hosted_pci_function *from)
 {
     uint8_t *config = function->config;
-    memset(config, 0, CONFIG_SIZE);
+    memset(config, 0, PCI_CONFIG_SIZE);
     function->made_from = from;
     memcpy(config + ID, &from->vendor_id, 2);
     memcpy(config + ID + 2, &from->device_id, 2);
@@ -81,6 +71,7 @@ static void fill(struct function *function, const struct hosted_pci_function *fr
     for (size_t i = 0; i < sizeof from->words / sizeof from->words[0] && from->words[i].offset != 0; i++) {
         memcpy(config + from->words[i].offset, &from->words[i].value, 4);
     }
+    pci_message_power_on(function);
 }
 
 static uint16_t *place(unsigned bus, unsigned device, unsigned number)
@@ -96,6 +87,7 @@ void pci_prepare(void)
     count = machine.config.no_pci ? 0 : count;
     answers = 0;
     memset(places, 0, sizeof places);
+    pci_message_reset();
     for (size_t i = 0; i < count; i++) {
         unsigned number = from[i].function, end = number + 1;
         const struct hosted_device *device = from[i].device_model;
@@ -113,6 +105,11 @@ void pci_prepare(void)
     }
 }
 
+struct function *pci_function_at(size_t index)
+{
+    return index < count ? &functions[index] : NULL;
+}
+
 /* NULL: there is none. */
 static struct function *find(struct hal_pci_address at)
 {
@@ -124,14 +121,15 @@ static struct function *find(struct hal_pci_address at)
 
 uint32_t hal_pci_config_size(void)
 {
-    return machine.config.no_pci ? 0 : CONFIG_SIZE;
+    return machine.config.no_pci ? 0 : PCI_CONFIG_SIZE;
 }
 
 static bool fits(struct hal_pci_address at, uint32_t offset, unsigned width)
 {
     return CONTRACT(at.device < HAL_PCI_DEVICE_COUNT && at.function < HAL_PCI_FUNCTION_COUNT,
                     "no such address") &&
-           CONTRACT((width == 1 || width == 2 || width == 4) && offset % width == 0 && offset < CONFIG_SIZE,
+           CONTRACT((width == 1 || width == 2 || width == 4) && offset % width == 0 &&
+                        offset < PCI_CONFIG_SIZE,
                     "no such register");
 }
 
@@ -150,12 +148,12 @@ uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width
         return all;
     }
     return function->made_from->lie == HOSTED_PCI_FICKLE ? any_answer() & all
-                                                         : load(function->config + offset, width);
+                                                         : pci_load(function->config + offset, width);
 }
 
 static void write_command(struct function *function, uint16_t value)
 {
-    uint16_t now = (uint16_t)load(function->config + COMMAND, 2), fixed = 0;
+    uint16_t now = (uint16_t)pci_load(function->config + COMMAND, 2), fixed = 0;
     fixed |= function->made_from->lie == HOSTED_PCI_MASTERS ? COMMAND_MASTER : 0;
     fixed |= function->made_from->lie == HOSTED_PCI_DECODES ? COMMAND_DECODES : 0;
     value = (uint16_t)((value & ~fixed) | (now & fixed));
@@ -164,8 +162,9 @@ static void write_command(struct function *function, uint16_t value)
 
 static void write_bar(struct function *function, unsigned index, uint32_t value)
 {
-    uint32_t mask = function->made_from->masks[index], now = load(function->config + BARS + 4u * index, 4);
-    if ((load(function->config + COMMAND, 2) & COMMAND_DECODES) != 0) {
+    uint32_t mask = function->made_from->masks[index],
+             now = pci_load(function->config + BARS + 4u * index, 4);
+    if ((pci_load(function->config + COMMAND, 2) & COMMAND_DECODES) != 0) {
         machine_check("D6", "a BAR is written while it is decoded");
     }
     if (function->made_from->lie == HOSTED_PCI_FORGETS && value != UINT32_MAX) {
@@ -186,8 +185,8 @@ void hal_pci_write(struct hal_pci_address at, uint32_t offset, unsigned width, u
         write_command(function, (uint16_t)value);
     } else if (offset >= BARS && offset < BARS + 4 * bars_of(function) && width == 4) {
         write_bar(function, (offset - BARS) / 4, value);
-    } else {
-        machine_check("D6", "a register is written that is no BAR and no command register");
+    } else if (!pci_message_write(function, offset, width, value)) {
+        machine_check("D6", "a register is written that is no BAR, no command register and none of messages");
     }
 }
 
@@ -202,8 +201,7 @@ bool hal_pci_is_harmless(uint64_t base, uint64_t size)
 
 /* --- The devices --- */
 
-/* Address and size of a memory BAR; answers whether it takes the next one's place. */
-static bool bar_range(const struct hosted_pci_function *from, unsigned index, uint64_t *base, uint64_t *size)
+bool pci_bar_range(const struct hosted_pci_function *from, unsigned index, uint64_t *base, uint64_t *size)
 {
     bool wide = index + 1 < 6 && (from->bars[index] & 7) == 4;
     uint64_t mask = from->masks[index] | (wide ? (uint64_t)from->masks[index + 1] : UINT32_MAX) << 32;
@@ -217,7 +215,7 @@ static bool find_bar(const struct hosted_pci_function *from, uint64_t address, u
 {
     uint64_t base, size;
     for (unsigned index = 0; index < 6; index++) {
-        bool wide = bar_range(from, index, &base, &size);
+        bool wide = pci_bar_range(from, index, &base, &size);
         if (address - base < size) {
             *bar = index;
             *offset = address - base;
@@ -232,7 +230,7 @@ const struct hosted_pci_function *pci_device_at(uint64_t address, unsigned *bar,
 {
     for (size_t i = 0; i < count; i++) {
         const struct hosted_pci_function *from = functions[i].made_from;
-        if (from->device_model && (load(functions[i].config + COMMAND, 2) & COMMAND_MEMORY) != 0 &&
+        if (from->device_model && (pci_load(functions[i].config + COMMAND, 2) & COMMAND_MEMORY) != 0 &&
             find_bar(from, address, bar, offset)) {
             return from;
         }
@@ -247,14 +245,13 @@ static bool may_master(const struct function *function)
 {
     const struct hosted_pci_function *from = function->made_from;
     return is_bridge(function) || from->lie == HOSTED_PCI_MASTERS ||
-           (machine.config.iommu & HOSTED_IOMMU_NONE) != 0 ||
-           vtd_is_attached((uint16_t)(from->bus << 8 | from->device << 3 | from->function));
+           (machine.config.iommu & HOSTED_IOMMU_NONE) != 0 || vtd_is_attached(pci_requester(function));
 }
 
 uint32_t hosted_pci_peek(struct hal_pci_address at, uint32_t offset, unsigned width)
 {
     const struct function *function = fits(at, offset, width) ? find(at) : NULL;
-    return function ? load(function->config + offset, width) : UINT32_MAX;
+    return function ? pci_load(function->config + offset, width) : UINT32_MAX;
 }
 
 void hosted_pci_poke(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
@@ -280,6 +277,9 @@ const char *pci_wrong(void)
         }
         if (memcmp(function->config + BARS, function->made_from->bars, 4u * bars_of(function)) != 0) {
             return "D6: a BAR is not where firmware put it";
+        }
+        if (pci_message_wrong(function)) {
+            return pci_message_wrong(function);
         }
     }
     return NULL;

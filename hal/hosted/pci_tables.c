@@ -14,8 +14,9 @@
 #define BYTES(size) (~((uint32_t)(size) - 1u))
 
 /* Of capabilities: the first word. */
-#define POWER(next) (0x01u | (uint32_t)(next) << 8)
-#define MSI(next)   (0x05u | (uint32_t)(next) << 8)
+#define POWER(next)  (0x01u | (uint32_t)(next) << 8)
+#define MSI(next)    (0x05u | (uint32_t)(next) << 8)
+#define MSI_MASKABLE UINT32_C(0x01800000) /* and its address has 64 bits */
 /* What it is in the upper half: version 2 of the capability. */
 #define EXPRESS(next, type) (0x10u | (uint32_t)(next) << 8 | (uint32_t)((type) << 4 | 2) << 16)
 #define ROOT_PORT           4u
@@ -86,6 +87,8 @@ const struct hosted_pci_function hosted_pci_bus[HOSTED_PCI_COUNT] = {
      .command = 6,
      .bars = {NEAR + 0x50000, 0, NEAR + 0x51000},
      .masks = {BYTES(0x1000), 0, BYTES(0x100)},
+     .capabilities = 0x70,
+     .words = {{0x70, MSI(0) | MSI_MASKABLE}},
      .device_model = &noise},
     {.device = 31, .vendor_id = 0x8086, .device_id = 0x2918, .class_code = 0x060100, .command = 7},
     /* Its MSI-X table is among its registers. */

@@ -163,6 +163,29 @@ void hal_irq_mask(unsigned source, bool masked)
     (void)masked;
 }
 
+unsigned hal_irq_message_first(void)
+{
+    return HAL_IRQ_SOURCES_MAX;
+}
+
+bool hal_irq_message_open(unsigned source, uint16_t requester)
+{
+    (void)source;
+    (void)requester;
+    return false;
+}
+
+void hal_irq_message_close(unsigned source)
+{
+    (void)source;
+}
+
+struct hal_irq_message hal_irq_message(unsigned source)
+{
+    (void)source;
+    return (struct hal_irq_message){.address = 0};
+}
+
 struct hal_irq_counts hal_irq_counts(unsigned cpu)
 {
     (void)cpu;

@@ -4,6 +4,7 @@
  */
 #include "hal/ioapic.h"
 
+#include "hal/irq_message.h"
 #include "hal/vtd.h"
 
 _Static_assert(IOAPIC_VECTOR_FIRST + HAL_IRQ_SOURCES_MAX <= 256, "every source has a vector");
@@ -131,6 +132,7 @@ void ioapic_init(const struct acpi_interrupts *interrupts)
             pins[interrupts->nmi[i]].kept = true;
         }
     }
+    irq_message_init(source_count);
 }
 
 unsigned hal_irq_source_count(void)
@@ -154,6 +156,9 @@ bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
     const uint8_t vector = (uint8_t)(IOAPIC_VECTOR_FIRST + source);
     uint32_t high = apic_id << ENTRY_DESTINATION;
 
+    if (source >= source_count) {
+        return irq_message_route(source, apic_id);
+    }
     if (apic_id >= DESTINATION_LIMIT) {
         return false;
     }

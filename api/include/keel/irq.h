@@ -3,9 +3,11 @@
  * Interrupt lines, and the handlers of device drivers.
  *
  * A source is a wire from devices to the machine's interrupt controllers, by number: on a PC the global
- * system interrupts of ACPI. Its line is open while there are handlers for it, and goes to one CPU at a time.
- * Several handlers may share a line (KEEL_IRQ_SHARED). After its last release a handler is not called any
- * more; one that runs then, and has perhaps made that release itself, is off its line when it has returned.
+ * system interrupts of ACPI; or it is a message that a PCI device writes (keel_pci_message_open), which
+ * interrupts as an edge does. Its line is open while there are handlers for it, and goes to one CPU at a
+ * time. Several handlers may share a line (KEEL_IRQ_SHARED). After its last release a handler is not called
+ * any more; one that runs then, and has perhaps made that release itself, is off its line when it has
+ * returned.
  *
  * Handlers run in interrupt context, as those of timers do (keel/timer.h says what that asks of them), those
  * of one line one after the other and never two at once. A handler may be called although its device did not
@@ -68,6 +70,7 @@ enum keel_irq_state {
     KEEL_IRQ_OPEN = 1,
     KEEL_IRQ_THROTTLED = 2, /* it stormed, and is masked for a while */
     KEEL_IRQ_CUT_OFF = 3,   /* it went on storming, and stays masked until it is closed */
+    KEEL_IRQ_GONE = 4,      /* its message was closed, and its handlers are not called any more */
 };
 
 /* Of its line; the counts begin when it opens. */
@@ -90,11 +93,13 @@ struct keel_irq_counts {
     uint64_t nmi;
 };
 
-/* Errors: E_NOT_FOUND (there is no such source, or the machine keeps it for itself), E_INVALID (NULL). */
+/* Of a wire. Errors: E_NOT_FOUND (there is no such wire, or the machine keeps it for itself), E_INVALID
+ * (NULL). */
 keel_status_t keel_irq_source_info(uint32_t source, struct keel_irq_source_info *info);
 
-/* A handler on the line of a source, not enabled yet. Errors: E_INVALID (NULL, handler NULL, flags, an
- * affinity of which no CPU is online), E_NOT_FOUND (as above), E_BUSY (the line is open, and not all share
+/* A handler on the line of a source, not enabled yet. Errors: E_INVALID (NULL, handler NULL, flags, of a
+ * message KEEL_IRQ_LEVEL or KEEL_IRQ_LOW, an affinity of which no CPU is online), E_NOT_FOUND (there is no
+ * such wire, or no open message of this number), E_BUSY (the line is open, and not all share
  * it, or with other flags), E_UNSUPPORTED (the source reaches no CPU of the affinity), E_LIMIT (no free slot;
  * KEEL_IRQ_SHARERS_MAX). */
 keel_status_t keel_irq_handler_create(const struct keel_irq_handler_options *handler_options,
@@ -111,7 +116,7 @@ keel_status_t keel_irq_handler_disable(keel_irq_handler_t handler);
 keel_status_t keel_irq_handler_resume(keel_irq_handler_t handler);
 
 /* For the whole line. Errors: E_INVALID (no CPU of it is online), E_UNSUPPORTED (none that the source
- * reaches). */
+ * reaches), E_NOT_FOUND (KEEL_IRQ_GONE). */
 keel_status_t keel_irq_handler_set_affinity(keel_irq_handler_t handler, uint64_t affinity);
 keel_status_t keel_irq_handler_info(keel_irq_handler_t handler, struct keel_irq_handler_info *info);
 

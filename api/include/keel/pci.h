@@ -3,9 +3,10 @@
  * PCI devices. What is called a device here is one function of one, in the PCI Local Bus Specification's
  * words. All are found at boot, by number from 0 in the order of their addresses; none comes or goes later.
  *
- * A device is acquired for one holder alone, who may read its configuration space and acquire what its memory
- * BARs lead to as I/O memory. Configuration space is written by Keel only: BARs stay where firmware put them,
- * and no device masters the bus, which is not offered yet, nor does one send messages (D3, D4, D6).
+ * A device is acquired for one holder alone, who may read its configuration space, acquire what its memory
+ * BARs lead to as I/O memory, and have it interrupt by messages (MSI-X, or MSI if it has that only).
+ * Configuration space is written by Keel only: BARs stay where firmware put them, no device masters the bus
+ * unless DMA is enabled for it (keel/dma.h), and no client decides what a message says (D3, D4, D6).
  *
  * A BAR, or a part of one, can be acquired if nothing but the device's registers can be there as far as Keel
  * knows, it shares no byte with another device's BAR, and the device decodes it (D5). Pages that hold the
@@ -77,5 +78,20 @@ keel_status_t keel_pci_bar_info(keel_pci_device_t device, uint32_t bar, struct k
  * is not granted, or bytes of it that are kept), E_BUSY (a byte of it is acquired already), E_LIMIT. */
 keel_status_t keel_pci_bar_acquire(keel_pci_device_t device, uint32_t bar, uint64_t offset, uint64_t size,
                                    uint32_t cache, keel_io_memory_t *io);
+
+/* How many messages the device can be given: 0 if it has none, or does not say in a way that can be trusted
+ * where they are. Errors: E_INVALID (NULL). */
+keel_status_t keel_pci_message_count(keel_pci_device_t device, uint32_t *count);
+
+/* Message `index` of the device is a source of interrupts from now on, for keel_irq_handler_create: alone,
+ * and an edge. It is masked while the line is, and goes to the CPU that the line goes to. As long as one of
+ * its messages is open, the device's wire does not interrupt. A message is a write to memory, so none is sent
+ * before DMA is enabled for the device. Errors: E_NOT_FOUND (it has no such message), E_EXISTS (it is open),
+ * E_LIMIT (the machine has no source left), E_INVALID (NULL). */
+keel_status_t keel_pci_message_open(keel_pci_device_t device, uint32_t index, uint32_t *source);
+/* The device cannot raise it any more. Handlers of its line are not called any more (KEEL_IRQ_GONE), but for
+ * one that runs; the source stands for another message when they are released. The last release of the device
+ * closes all of its messages. Errors: E_NOT_FOUND (it is not open). */
+keel_status_t keel_pci_message_close(keel_pci_device_t device, uint32_t index);
 
 #endif

@@ -2,13 +2,17 @@
  *
  * Interrupt lines and their handlers.
  *
- * A line stands for a source of the machine (hal/irq.h):
+ * A line stands for a source of the machine (hal/irq.h): a wire, or a message that core/pci_message.c has
+ * opened.
  *
  *             first handler               storm
  *   CLOSED ------------------> OPEN <---------------> THROTTLED
  *     ^                         |   time has passed       |
  *     |        last one is gone v                         v storms on and on
  *     +-------------------------+<--------------------- CUT_OFF
+ *
+ * When a message is closed while there are handlers, its line is GONE, whatever it was, until the last one
+ * is: only then can its source stand for another message.
  *
  * It is masked unless it is OPEN, a handler is enabled, and none holds it. Its lock guards all of it, and is
  * not held while handlers run. One CPU at a time serves it, calling its handlers in turn: who comes
@@ -30,14 +34,17 @@
 
 #define IRQ_SHARERS_MAX 8u
 
-enum irq_state { IRQ_CLOSED, IRQ_OPEN, IRQ_THROTTLED, IRQ_CUT_OFF };
+enum irq_state { IRQ_CLOSED, IRQ_OPEN, IRQ_THROTTLED, IRQ_CUT_OFF, IRQ_GONE };
 
 /* What a handler answers; any other value is IRQ_NOT_MINE. */
 enum irq_answer { IRQ_NOT_MINE, IRQ_HANDLED, IRQ_HOLD };
 
+struct pci_message;
+
 struct irq_line {
     struct spinlock lock;
     enum irq_state state;
+    const struct pci_message *message; /* that is open; NULL: the source is a wire, or stands for nothing */
     struct irq_handler *sharers[IRQ_SHARERS_MAX]; /* NULL: a free place */
     uint32_t sharer_count;
     struct hal_irq_wire wire;
@@ -86,7 +93,7 @@ struct irq_line_info {
 /* Boot CPU, before interrupts are on. */
 void irq_init(void);
 
-/* E_NOT_FOUND, E_BUSY, E_UNSUPPORTED, E_LIMIT: as keel/irq.h says. */
+/* E_NOT_FOUND, E_INVALID, E_BUSY, E_UNSUPPORTED, E_LIMIT: as keel/irq.h says. */
 keel_status_t irq_handler_make(const struct irq_handler_options *options, uint64_t *handle);
 void irq_handler_put(struct irq_handler *handler);
 void irq_handler_enable(struct irq_handler *handler);
@@ -94,9 +101,14 @@ void irq_handler_enable(struct irq_handler *handler);
 keel_status_t irq_handler_disable(struct irq_handler *handler);
 /* E_NOT_FOUND: it does not hold the line. */
 keel_status_t irq_handler_resume(struct irq_handler *handler);
-/* Some CPU of it is online. E_UNSUPPORTED. */
+/* Some CPU of it is online. E_UNSUPPORTED, E_NOT_FOUND. */
 keel_status_t irq_handler_set_affinity(struct irq_handler *handler, uint64_t affinity);
 void irq_handler_info(struct irq_handler *handler, struct irq_line_info *info);
+
+/* For core/pci_message.c: a source for this message of this requester, until it is detached. E_LIMIT: none is
+ * left. Once it is detached, the line tells the message nothing any more, and calls nobody. */
+keel_status_t irq_message_attach(const struct pci_message *message, uint16_t requester, uint32_t *source);
+void irq_message_detach(unsigned source);
 
 /* For core/deadline.c, from the timer interrupt. */
 void irq_line_ring(struct irq_line *line);

@@ -26,6 +26,24 @@
 /* More are left out, with a warning. They do not master the bus either. */
 #define PCI_FUNCTIONS_MAX 128u
 
+/* Where the MSI-X capability and the table are, as the function said; count 0: it has none. */
+struct pci_msix {
+    uint8_t offset; /* in configuration space */
+    uint32_t count; /* entries */
+    uint32_t bar;   /* of the table */
+    uint64_t table; /* bytes from there */
+};
+
+/* What messages it can be given (core/pci_message.c). */
+struct pci_messages {
+    bool is_msix;        /* otherwise MSI */
+    bool wide, maskable; /* MSI */
+    uint8_t offset;      /* of the capability */
+    uint32_t count;      /* 0: none */
+    uint64_t table;      /* MSI-X: the address */
+    uint32_t open;       /* how many are; under the lock of all messages */
+};
+
 struct pci_function {
     struct hal_pci_address at;
     uint16_t vendor, device;
@@ -33,16 +51,18 @@ struct pci_function {
     uint8_t revision, header, irq_pin;
     uint8_t secondary;  /* of a bridge: the bus that it leads to; 0: none */
     bool keeps_sources; /* a bridge of PCI Express: who is behind it keeps its own source */
-    uint16_t command;   /* as it is since boot */
+    uint16_t command;   /* under the lock, once tasks run */
     const char *fault;  /* why no BAR is given out, or NULL */
     struct pci_capabilities capabilities;
     struct pci_bar bars[PCI_BARS_MAX];
     bool granted[PCI_BARS_MAX]; /* may be given out, but for ... */
     struct pci_stretch kept[2]; /* ... these bytes, whole pages; size 0: none */
-    struct pci_device *owner;   /* who has it; under the lock */
+    struct pci_msix msix;
+    struct pci_messages messages;
+    struct pci_device *owner; /* who has it; under the lock */
 };
 
-/* How DMA of the function is told from that of others: bus:8, device:5, function:3. */
+/* How it is told from others that write to memory: bus:8, device:5, function:3. */
 static inline uint16_t pci_source(const struct pci_function *function)
 {
     return (uint16_t)(function->at.bus << 8 | function->at.device << 3 | function->at.function);
@@ -62,6 +82,9 @@ void pci_init(const struct memmap *map);
 uint32_t pci_scan(const struct memmap *map, struct pci_function *functions, uint32_t limit,
                   uint32_t *left_out);
 
+/* pci_scan.c: may registers of the function be written besides the command register? */
+bool pci_is_changed(const struct pci_function *function);
+
 uint32_t pci_count(void);
 /* index < pci_count(). */
 const struct pci_function *pci_at(uint32_t index);
@@ -71,8 +94,11 @@ uint32_t pci_index(const struct pci_function *function);
  * to PCI/PCI-X Bridge Specification 1.0, 2.3). */
 bool pci_is_told_apart(const struct pci_function *function);
 
-/* The function masters the bus from now on, or no more (D3). False: its command register does not say so. */
-bool pci_set_master(const struct pci_function *function, bool masters);
+/* A bit of the command register is on from now on, or off, until the next change: PCI_COMMAND_MASTER (D3),
+ * PCI_COMMAND_INTX_DISABLE. False: the register does not say so. */
+bool pci_command_change(const struct pci_function *function, uint16_t bit, bool on);
+/* As hal_pci_write, to another register that core has found. */
+void pci_config_write(const struct pci_function *function, uint32_t offset, unsigned width, uint32_t value);
 
 /* E_BUSY: somebody has it; E_LIMIT. */
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle);

@@ -26,9 +26,11 @@ enum {
     PCI_COMMAND_IO = 1 << 0,
     PCI_COMMAND_MEMORY = 1 << 1,
     PCI_COMMAND_MASTER = 1 << 2,
+    PCI_COMMAND_INTX_DISABLE = 1 << 10,
     PCI_STATUS_CAPABILITIES = 1 << 4,
     PCI_HEADER_DEVICE = 0,        /* the type: no bridge */
     PCI_HEADER_MULTIPLE = 1 << 7, /* the device has more than one function */
+    PCI_CAPABILITY_MSI = 0x05,
     PCI_CAPABILITY_EXPRESS = 0x10,
     PCI_CAPABILITY_MSIX = 0x11,
 };
@@ -69,6 +71,9 @@ struct pci_stretch {
     uint32_t bar; /* < PCI_BARS_MAX */
     uint64_t offset, size;
 };
+
+#define PCI_MSIX_SIZE       12u /* of the capability */
+#define PCI_MSIX_ENTRY_SIZE 16u
 
 /* Where the MSI-X table and its pending bits are, by the capability's three registers. False: in no BAR. */
 bool pci_msix_decode(uint16_t control, uint32_t table, uint32_t pending, struct pci_stretch stretches[2]);

@@ -9,6 +9,7 @@
  *   [range] -> wait queue -> deadlines -> scheduler -> (scheduler policy) -> console
  *   deadlines alone, for timers
  *   interrupt line -> deadlines; interrupt line -> interrupt controller (core/irq.c)
+ *   messages (core/pci_message.c) -> interrupt line -> PCI; messages -> PCI
  *   order of the clients' locks -> console (core/lock_order.c, in builds that look at it)
  *   list; kernel window; a client's spinlock's queue; retired handles; a CPU's works (nothing is taken under
  *   them)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * HAL contract: interrupt sources. Each is a wire from devices to the machine's interrupt controllers,
- * numbered from 0: on a PC the global system interrupts of ACPI (6.4, 5.2.13). All are masked at boot.
+ * numbered from 0: on a PC the global system interrupts of ACPI (6.4, 5.2.13). All are masked at boot. The
+ * numbers from hal_irq_message_first() on are for messages, which a device of PCI writes instead (PCI Local
+ * Bus Specification 3.0, 6.8).
  *
  * Core makes the calls below with interrupts off, and never two at once.
  */
@@ -31,13 +33,34 @@ unsigned hal_irq_source_count(void);
  */
 bool hal_irq_source(unsigned source, struct hal_irq_source *description);
 
-/* Of a source that there is: its interrupts go to this CPU from now on; it stays masked or unmasked,
- * but may be masked for a moment. One that is on its way may still arrive elsewhere. False: it cannot reach
- * that CPU; nothing has changed. */
+/* Of a source that there is, or a message that is open: its interrupts go to this CPU from now on; it stays
+ * masked or unmasked, but may be masked for a moment. One that is on its way may still arrive elsewhere.
+ * False: it cannot reach that CPU; nothing has changed. Of a message nothing counts of the wire. */
 bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu);
 
-/* Edges that come while it is masked are lost. What was on its way before it was masked may still arrive. */
+/* Of a wire. Edges that come while it is masked are lost. What was on its way before it was masked may still
+ * arrive. (Messages are masked where they are sent.) */
 void hal_irq_mask(unsigned source, bool masked);
+
+/* Sources from this one on, below HAL_IRQ_SOURCES_MAX, are messages; HAL_IRQ_SOURCES_MAX: the machine has
+ * none. Not below hal_irq_source_count(). Constant from hal_upcall_boot on. Any context. */
+unsigned hal_irq_message_first(void);
+
+/* Of a message that is not open: it is from now on, for this requester (bus:8, device:5, function:3), whose
+ * messages alone raise it where the machine can tell requesters apart. False: the machine cannot have one
+ * more. */
+bool hal_irq_message_open(unsigned source, uint16_t requester);
+/* No device is told of it any more. What was sent before may still arrive. */
+void hal_irq_message_close(unsigned source);
+
+/* What the requester must write, `data` to `address`, to raise it. It is open and was routed since; a route
+ * that follows may change both, and no message with the old ones may be sent after that but such as was on
+ * its way. */
+struct hal_irq_message {
+    uint32_t address;
+    uint16_t data;
+};
+struct hal_irq_message hal_irq_message(unsigned source);
 
 /* Upcall from an interrupt, with interrupts off, on whatever kernel stack was interrupted. It must not switch
  * context. A level that is still active when it returns, and not masked, interrupts again. Core expects it at

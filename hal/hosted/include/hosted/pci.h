@@ -64,6 +64,10 @@ extern const struct hosted_pci_function hosted_pci_bus[HOSTED_PCI_COUNT];
 #define HOSTED_PCI_LIARS 12u
 extern const struct hosted_pci_function hosted_pci_liars[HOSTED_PCI_LIARS];
 
+/* The function sends its message `index`, as the registers say that core has written: of its MSI-X table, or
+ * MSI. False: they do not let it (a masked one may come later), or it does not master the bus. */
+bool hosted_pci_message(struct hal_pci_address at, unsigned index);
+
 /* What is in a function's registers now, and changes to it; for tests. */
 uint32_t hosted_pci_peek(struct hal_pci_address at, uint32_t offset, unsigned width);
 void hosted_pci_poke(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value);

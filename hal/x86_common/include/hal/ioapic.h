@@ -11,7 +11,7 @@
 #include "hal/acpi.h"
 #include "hal/irq.h"
 
-/* The vector of source 0; those of the others follow. */
+/* The vector of source 0; those of the others follow, also of those that are messages (hal/irq_message.h). */
 #define IOAPIC_VECTOR_FIRST 0x40u
 
 /* Boot CPU, before interrupts are on: finds the pins of the units and masks them all. A unit that does not

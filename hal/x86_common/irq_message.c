@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Messages of devices (Intel SDM vol. 3A, 10.11): the second half of hal/irq.h. A source's vector is fixed
+ * (hal/ioapic.h), so that a message says which source it is of; only the CPU changes.
+ *
+ * Without interrupt remapping, which is so far everywhere, nothing here keeps a device from writing whatever
+ * message it likes: hal_upcall_irq expects that. A machine that remaps has its entries written in route and
+ * hal_irq_message_close, and answers in hal_irq_message which of them it is.
+ */
+#include "hal/irq_message.h"
+
+#include "hal/ioapic.h"
+
+/* Fixed delivery to one CPU by its physical id, edge triggered: all other bits of both are 0. */
+#define ADDRESS_BASE        UINT32_C(0xfee00000)
+#define ADDRESS_DESTINATION 12
+
+#define DESTINATION_LIMIT UINT32_C(255) /* which means all CPUs */
+
+static struct message {
+    bool open, routed; /* a closed one is not routed */
+    uint16_t requester;
+    uint32_t apic_id;
+} messages[HAL_IRQ_SOURCES_MAX];
+
+static unsigned first;
+
+void irq_message_init(unsigned first_source)
+{
+    first = first_source;
+    for (unsigned source = 0; source < HAL_IRQ_SOURCES_MAX; source++) {
+        messages[source] = (struct message){.open = false};
+    }
+}
+
+unsigned hal_irq_message_first(void)
+{
+    return first;
+}
+
+bool hal_irq_message_open(unsigned source, uint16_t requester)
+{
+    messages[source] = (struct message){.open = true, .requester = requester};
+    return true;
+}
+
+void hal_irq_message_close(unsigned source)
+{
+    messages[source] = (struct message){.open = false};
+}
+
+bool irq_message_route(unsigned source, uint32_t apic_id)
+{
+    if (apic_id >= DESTINATION_LIMIT) {
+        return false;
+    }
+    messages[source].routed = true;
+    messages[source].apic_id = apic_id;
+    return true;
+}
+
+struct hal_irq_message hal_irq_message(unsigned source)
+{
+    return (struct hal_irq_message){.address = ADDRESS_BASE | messages[source].apic_id << ADDRESS_DESTINATION,
+                                    .data = (uint16_t)(IOAPIC_VECTOR_FIRST + source)};
+}
+
+unsigned irq_message_count(uint16_t requester)
+{
+    unsigned count = 0;
+
+    for (unsigned source = first; source < HAL_IRQ_SOURCES_MAX; source++) {
+        count += messages[source].open && messages[source].requester == requester;
+    }
+    return count;
+}
+
+bool irq_message_may_be_told(uint16_t requester, uint64_t address, uint32_t data)
+{
+    const unsigned source = data - IOAPIC_VECTOR_FIRST;
+
+    return source >= first && source < HAL_IRQ_SOURCES_MAX && messages[source].routed &&
+           messages[source].requester == requester &&
+           (address & ~(UINT64_C(0xff) << ADDRESS_DESTINATION)) == ADDRESS_BASE;
+}
