@@ -105,7 +105,7 @@ DEVICES = (
     Mutant("pins-left-armed", "D4", IOAPIC, "    write_low(pin, ENTRY_MASKED);\n", "    pin->low = ENTRY_MASKED;\n", ("test_ioapic",)),
     Mutant("broadcast-destination", "D4", IOAPIC, "if (apic_id >= DESTINATION_LIMIT) {", "if (apic_id > DESTINATION_LIMIT) {", ("test_ioapic",)),
     Mutant("context-cache-keeps-lies", "D3", VTD_REGISTERS, "if (contexts && !invalidate(unit, VTD_CONTEXT, CONTEXT_ALL, CONTEXT_ACTUAL)) {",
-           "if (contexts && !invalidate(unit, VTD_CONTEXT, CONTEXT_ALL, CONTEXT_ACTUAL) && unit > 99) {", ("test_vtd",)),
+           "if (contexts && unit > 99 && !invalidate(unit, VTD_CONTEXT, CONTEXT_ALL, CONTEXT_ACTUAL)) {", ("test_vtd",)),
     Mutant("iotlb-keeps-lies", "D3", VTD_REGISTERS, "return invalidate(unit, u->iotlb_offset + 8, what, IOTLB_ACTUAL);", "return what != IOTLB_ACTUAL;",
            ("test_vtd",)),
     Mutant("invalidation-not-awaited", "D3", VTD_REGISTERS, "value = wait_invalidated(unit, offset);", "value = actual;", ("test_vtd",)),

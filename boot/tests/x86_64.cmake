@@ -137,8 +137,8 @@ foreach(cpus IN ITEMS 1 2)
         RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/serial.transcript
     )
 endforeach()
-# A device that reaches for a frame, for code and for page tables is blocked and reported (D3, D8); without an IOMMU the boot
-# log warns, and the same attack succeeds.
+# A device that reaches for a frame, for code and for page tables is blocked and reported (D3, D8), and so is one that sends
+# another's interrupt (D4); without an IOMMU the boot log warns, and the same attacks succeed.
 set(edu -device edu,addr=5,dma_mask=0xffffffffffffffff)
 keel_add_kernel_test(
     dma dma QEMU -m 128M ${edu}
