@@ -166,7 +166,7 @@ DEVICES = (
            ("test_vtd_tables",)),
     Mutant("entries-stay-in-a-cache", "D2", VTD_TABLES, "        vtd_write_back(first, (size_t)count * ENTRY_SIZE);\n", "", ("test_vtd_tables",)),
     Mutant("table-stays-in-a-cache", "D2", VTD_TABLES, "        vtd_write_back(page, HAL_PAGE_SIZE);\n", "", ("test_vtd_tables",)),
-    Mutant("unit-that-firmware-names-missing", "D3", VTD_SEGMENT, "if (dmar->units_left_out != 0) {", "if (dmar->units_left_out == UINT32_MAX) {",
+    Mutant("unit-that-firmware-names-missing", "D3", VTD_SEGMENT, "dmar->unit_count == 0 || dmar->units_left_out != 0", "dmar->unit_count == 0",
            ("test_vtd_tables",)),
     Mutant("unit-that-does-not-obey-counts", "D3", VTD_SEGMENT, "        if (statuses[unit] != VTD_TRANSLATES) {\n            return",
            "        if (statuses[unit] != VTD_TRANSLATES && unit > 99) {\n            return", ("test_vtd_tables",)),

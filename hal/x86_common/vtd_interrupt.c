@@ -112,7 +112,7 @@ bool vtd_ioapic_source(uint8_t id, uint16_t *source_id)
 
 static bool can_remap(const struct acpi_dmar *dmar, const enum vtd_status *statuses)
 {
-    bool can = (dmar->flags & DMAR_REMAPS) != 0 && dmar->units_left_out == 0;
+    bool can = (dmar->flags & DMAR_REMAPS) != 0 && dmar->unit_count != 0 && dmar->units_left_out == 0;
 
     for (unsigned unit = 0; unit < dmar->unit_count && can; unit++) {
         can = statuses[unit] == VTD_TRANSLATES && vtd_units[unit].queue.value != 0 &&

@@ -88,7 +88,7 @@ static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *
             return "not every unit blocks DMA";
         }
     }
-    if (dmar->units_left_out != 0) {
+    if (dmar->unit_count == 0 || dmar->units_left_out != 0) {
         return "not every unit blocks DMA";
     }
     if (levels_of(common) == 0) {

@@ -303,6 +303,8 @@ void vtd_begin(const struct acpi_dmar *dmar)
     }
     if (dmar->unit_count + dmar->units_left_out == 0) {
         vtd_print("keel: iommu: WARNING: firmware names no remapping unit: DMA is NOT blocked");
+        (void)vtd_segment_join(dmar, statuses);
+        (void)vtd_interrupts_begin(dmar, statuses);
         return;
     }
     working = start_units(dmar);
