@@ -45,6 +45,7 @@ static void D3_translation_begins_by_the_queue(void **state)
     struct registers *u = reset_capable(0);
     u->status = QUEUE;
     u->queue_left = 2;
+    u->fault_status = 0x70; /* firmware's queue failed */
     assert_int_equal(start(0), VTD_TRANSLATES);
     assert_string_equal(done, "QQRcwiwT");
     assert_int_equal(u->queue.address, ROOT + 2 * HAL_PAGE_SIZE);
@@ -58,6 +59,19 @@ static void D3_translation_begins_by_the_queue(void **state)
         u->queue.refuses = i == 2 ? 1 << 5 : 0;
         assert_int_equal(start(0), VTD_STUCK);
         assert_false(vtd_translates(0));
+    }
+}
+
+/* Only then: until then no device reaches them. */
+static void D3_protected_regions_end_with_translation(void **state)
+{
+    (void)state;
+    for (unsigned kind = 1; kind < 4; kind++) {
+        struct registers *u = reset(0, FAULTS_AT(0x20, 4) | (uint64_t)kind << 5, COHERENT | IOTLB_AT(0x50));
+        u->protected_memory = UINT32_C(0x80000001);
+        assert_int_equal(start(0), VTD_TRANSLATES);
+        assert_string_equal(done, "RCITP");
+        assert_int_equal(u->protected_memory, 0);
     }
 }
 
@@ -241,6 +255,7 @@ int main(void)
         cmocka_unit_test(D3_translation_begins_with_empty_caches),
         cmocka_unit_test(D3_memory_has_the_table_before_the_unit),
         cmocka_unit_test(D3_translation_begins_by_the_queue),
+        cmocka_unit_test(D3_protected_regions_end_with_translation),
         cmocka_unit_test(D3_translation_left_on_stays_on),
         cmocka_unit_test(D3_unit_that_does_not_obey_is_told_of),
         cmocka_unit_test(D7_unit_that_is_not_there),

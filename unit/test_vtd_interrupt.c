@@ -52,6 +52,9 @@ static void D4_old_messages_are_blocked_from_the_start(void **state)
         assert_int_equal(test_word((units[0].interrupts & ~UINT64_C(0xfff)) + 8 * i), 0);
     }
     assert_null(strstr(lines, "interrupts are not remapped"));
+    assert_true(vtd_all_translate());
+    units[0].status &= ~INTERRUPTS;
+    assert_false(vtd_all_translate()); /* the audit sees it */
 }
 
 static void check_refused(void)

@@ -270,6 +270,9 @@ uint32_t vtd_read32(unsigned unit, uint32_t offset)
         return read_status(u);
     case 0x34:
         return u->fault_status;
+    case 0x64:
+        u->protected_memory &= is_due(u) ? 0 : UINT32_MAX;
+        return u->protected_memory;
     default:
         return 0;
     }
@@ -290,6 +293,10 @@ void vtd_write32(unsigned unit, uint32_t offset, uint32_t value)
         u->fault_status &= ~value;
     } else if (offset == 0x38) {
         u->fault_control = value;
+    } else if (offset == 0x64) {
+        u->protected_memory = value | (u->protected_memory & 1);
+        u->late = 3;
+        note('P');
     }
 }
 

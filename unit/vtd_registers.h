@@ -39,7 +39,7 @@
 
 /* One unit's registers. */
 struct registers {
-    uint32_t version, status, fault_status, fault_control;
+    uint32_t version, status, fault_status, fault_control, protected_memory;
     uint64_t capability, extended, root, context, iotlb, iotlb_address, queue_left, interrupts;
     uint64_t low[RECORDS_MAX], high[RECORDS_MAX];
     uint32_t stuck;         /* commands that it never ends */

@@ -145,7 +145,7 @@ void hal_audit(report_fn *report)
 {
     audit_registers(report);
     if (!vtd_all_translate()) {
-        report("D3: a DMA remapping unit no longer translates");
+        report("D3: a DMA remapping unit no longer translates, or D4: remaps interrupts");
     }
     /* The upper half's addresses have bits 63..48 set, which the root's indices leave out. */
     audit_table(x86_kernel_root, HAL_PT_LEVELS - 1, UINT64_C(0xffff000000000000), report);

@@ -9,6 +9,7 @@ _Static_assert((0x3ff + 0x100) * 16 <= VTD_REGISTERS_SIZE, "the last fault recor
 /* Status bits that a command must repeat; the others are of commands that are given once. */
 #define STATUS_KEPT            UINT32_C(0x96ffffff)
 #define FAULT_INTERRUPT_MASKED (UINT32_C(1) << 31)
+#define PROTECTED_NOW          UINT32_C(1)
 
 struct vtd_unit vtd_units[ACPI_DMAR_UNITS_MAX];
 
@@ -99,6 +100,23 @@ static bool use_root(unsigned unit, hal_paddr_t root)
            vtd_give(unit, VTD_TRANSLATE, true, true);
 }
 
+/* Regions of memory that firmware let no device reach before translation. It would go on so, whatever domains
+ * say, which keeps them from working and does no other harm. */
+static void unprotect(unsigned unit)
+{
+    if (!VTD_CAPABILITY_PROTECTS(vtd_units[unit].capability)) {
+        return;
+    }
+    vtd_write32(unit, VTD_PROTECTED, 0);
+    for (unsigned reads = 0; reads < VTD_READS_MAX; reads++) {
+        const uint32_t value = vtd_read32(unit, VTD_PROTECTED);
+
+        if (vtd_is_gone(value) || (value & PROTECTED_NOW) == 0) {
+            return;
+        }
+    }
+}
+
 static void ignore_fault(unsigned unit, const struct vtd_fault *fault)
 {
     (void)unit;
@@ -118,6 +136,7 @@ enum vtd_status vtd_start(unsigned unit, hal_paddr_t root, hal_paddr_t words)
         !use_root(unit, root)) {
         return VTD_STUCK;
     }
+    unprotect(unit);
     (void)vtd_take_faults(unit, ignore_fault); /* firmware's */
     return VTD_TRANSLATES;
 }
@@ -125,6 +144,7 @@ enum vtd_status vtd_start(unsigned unit, hal_paddr_t root, hal_paddr_t words)
 bool vtd_translates(unsigned unit)
 {
     const uint32_t status = vtd_read32(unit, VTD_STATUS);
+    const uint32_t wanted = VTD_TRANSLATE | (vtd_units[unit].remaps ? VTD_INTERRUPTS : 0);
 
-    return !vtd_is_gone(status) && (status & VTD_TRANSLATE) != 0;
+    return !vtd_is_gone(status) && (status & wanted) == wanted;
 }

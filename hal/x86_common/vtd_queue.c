@@ -110,6 +110,7 @@ bool vtd_queue_on(unsigned unit)
 
     u->tail = 0;
     u->free = SLOTS - 1;
+    vtd_write32(unit, VTD_FAULT_STATUS, VTD_FAULT_QUEUE); /* of another queue */
     vtd_write64(unit, VTD_QUEUE_TAIL, 0);
     vtd_write64(unit, VTD_QUEUE_ADDRESS, u->queue.value); /* so many slots, of 128 bits */
     return vtd_give(unit, VTD_QUEUE, true, true);

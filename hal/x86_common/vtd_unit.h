@@ -21,6 +21,7 @@ enum {
     VTD_CONTEXT = 0x28,
     VTD_FAULT_STATUS = 0x34,
     VTD_FAULT_CONTROL = 0x38,
+    VTD_PROTECTED = 0x64,
     VTD_QUEUE_HEAD = 0x80,
     VTD_QUEUE_TAIL = 0x88,
     VTD_QUEUE_ADDRESS = 0x90,
@@ -33,6 +34,7 @@ enum {
 /* Capabilities: 11.4.2, 11.4.3. */
 #define VTD_CAPABILITY_DOMAINS(value)      ((unsigned)((value) & 7))
 #define VTD_CAPABILITY_WRITE_BUFFER(value) (((value) >> 4 & 1) != 0)
+#define VTD_CAPABILITY_PROTECTS(value)     (((value) >> 5 & 3) != 0) /* regions of memory */
 #define VTD_CAPABILITY_ABSENCE(value)      (((value) >> 7 & 1) != 0) /* caching mode */
 #define VTD_CAPABILITY_LEVELS(value)       ((unsigned)((value) >> 8 & 0x1f))
 #define VTD_CAPABILITY_FAULT_OFFSET(value) ((uint32_t)((value) >> 24 & 0x3ff) * 16)

@@ -32,7 +32,7 @@ enum vtd_status {
 #define VTD_WORDS_SIZE 64u
 enum vtd_status vtd_start(unsigned unit, hal_paddr_t root, hal_paddr_t words);
 
-/* Does it, after vtd_start answered so, still translate? */
+/* Does it, after vtd_start answered so, still translate, and remap interrupts if it has begun to? */
 bool vtd_translates(unsigned unit);
 
 /* An attempt that was blocked. */
@@ -62,7 +62,7 @@ void vtd_cover(void);
  */
 void vtd_watch(void);
 
-/* No unit that vtd_begin could start has stopped translating. */
+/* No unit that vtd_begin could start has stopped translating, or remapping interrupts. */
 bool vtd_all_translate(void);
 
 /* --- vtd_interrupt.c: interrupt remapping. Interrupts off; any CPU; of one index one at a time. --- */
