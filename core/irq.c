@@ -113,7 +113,7 @@ static keel_status_t route(struct irq_line *line, uint64_t cpus, bool is_open)
     }
     lines_of[line->cpu] += is_open || routed;
     if (routed && line->message != NULL) {
-        told = hal_irq_message(source_of(line));
+        told = hal_irq_message_describe(source_of(line));
     }
     spinlock_release_irq_off(&controller);
     if (routed && line->message != NULL) {

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The I/O APICs' driver (hal/x86_common/ioapic.c) on registers that the test has, and what the MADT says of
- * them (hal/x86_common/acpi_madt.c). The build gives the driver's functions other names here, since the
- * hosted machine has them as well.
+ * The drivers of I/O APICs (hal/x86_common/ioapic.c), on registers that the test has, and of messages
+ * (irq_message.c), and what the MADT says of them (acpi_madt.c). The build gives the driver's functions other
+ * names here, since the hosted machine has them as well.
  */
 #include <string.h>
 
 #include "acpi_image.h"
 #include "hal/ioapic.h"
-#include "hal/irq_message.h"
 #include "hosted_kernel.h"
 
 unsigned test_irq_source_count(void);
@@ -23,6 +22,14 @@ bool test_remaps_interrupts(void);
 bool test_interrupt_set(unsigned index, uint16_t source_id, uint8_t vector, uint32_t apic_id, bool level);
 bool test_ioapic_source(uint8_t id, uint16_t *source_id);
 void test_print(const char *line);
+unsigned test_message_first(void);
+bool test_message_open(unsigned source, uint16_t requester);
+void test_message_close(unsigned source);
+struct hal_irq_message test_message_describe(unsigned source);
+unsigned test_message_count(uint16_t requester);
+bool test_message_may_be_told(uint16_t requester, uint64_t address, uint32_t data);
+bool test_interrupt_clear(unsigned index);
+void test_interrupt_message(unsigned index, uint64_t *address, uint32_t *data);
 
 #define MASKED UINT32_C(0x10000)
 
@@ -58,7 +65,7 @@ static struct {
     uint16_t source_id;
     bool level;
 } entry_set;
-static unsigned entries_set, lines_printed;
+static unsigned entries_set, entries_cleared, lines_printed;
 
 bool test_remaps_interrupts(void)
 {
@@ -74,6 +81,18 @@ bool test_interrupt_set(unsigned index, uint16_t source_id, uint8_t vector, uint
     entry_set.level = level;
     entries_set++;
     return obeys;
+}
+
+bool test_interrupt_clear(unsigned index)
+{
+    entries_cleared += index == entry_set.index;
+    return obeys;
+}
+
+void test_interrupt_message(unsigned index, uint64_t *address, uint32_t *data)
+{
+    *address = 0xfee00010 | index << 5;
+    *data = 0;
 }
 
 bool test_ioapic_source(uint8_t id, uint16_t *source_id)
@@ -94,7 +113,7 @@ static struct acpi_interrupts plain_wiring(void)
         wiring.legacy[irq].source = irq;
     }
     memset(registers, 0, sizeof registers);
-    writes = unmasked_changes = entries_set = lines_printed = 0;
+    writes = unmasked_changes = entries_set = entries_cleared = lines_printed = 0;
     remaps = false;
     obeys = true;
     return wiring;
@@ -227,33 +246,66 @@ static void D4_messages_say_which_source_they_are_of(void **state)
     const struct hal_irq_wire edge = {false, false};
     add(&wiring, 0, 0x00170020);
     test_ioapic_init(&wiring);
-    assert_int_equal(hal_irq_message_first(), 24);
-    assert_true(hal_irq_message_open(24, 0x0110));
-    assert_true(hal_irq_message_open(HAL_IRQ_SOURCES_MAX - 1, 0x0208));
+    assert_int_equal(test_message_first(), 24);
+    assert_true(test_message_open(24, 0x0110));
+    assert_true(test_message_open(HAL_IRQ_SOURCES_MAX - 1, 0x0208));
     assert_false(
-        irq_message_may_be_told(0x0110, 0xfee00000, IOAPIC_VECTOR_FIRST + 24)); /* goes nowhere yet */
+        test_message_may_be_told(0x0110, 0xfee00000, IOAPIC_VECTOR_FIRST + 24)); /* goes nowhere yet */
     assert_true(test_irq_route(24, edge, 2));
     assert_true(test_irq_route(HAL_IRQ_SOURCES_MAX - 1, edge, 0));
-    struct hal_irq_message message = hal_irq_message(24);
+    struct hal_irq_message message = test_message_describe(24);
     assert_int_equal(message.address, 0xfee14000); /* the local APIC 20 */
     assert_int_equal(message.data, IOAPIC_VECTOR_FIRST + 24);
     assert_false(test_irq_route(24, edge, 3)); /* not with 8 bits */
-    assert_int_equal(hal_irq_message(24).address, 0xfee14000);
-    assert_true(irq_message_may_be_told(0x0110, message.address, message.data));
-    assert_true(irq_message_may_be_told(0x0110, 0xfee00000, message.data));
-    assert_false(irq_message_may_be_told(0x0208, message.address, message.data));
-    assert_false(irq_message_may_be_told(0x0110, message.address, message.data + 1));
+    assert_int_equal(test_message_describe(24).address, 0xfee14000);
+    assert_true(test_message_may_be_told(0x0110, message.address, message.data));
+    assert_true(test_message_may_be_told(0x0110, 0xfee00000, message.data));
+    assert_false(test_message_may_be_told(0x0208, message.address, message.data));
+    assert_false(test_message_may_be_told(0x0110, message.address, message.data + 1));
     assert_false(
-        irq_message_may_be_told(0x0110, message.address, message.data | 0x100)); /* another delivery */
-    assert_false(irq_message_may_be_told(0x0110, message.address | 8, message.data));
-    assert_false(irq_message_may_be_told(0x0110, message.address | UINT64_C(1) << 32, message.data));
-    assert_int_equal(irq_message_count(0x0110), 1);
-    hal_irq_message_close(24);
-    assert_int_equal(irq_message_count(0x0110), 0);
-    assert_false(irq_message_may_be_told(0x0110, message.address, message.data));
-    assert_int_equal(irq_message_count(0x0208), 1);
+        test_message_may_be_told(0x0110, message.address, message.data | 0x100)); /* another delivery */
+    assert_false(test_message_may_be_told(0x0110, message.address | 8, message.data));
+    assert_false(test_message_may_be_told(0x0110, message.address | UINT64_C(1) << 32, message.data));
+    assert_int_equal(test_message_count(0x0110), 1);
+    test_message_close(24);
+    assert_int_equal(test_message_count(0x0110), 0);
+    assert_false(test_message_may_be_told(0x0110, message.address, message.data));
+    assert_int_equal(test_message_count(0x0208), 1);
     test_ioapic_init(&wiring);
-    assert_int_equal(irq_message_count(0x0208), 0);
+    assert_int_equal(test_message_count(0x0208), 0);
+}
+
+/* The requester's entry says what a message raises, so that what devices are told never changes. */
+static void D4_messages_are_remapped(void **state)
+{
+    (void)state;
+    struct acpi_interrupts wiring = plain_wiring();
+    const struct hal_irq_wire edge = {false, false};
+    remaps = true;
+    test_ioapic_init(&wiring); /* no wires at all */
+    assert_int_equal(test_message_first(), 0);
+    assert_true(test_message_open(5, 0x0110));
+    test_message_close(5); /* which was told nobody */
+    assert_true(test_message_open(5, 0x0110));
+    assert_int_equal(entries_set + entries_cleared, 0);
+    assert_true(test_irq_route(5, edge, 2));
+    assert_true(entry_set.index == 5 && entry_set.vector == IOAPIC_VECTOR_FIRST + 5);
+    assert_true(entry_set.apic_id == 20 && entry_set.source_id == 0x0110 && !entry_set.level);
+    struct hal_irq_message message = test_message_describe(5);
+    assert_true(message.address == 0xfee000b0 && message.data == 0);
+    assert_true(test_irq_route(5, edge, 1));
+    assert_true(entry_set.apic_id == 10 && test_message_describe(5).address == message.address);
+    assert_false(test_irq_route(5, edge, 3));
+    assert_int_equal(entries_set, 2);
+    assert_true(test_message_may_be_told(0x0110, 0xfee000b0, 0));
+    assert_false(test_message_may_be_told(0x0110, 0xfee010b0, 0));
+    assert_false(test_message_may_be_told(0x0110, 0xfee00000, IOAPIC_VECTOR_FIRST + 5)); /* the old format */
+    assert_false(test_message_may_be_told(0x0208, 0xfee000b0, 0));
+    obeys = false;
+    assert_false(test_irq_route(5, edge, 2));
+    test_message_close(5);
+    assert_int_equal(entries_cleared, 1);
+    assert_false(test_message_may_be_told(0x0110, 0xfee000b0, 0));
 }
 
 /* --- The MADT --- */
@@ -342,6 +394,7 @@ int main(void)
         cmocka_unit_test(D4_entries_are_changed_masked),
         cmocka_unit_test(D4_pins_are_remapped),
         cmocka_unit_test(D4_messages_say_which_source_they_are_of),
+        cmocka_unit_test(D4_messages_are_remapped),
         cmocka_unit_test(D7_madt_names_interrupt_controllers),
         cmocka_unit_test(D7_madt_with_too_much),
     };

@@ -180,7 +180,7 @@ void hal_irq_message_close(unsigned source)
     (void)source;
 }
 
-struct hal_irq_message hal_irq_message(unsigned source)
+struct hal_irq_message hal_irq_message_describe(unsigned source)
 {
     (void)source;
     return (struct hal_irq_message){.address = 0};

@@ -3,13 +3,14 @@
  * Messages of devices (Intel SDM vol. 3A, 10.11): the second half of hal/irq.h. A source's vector is fixed
  * (hal/ioapic.h), so that a message says which source it is of; only the CPU changes.
  *
- * Without interrupt remapping, which is so far everywhere, nothing here keeps a device from writing whatever
- * message it likes: hal_upcall_irq expects that. A machine that remaps has its entries written in route and
- * hal_irq_message_close, and answers in hal_irq_message which of them it is.
+ * Where interrupts are remapped (hal/vtd.h), a message has the index of its source, and the entry there lets
+ * pass what its requester sends. Otherwise nothing keeps a device from writing whatever message it likes:
+ * hal_upcall_irq expects that.
  */
 #include "hal/irq_message.h"
 
 #include "hal/ioapic.h"
+#include "hal/vtd.h"
 
 /* Fixed delivery to one CPU by its physical id, edge triggered: all other bits of both are 0. */
 #define ADDRESS_BASE        UINT32_C(0xfee00000)
@@ -46,21 +47,38 @@ bool hal_irq_message_open(unsigned source, uint16_t requester)
 
 void hal_irq_message_close(unsigned source)
 {
+    if (messages[source].routed && vtd_remaps_interrupts()) {
+        (void)vtd_interrupt_clear(source); /* if that is not obeyed, nothing will be set there any more */
+    }
     messages[source] = (struct message){.open = false};
 }
 
 bool irq_message_route(unsigned source, uint32_t apic_id)
 {
+    struct message *message = &messages[source];
+
     if (apic_id >= DESTINATION_LIMIT) {
         return false;
     }
-    messages[source].routed = true;
-    messages[source].apic_id = apic_id;
+    if (vtd_remaps_interrupts() &&
+        !vtd_interrupt_set(source, message->requester, (uint8_t)(IOAPIC_VECTOR_FIRST + source), apic_id,
+                           false)) {
+        return false;
+    }
+    message->routed = true;
+    message->apic_id = apic_id;
     return true;
 }
 
-struct hal_irq_message hal_irq_message(unsigned source)
+struct hal_irq_message hal_irq_message_describe(unsigned source)
 {
+    if (vtd_remaps_interrupts()) {
+        uint64_t address;
+        uint32_t data;
+
+        vtd_interrupt_message(source, &address, &data);
+        return (struct hal_irq_message){.address = (uint32_t)address, .data = (uint16_t)data};
+    }
     return (struct hal_irq_message){.address = ADDRESS_BASE | messages[source].apic_id << ADDRESS_DESTINATION,
                                     .data = (uint16_t)(IOAPIC_VECTOR_FIRST + source)};
 }
@@ -77,9 +95,15 @@ unsigned irq_message_count(uint16_t requester)
 
 bool irq_message_may_be_told(uint16_t requester, uint64_t address, uint32_t data)
 {
-    const unsigned source = data - IOAPIC_VECTOR_FIRST;
+    const uint64_t cpus = vtd_remaps_interrupts() ? 0 : DESTINATION_LIMIT << ADDRESS_DESTINATION;
 
-    return source >= first && source < HAL_IRQ_SOURCES_MAX && messages[source].routed &&
-           messages[source].requester == requester &&
-           (address & ~(UINT64_C(0xff) << ADDRESS_DESTINATION)) == ADDRESS_BASE;
+    for (unsigned source = first; source < HAL_IRQ_SOURCES_MAX; source++) {
+        const struct hal_irq_message message = hal_irq_message_describe(source);
+
+        if (messages[source].routed && messages[source].requester == requester && message.data == data &&
+            (message.address & ~cpus) == (address & ~cpus)) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -60,7 +60,7 @@ struct hal_irq_message {
     uint32_t address;
     uint16_t data;
 };
-struct hal_irq_message hal_irq_message(unsigned source);
+struct hal_irq_message hal_irq_message_describe(unsigned source);
 
 /* Upcall from an interrupt, with interrupts off, on whatever kernel stack was interrupted. It must not switch
  * context. A level that is still active when it returns, and not masked, interrupts again. Core expects it at
