@@ -79,29 +79,38 @@ static uint16_t *place(unsigned bus, unsigned device, unsigned number)
     return &places[bus][device * HAL_PCI_FUNCTION_COUNT + number];
 }
 
+static void add(const struct hosted_pci_function *from)
+{
+    unsigned number = from->function, end = number + 1;
+    if (count == FUNCTIONS_MAX) {
+        return;
+    }
+    fill(&functions[count++], from);
+    if (from->device_model && from->device_model->power_on) {
+        from->device_model->power_on(from->device_model->context);
+    }
+    if (from->lie == HOSTED_PCI_ALIASES) {
+        number = 0;
+        end = HAL_PCI_FUNCTION_COUNT;
+    }
+    for (; number < end; number++) {
+        *place(from->bus, from->device, number) = (uint16_t)count;
+    }
+}
+
 void pci_prepare(void)
 {
     const struct hosted_pci_function *from = machine.config.pci ? machine.config.pci : hosted_pci_bus;
-    count = machine.config.pci ? machine.config.pci_count : HOSTED_PCI_COUNT;
-    count = count < FUNCTIONS_MAX ? count : FUNCTIONS_MAX;
-    count = machine.config.no_pci ? 0 : count;
+    size_t wanted = machine.config.pci ? machine.config.pci_count : HOSTED_PCI_COUNT;
+    count = 0;
     answers = 0;
     memset(places, 0, sizeof places);
     pci_message_reset();
-    for (size_t i = 0; i < count; i++) {
-        unsigned number = from[i].function, end = number + 1;
-        const struct hosted_device *device = from[i].device_model;
-        fill(&functions[i], &from[i]);
-        if (device && device->power_on) {
-            device->power_on(device->context);
-        }
-        if (from[i].lie == HOSTED_PCI_ALIASES) {
-            number = 0;
-            end = HAL_PCI_FUNCTION_COUNT;
-        }
-        for (; number < end; number++) {
-            *place(from[i].bus, from[i].device, number) = (uint16_t)(i + 1);
-        }
+    for (size_t i = 0; i < wanted && !machine.config.no_pci; i++) {
+        add(&from[i]);
+    }
+    if (machine.config.disk && !machine.config.no_pci) {
+        add(&hosted_disk_function);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "hal/boot.h"
 #include "hal/pte.h"
+#include "hosted/disk.h"
 #include "hosted/pci.h"
 #include "keel/user_regs.h"
 
@@ -85,6 +86,7 @@ struct hosted_config {
     const struct hosted_pci_function *pci; /* in place of those of hosted_pci_bus */
     size_t pci_count;
     bool no_pci;
+    const struct hosted_disk *disk; /* NULL: none; the machine adds its function to the others */
 
     unsigned iommu;        /* HOSTED_IOMMU_* */
     uint64_t iommu_stalls; /* after so many commands of invalidation since boot the first unit does no more,

@@ -51,7 +51,7 @@ struct hosted_pci_function {
     struct hosted_pci_word {
         uint8_t offset; /* a multiple of 4 */
         uint32_t value;
-    } words[12]; /* of the capabilities */
+    } words[20]; /* of the capabilities */
     enum hosted_pci_lie lie;
     const struct hosted_device *device_model; /* NULL: only memory */
 };
