@@ -18,6 +18,7 @@ DMAR = "hal/x86_common/acpi_dmar.c"
 PCI = "core/pci.c"
 PCI_PARSE = "core/pci_parse.c"
 PCI_SCAN = "core/pci_scan.c"
+VIRTIO = ("test_services_virtio",)
 MESSAGE = "core/pci_message.c"
 
 DEVICES = (
@@ -88,6 +89,29 @@ DEVICES = (
     Mutant("ports-stay-taken", "D5", "core/io_port.c", "        io->count = 0;\n", "", ("test_io_port",)),
     Mutant("wide-access-leaves-the-range", "D5", "api/io_ports.c", "size <= io->count - index &&", "size <= io->count &&", ("test_io_port",)),
     Mutant("unaligned-access", "D5", "api/io_ports.c", "(io->first + index) % size == 0;", "index % size == 0;", ("test_io_port",)),
+    Mutant("virtqueue-trusts-the-index", "D7", "services/virtqueue.c", "*waiting > queue->outstanding", "*waiting > UINT16_MAX", VIRTIO),
+    Mutant("virtqueue-trusts-the-number", "D7", "services/virtqueue.c", "*number < queue->size && queue->slots", "queue->slots", VIRTIO),
+    Mutant("virtqueue-takes-what-was-not-sent", "D7", "services/virtqueue.c", "queue->slots[*number].length > 0;", "queue->slots[*number].room <= UINT32_MAX;",
+           VIRTIO),
+    Mutant("virtqueue-trusts-the-length", "D7", "services/virtqueue.c", "known && *written <= queue->slots[*number].room", "known", VIRTIO),
+    Mutant("virtqueue-goes-on-after-a-lie", "D7", "services/virtqueue.c", "queue->broken || status == KEEL_E_MALFORMED;", "false;", VIRTIO),
+    Mutant("virtqueue-overflows", "D7", "services/virtqueue.c", "if (count > queue->free_count) {", "if (count > queue->size) {", VIRTIO),
+    Mutant("virtqueue-forgets-descriptors", "D7", "services/virtqueue.c", "(uint16_t)(queue->free_count + queue->slots[head].length);",
+           "(uint16_t)(queue->free_count + 1);", VIRTIO),
+    Mutant("index-before-the-request", "D7", "services/virtqueue.c", "2 * entry, 2, head);", "2 * entry + 2, 2, head);", VIRTIO),
+    Mutant("virtio-without-remapping", "D7", "services/virtio_pci.c", "(FEATURE_VERSION_1 | FEATURE_ACCESS_PLATFORM)", "FEATURE_VERSION_1", VIRTIO),
+    Mutant("virtio-told-anywhere", "D7", "services/virtio_pci.c", "(!inside || queue", "((!inside && number == 0) || queue", VIRTIO),
+    Mutant("virtio-queue-of-any-size", "D7", "services/virtio_pci.c", "    while (size > most) {\n        size /= 2;\n    }\n    return size;",
+           "    return most < size ? (uint16_t)most : size;", VIRTIO),
+    Mutant("virtio-features-not-asked", "D7", "services/virtio_pci.c", "status == KEEL_OK && (value & STATUS_FEATURES_OK) == 0 ?", "status == KEEL_OK && value == 0 ?",
+           VIRTIO),
+    Mutant("disk-gives-what-was-not-written", "D7", "services/virtio_blk.c", "return written == expected ? KEEL_OK", "return written <= expected ? KEEL_OK", VIRTIO),
+    Mutant("disk-believes-an-old-answer", "D7", "services/virtio_blk.c", "keel_dma_store(disk->answer, 0, 1, NO_ANSWER)", "keel_dma_store(disk->answer, 0, 1, ANSWER_OK)",
+           VIRTIO),
+    Mutant("disk-not-given-up", "D7", "services/virtio_blk.c", "        disk->given_up = true;\n", "", VIRTIO),
+    Mutant("disk-of-two-at-once", "D7", "services/virtio_blk.c", "    keel_status_t status = keel_mutex_lock(disk->mutex, KEEL_FOREVER);", "    keel_status_t status = KEEL_OK;",
+           VIRTIO),
+    Mutant("sectors-beyond-the-disk", "D7", "services/virtio_blk.c", "count <= disk->sector_count - sector;", "count <= disk->sector_count;", VIRTIO),
     Mutant("wide-access-leaves-io-memory", "D5", "api/io_memory.c", "width <= io->size - offset &&", "width <= io->size &&", ("test_io_access",)),
     Mutant("io-memory-access-beyond", "D5", "api/io_memory.c", "offset < io->size &&", "", ("test_io_access",)),
     Mutant("unaligned-io-memory-access", "D5", "api/io_memory.c", "(io->address + offset) % width == 0;", "offset % width == 0;", ("test_io_access",)),

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The virtio driver (services/virtio_*.c, services/virtqueue.c) against disks that lie: whatever they say, it
+ * comes back as a status, or as what the disk says that the disk holds.
+ */
+#include <string.h>
+
+#include "services/virtio_blk.h"
+#include "support.h"
+
+#define SECTOR  SERVICES_VIRTIO_BLK_SECTOR
+#define SECTORS 128u
+#define BYTES   (SECTORS * SECTOR)
+
+static uint8_t contents[BYTES];
+static uint8_t buffer[BYTES];
+static struct services_virtio_blk blk;
+static struct hosted_disk drive = {.bytes = contents, .size = sizeof contents};
+
+/* Each unit test has a machine of its own, but these are the process's. */
+static void prepare(enum hosted_disk_lie lie, unsigned honest)
+{
+    for (unsigned i = 0; i < BYTES; i++) {
+        contents[i] = (uint8_t)(i ^ i >> 8);
+    }
+    memset(buffer, 0, sizeof buffer);
+    drive.lie = lie;
+    drive.honest = honest;
+}
+
+static uint32_t index_of_disk(void)
+{
+    uint32_t index = 0;
+    CHECK_OK(services_virtio_find(SERVICES_VIRTIO_BLOCK, 0, &index));
+    return index;
+}
+
+static keel_status_t open_disk(void)
+{
+    return services_virtio_blk_open(&blk, index_of_disk());
+}
+
+/* --- An honest one --- */
+
+static void D7_disk_reads_and_writes(void)
+{
+    uint32_t index;
+    prepare(HOSTED_DISK_HONEST, 0);
+    CHECK_STATUS(services_virtio_find(SERVICES_VIRTIO_BLOCK, 1, &index), KEEL_E_NOT_FOUND);
+    CHECK_STATUS(services_virtio_find(SERVICES_VIRTIO_BLOCK + 1, 0, &index), KEEL_E_NOT_FOUND);
+    CHECK_OK(open_disk());
+    CHECK_EQUAL(blk.sector_count, SECTORS);
+    CHECK_OK(services_virtio_blk_read(&blk, 0, buffer, SECTORS)); /* several requests */
+    CHECK(memcmp(buffer, contents, BYTES) == 0);
+    memset(buffer, 0x5a, 33 * SECTOR);
+    CHECK_OK(services_virtio_blk_write(&blk, 70, buffer, 33));
+    CHECK(memcmp(contents + 70 * SECTOR, buffer, 33 * SECTOR) == 0);
+    CHECK(contents[70 * SECTOR - 1] != 0x5a || contents[103 * SECTOR] != 0x5a);
+    CHECK_OK(services_virtio_blk_flush(&blk));
+    memset(buffer, 0, 3 * SECTOR);
+    CHECK_OK(services_virtio_blk_read(&blk, 101, buffer, 3));
+    CHECK(memcmp(buffer, contents + 101 * SECTOR, 3 * SECTOR) == 0);
+    CHECK_OK(services_virtio_blk_read(&blk, SECTORS, buffer, 0));
+    CHECK_STATUS(services_virtio_blk_read(&blk, SECTORS, buffer, 1), KEEL_E_INVALID);
+    CHECK_STATUS(services_virtio_blk_read(&blk, SECTORS - 1, buffer, 2), KEEL_E_INVALID);
+    CHECK_STATUS(services_virtio_blk_write(&blk, UINT64_MAX, buffer, 2), KEEL_E_INVALID);
+    CHECK_STATUS(services_virtio_blk_read(&blk, 1, buffer, UINT64_MAX), KEEL_E_INVALID);
+    for (unsigned i = 0; i < 100; i++) { /* around all rings */
+        CHECK_OK(services_virtio_blk_read(&blk, i, buffer, 1));
+        CHECK(memcmp(buffer, contents + i * SECTOR, SECTOR) == 0);
+    }
+    services_virtio_blk_close(&blk);
+    CHECK_STATUS(services_virtio_blk_read(&blk, 0, buffer, 0), KEEL_E_BAD_HANDLE);
+    CHECK_OK(open_disk());
+    services_virtio_blk_close(&blk);
+    CHECK_AUDIT();
+}
+
+static void use_sectors(uint64_t first)
+{
+    uint8_t sector[SECTOR], back[SECTOR];
+    for (unsigned i = 0; i < 4; i++) {
+        memset(sector, (int)(first + i), SECTOR);
+        CHECK_OK(services_virtio_blk_write(&blk, first + i, sector, 1));
+        CHECK_OK(services_virtio_blk_read(&blk, first + i, back, 1));
+        CHECK(memcmp(sector, back, SECTOR) == 0);
+    }
+}
+
+static void D7_disk_serves_several_tasks(void)
+{
+    prepare(HOSTED_DISK_HONEST, 0);
+    CHECK_OK(open_disk());
+    keel_task_t other = unit_spawn(use_sectors, 8);
+    use_sectors(4);
+    CHECK(unit_join(other) == 0);
+    for (unsigned i = 4; i < 12; i++) {
+        CHECK(contents[i * SECTOR] == i && contents[(i + 1) * SECTOR - 1] == i);
+    }
+    services_virtio_blk_close(&blk);
+}
+
+static void D7_disk_is_one_drivers(void)
+{
+    static struct services_virtio_blk second;
+    prepare(HOSTED_DISK_HONEST, 0);
+    CHECK_OK(open_disk());
+    CHECK_STATUS(services_virtio_blk_open(&second, index_of_disk()), KEEL_E_BUSY);
+    CHECK_STATUS(services_virtio_blk_open(&second, 0), KEEL_E_UNSUPPORTED);
+    CHECK_STATUS(services_virtio_blk_open(&second, UINT32_MAX), KEEL_E_UNSUPPORTED);
+    CHECK_OK(services_virtio_blk_read(&blk, 0, buffer, 1));
+    services_virtio_blk_close(&blk);
+}
+
+static void D7_read_only_disk_is_not_written(void)
+{
+    prepare(HOSTED_DISK_HONEST, 0);
+    drive.read_only = true;
+    CHECK_OK(open_disk());
+    CHECK_STATUS(services_virtio_blk_write(&blk, 0, buffer, 1), KEEL_E_DENIED);
+    CHECK_OK(services_virtio_blk_read(&blk, 0, buffer, 1));
+    services_virtio_blk_close(&blk);
+    drive.read_only = false;
+}
+
+/* --- Some that lie --- */
+
+static void D7_disks_that_are_none_are_not_opened(void)
+{
+    static const struct {
+        enum hosted_disk_lie lie;
+        keel_status_t status;
+    } cases[] = {
+        {HOSTED_DISK_NO_FEATURES, KEEL_E_UNSUPPORTED}, {HOSTED_DISK_PHYSICAL, KEEL_E_UNSUPPORTED},
+        {HOSTED_DISK_RESTLESS, KEEL_E_TIMEOUT},        {HOSTED_DISK_NEEDS_RESET, KEEL_E_UNSUPPORTED},
+        {HOSTED_DISK_FAR_NOTIFY, KEEL_E_MALFORMED},    {HOSTED_DISK_NO_ENABLE, KEEL_E_MALFORMED},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        prepare(cases[i].lie, 0);
+        CHECK_STATUS(open_disk(), cases[i].status);
+    }
+    prepare(HOSTED_DISK_NO_RESET, 0);
+    CHECK_OK(open_disk()); /* as the last one left it, it is reset */
+    services_virtio_blk_close(&blk);
+    CHECK_STATUS(open_disk(), KEEL_E_TIMEOUT);
+    CHECK_AUDIT();
+}
+
+/* Functions that say of their parts what cannot be. */
+enum { COMMON = 0, CONFIG = 8, NOTIFY = 12, MULTIPLIER = 16 }; /* words of hosted_disk_function */
+static const struct {
+    struct {
+        unsigned word;
+        uint32_t value;
+    } changes[2];
+    keel_status_t status;
+} lost[] = {
+    {{{COMMON + 1, 7}}, KEEL_E_MALFORMED},                                    /* no such BAR */
+    {{{COMMON + 1, 1}}, KEEL_E_MALFORMED},                                    /* none there */
+    {{{COMMON + 2, 0x4000}}, KEEL_E_MALFORMED},                               /* beyond it */
+    {{{COMMON + 2, 0xfffffffc}, {COMMON + 3, 0xffffffff}}, KEEL_E_MALFORMED}, /* around */
+    {{{COMMON + 2, 2}}, KEEL_E_MALFORMED},                                    /* not aligned */
+    {{{COMMON + 3, 0x37}}, KEEL_E_MALFORMED},                                 /* too small */
+    {{{COMMON, 0x010f5009}}, KEEL_E_MALFORMED},                               /* itself too short */
+    {{{COMMON, 0x01105009}, {NOTIFY + 3, 0x4000}}, KEEL_E_MALFORMED},         /* larger than the BAR */
+    {{{NOTIFY, 0x02100009}}, KEEL_E_MALFORMED},                               /* no multiplier */
+    {{{NOTIFY + 3, 1}}, KEEL_E_MALFORMED},                                    /* no room to be told in */
+    {{{CONFIG + 3, 4}}, KEEL_E_INVALID},                                      /* half a size */
+    {{{CONFIG, 0x09107009}}, KEEL_E_INVALID},                                 /* no configuration */
+    {{{COMMON + 1, 7}, {CONFIG, 0x01107009}}, KEEL_E_INVALID},                /* the second is one */
+    {{{MULTIPLIER, 0xffffffff}}, KEEL_OK},                                    /* times 0 */
+};
+#define LOST (sizeof lost / sizeof lost[0])
+static struct hosted_pci_function lost_functions[LOST];
+
+static void make_lost_functions(void)
+{
+    for (unsigned i = 0; i < LOST; i++) {
+        lost_functions[i] = hosted_disk_function;
+        lost_functions[i].device = (uint8_t)i;
+        lost_functions[i].bars[0] += 0x4000 * (i + 1);
+        for (unsigned j = 0; j < 2 && lost[i].changes[j].value != 0; j++) {
+            lost_functions[i].words[lost[i].changes[j].word].value = lost[i].changes[j].value;
+        }
+    }
+    lost_functions[12].words[CONFIG + 2].value = 0; /* where the common part is */
+}
+
+static void D7_parts_that_are_nowhere(void)
+{
+    prepare(HOSTED_DISK_HONEST, 0);
+    for (uint32_t i = 0; i < LOST; i++) {
+        CHECK_STATUS(services_virtio_blk_open(&blk, i), lost[i].status);
+        if (lost[i].status == KEEL_OK) {
+            CHECK_OK(services_virtio_blk_read(&blk, 1, buffer, 1));
+            services_virtio_blk_close(&blk);
+        }
+    }
+    CHECK_AUDIT();
+}
+
+/* As many descriptors as it says are too many, or no power of two. */
+static void D7_queues_of_any_size_serve(void)
+{
+    static const enum hosted_disk_lie lies[] = {HOSTED_DISK_ODD_QUEUE, HOSTED_DISK_HUGE_QUEUE};
+    static const uint16_t sizes[] = {4, SERVICES_VIRTQUEUE_SIZE_MAX};
+    for (unsigned i = 0; i < 2; i++) {
+        prepare(lies[i], 0);
+        CHECK_OK(open_disk());
+        CHECK_EQUAL(blk.queue.size, sizes[i]);
+        CHECK_OK(services_virtio_blk_read(&blk, 5, buffer, 40));
+        CHECK(memcmp(buffer, contents + 5 * SECTOR, 40 * SECTOR) == 0);
+        services_virtio_blk_close(&blk);
+    }
+    prepare(HOSTED_DISK_NO_QUEUE, 0);
+    CHECK_STATUS(open_disk(), KEEL_E_NOT_FOUND);
+}
+
+/* What it does to the request after the second, of one sector. */
+static void D7_requests_that_are_lied_about(void)
+{
+    static const struct {
+        enum hosted_disk_lie lie;
+        keel_status_t status;
+    } cases[] = {
+        {HOSTED_DISK_ID_HUGE, KEEL_E_MALFORMED},      {HOSTED_DISK_ID_FREE, KEEL_E_MALFORMED},
+        {HOSTED_DISK_TWICE, KEEL_E_MALFORMED},        {HOSTED_DISK_LENGTH_HUGE, KEEL_E_MALFORMED},
+        {HOSTED_DISK_LENGTH_SHORT, KEEL_E_MALFORMED}, {HOSTED_DISK_JUMP, KEEL_E_MALFORMED},
+        {HOSTED_DISK_BACK, KEEL_E_MALFORMED},         {HOSTED_DISK_NEVER, KEEL_E_TIMEOUT},
+        {HOSTED_DISK_ANSWER, KEEL_E_MALFORMED},       {HOSTED_DISK_NO_ANSWER, KEEL_E_MALFORMED},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        prepare(cases[i].lie, drive.honest);
+        drive.honest = UINT32_MAX;
+        CHECK_OK(open_disk());
+        CHECK_OK(services_virtio_blk_read(&blk, 3, buffer, 2));
+        CHECK(memcmp(buffer, contents + 3 * SECTOR, 2 * SECTOR) == 0);
+        drive.honest = 0;
+        memset(buffer, 0x77, SECTOR);
+        CHECK_STATUS(services_virtio_blk_read(&blk, 9, buffer, 1), cases[i].status);
+        CHECK_EQUAL(buffer[0], 0x77); /* nothing came back */
+        CHECK_STATUS(services_virtio_blk_read(&blk, 9, buffer, 1), KEEL_E_BUSY);
+        CHECK_STATUS(services_virtio_blk_write(&blk, 9, buffer, 1), KEEL_E_BUSY);
+        CHECK_STATUS(services_virtio_blk_flush(&blk), KEEL_E_BUSY);
+        services_virtio_blk_close(&blk);
+        CHECK_AUDIT();
+    }
+    drive.honest = UINT32_MAX; /* another chance */
+    CHECK_OK(open_disk());
+    CHECK_OK(services_virtio_blk_read(&blk, 9, buffer, 1));
+    CHECK(memcmp(buffer, contents + 9 * SECTOR, SECTOR) == 0);
+    services_virtio_blk_close(&blk);
+}
+
+static void D7_errors_of_a_disk_are_told(void)
+{
+    prepare(HOSTED_DISK_ERROR, UINT32_MAX);
+    CHECK_OK(open_disk());
+    drive.honest = 0;
+    CHECK_STATUS(services_virtio_blk_read(&blk, 0, buffer, 1), KEEL_E_DENIED);
+    CHECK_STATUS(services_virtio_blk_write(&blk, 0, buffer, 1), KEEL_E_DENIED);
+    drive.lie = HOSTED_DISK_UNKNOWN;
+    CHECK_STATUS(services_virtio_blk_flush(&blk), KEEL_E_UNSUPPORTED);
+    drive.lie = HOSTED_DISK_HONEST;
+    CHECK_OK(services_virtio_blk_read(&blk, 0, buffer, 1));
+    services_virtio_blk_close(&blk);
+}
+
+/* What the driver needs is in memory that no device reaches; what the device reaches is mapped for it (D1).
+ */
+static void D7_descriptors_written_over_are_the_devices_loss(void)
+{
+    prepare(HOSTED_DISK_SCRIBBLE, 0);
+    CHECK_OK(open_disk());
+    for (unsigned i = 0; i < 40; i++) {
+        CHECK_OK(services_virtio_blk_read(&blk, i, buffer, 1));
+        CHECK(memcmp(buffer, contents + i * SECTOR, SECTOR) == 0);
+    }
+    services_virtio_blk_close(&blk);
+    CHECK_AUDIT();
+}
+
+static void D8_disk_that_reaches_for_all_memory_is_cut_off(void)
+{
+    struct keel_dma_state state = {0};
+    prepare(HOSTED_DISK_WILD, 0);
+    CHECK_OK(open_disk());
+    for (unsigned i = 0; i < 2 * KEEL_DMA_FAULTS_MAX && state.cut_off == 0; i++) {
+        CHECK_OK(services_virtio_blk_read(&blk, 1, buffer, 1));
+        CHECK_OK(keel_task_sleep(600000000)); /* until the records of attempts are looked at */
+        CHECK_OK(keel_dma_state(blk.device.pci, &state));
+    }
+    CHECK_EQUAL(state.cut_off, 1);
+    CHECK_STATUS(services_virtio_blk_read(&blk, 1, buffer, 1), KEEL_E_TIMEOUT);
+    services_virtio_blk_close(&blk);
+    CHECK_AUDIT();
+}
+
+/* --- The queue alone --- */
+
+static void D7_queue_takes_no_more_than_it_has(void)
+{
+    static struct services_virtio_device device;
+    static struct services_virtqueue queue;
+    struct services_virtqueue_part parts[5] = {
+        {0x1000, 16, false}, {0x2000, 8, true}, {0x3000, 4, true}, {0x4000, 1, true}, {0x5000, 1, true}};
+    uint16_t id = 0;
+    uint32_t written;
+    prepare(HOSTED_DISK_HONEST, 0);
+    CHECK_OK(services_virtio_open(&device, index_of_disk(), SERVICES_VIRTIO_BLOCK, 0));
+    CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 0), KEEL_E_INVALID);
+    CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 12), KEEL_E_INVALID);
+    CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 256), KEEL_E_INVALID);
+    CHECK_OK(services_virtqueue_create(&queue, device.pci, 8));
+    CHECK_STATUS(services_virtqueue_take(&queue, &id, &written), KEEL_E_NOT_FOUND);
+    CHECK_STATUS(services_virtqueue_add(&queue, parts, 0, &id), KEEL_E_INVALID);
+    CHECK_OK(services_virtqueue_add(&queue, parts, 5, &id));
+    CHECK_EQUAL(id, 0);
+    CHECK_EQUAL(queue.slots[0].room, 14);
+    CHECK_STATUS(services_virtqueue_add(&queue, parts, 4, &id), KEEL_E_LIMIT);
+    CHECK_OK(services_virtqueue_add(&queue, parts, 3, &id));
+    CHECK_EQUAL(id, 5);
+    CHECK_STATUS(services_virtqueue_add(&queue, parts, 1, &id), KEEL_E_LIMIT);
+    parts[2].written = false; /* after one that is written */
+    CHECK_STATUS(services_virtqueue_add(&queue, parts, 3, &id), KEEL_E_INVALID);
+    parts[2] = (struct services_virtqueue_part){0x3000, UINT32_MAX, true};
+    CHECK_STATUS(services_virtqueue_add(&queue, parts, 3, &id), KEEL_E_INVALID);
+    parts[2].size = 0;
+    CHECK_STATUS(services_virtqueue_add(&queue, parts, 3, &id), KEEL_E_INVALID);
+    services_virtqueue_destroy(&queue);
+    CHECK_STATUS(services_virtqueue_take(&queue, &id, &written), KEEL_E_MALFORMED);
+    services_virtio_close(&device);
+}
+
+#define DISK(name) UNIT(name, .config.disk = &drive)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT(D7_disk_reads_and_writes, .config.disk = &drive, .seeds = 3),
+        UNIT(D7_disk_serves_several_tasks, .config.disk = &drive, .seeds = 5),
+        DISK(D7_disk_is_one_drivers),
+        DISK(D7_read_only_disk_is_not_written),
+        DISK(D7_disks_that_are_none_are_not_opened),
+        UNIT(D7_parts_that_are_nowhere, .config.disk = &drive, .config.pci = lost_functions,
+             .config.pci_count = LOST),
+        DISK(D7_queues_of_any_size_serve),
+        DISK(D7_requests_that_are_lied_about),
+        DISK(D7_errors_of_a_disk_are_told),
+        DISK(D7_descriptors_written_over_are_the_devices_loss),
+        DISK(D8_disk_that_reaches_for_all_memory_is_cut_off),
+        DISK(D7_queue_takes_no_more_than_it_has),
+    };
+    make_lost_functions();
+    return unit_main(tests, argc, argv);
+}
