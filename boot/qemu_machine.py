@@ -36,7 +36,15 @@ def find_firmware(environment=os.environ, pairs=None):
     )
 
 
-def qemu_command(code, variables, esp, debug=False, extra=(), iommu=True):
+def disk_options(path):
+    """A virtio disk of this version of the specification, that goes by the addresses which the IOMMU translates."""
+    return [
+        "-drive", f"if=none,id=keel-disk,format=raw,file={path.replace(',', ',,')}",
+        "-device", "virtio-blk-pci,drive=keel-disk,disable-legacy=on,iommu_platform=on",
+    ]  # fmt: skip
+
+
+def qemu_command(code, variables, esp, debug=False, extra=(), iommu=True, disk=None):
     """QEMU takes the last of repeated -m, -smp and -cpu, so the user's options come last and win."""
     return [
         "qemu-system-x86_64",
@@ -49,6 +57,7 @@ def qemu_command(code, variables, esp, debug=False, extra=(), iommu=True):
         "-drive", f"if=pflash,format=raw,readonly=on,file={code}",
         "-drive", f"if=pflash,format=raw,file={variables}",
         "-drive", f"format=raw,file=fat:rw:{esp}",
+        *(disk_options(disk) if disk else []),
         "-net", "none",
         "-display", "none",
         "-serial", "stdio",

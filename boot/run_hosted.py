@@ -9,8 +9,10 @@ import argparse
 import re
 import signal
 import sys
+import tempfile
 
 import console
+import disk
 
 EXIT_FAILED = 1  # of the hosted machine, for every end but a power-off with status 0
 PANIC = re.compile(r"^keel: panic$")
@@ -27,8 +29,10 @@ def parse(argument_list):
     return parser.parse_args(argument_list)
 
 
-def machine_command(arguments):
+def machine_command(arguments, disk_path=None):
     command = [arguments.kernel, "--initrd", arguments.initrd]
+    if disk_path:
+        command += ["--disk", disk_path]
     for option in ("seed", "cpus", "memory"):
         value = getattr(arguments, option)
         if value is not None:
@@ -52,17 +56,20 @@ def judge(machine, arguments):
 
 def main(argument_list):
     arguments = parse(argument_list)
-    problem = console.readable(arguments.kernel, arguments.initrd)
+    problem = console.readable(arguments.kernel, arguments.initrd) or disk.problem(arguments)
     if problem is not None:
         print(f"FAILED: {problem}", file=sys.stderr)
         return 2
-    machine = console.Console(machine_command(arguments), arguments.timeout)
-    try:
-        machine.run()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    return console.finish(machine, judge(machine, arguments), arguments)
+    with tempfile.TemporaryDirectory(prefix="keel-run-") as folder:
+        disk_path = disk.prepare(arguments, folder)
+        machine = console.Console(machine_command(arguments, disk_path), arguments.timeout)
+        try:
+            machine.run()
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return 130
+        failure = judge(machine, arguments) or disk.judge(arguments, disk_path)
+        return console.finish(machine, failure, arguments)
 
 
 if __name__ == "__main__":

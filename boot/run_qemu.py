@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 import console
+import disk
 import qemu_machine
 
 # isa-debug-exit ends QEMU with (value << 1) | 1; the kernel writes these values.
@@ -97,20 +98,22 @@ def boot(arguments, folder, watch):
     own_variables = os.path.join(folder, "variables.fd")
     shutil.copyfile(variables, own_variables)
     esp = make_esp(folder, arguments)
+    disk_path = disk.prepare(arguments, folder)
     command = qemu_machine.qemu_command(
-        code, own_variables, esp, arguments.debug, arguments.extra, not arguments.no_iommu
+        code, own_variables, esp, arguments.debug, arguments.extra, not arguments.no_iommu, disk_path
     )
     if arguments.debug:
         print_debug_help(arguments.kernel)
     guest = console.Console(command, arguments.timeout, until=LOADER, watch=watch)
     guest.run()
     failure = judge(guest, arguments.refusal, arguments.panic, arguments.says)
+    failure = failure or disk.judge(arguments, disk_path)
     return console.finish(guest, failure, arguments)
 
 
 def main(argument_list, watch=None):
     arguments = parse(argument_list)
-    problem = console.readable(arguments.loader, arguments.kernel, arguments.initrd)
+    problem = console.readable(arguments.loader, arguments.kernel, arguments.initrd) or disk.problem(arguments)
     if problem is None and shutil.which("qemu-system-x86_64") is None:
         problem = "qemu-system-x86_64 was not found. Install it (Debian: apt-get install qemu-system-x86)."
     if problem is None:

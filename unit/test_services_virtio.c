@@ -296,12 +296,54 @@ static void D8_disk_that_reaches_for_all_memory_is_cut_off(void)
     CHECK_AUDIT();
 }
 
-/* --- The queue alone --- */
+/* --- The queue alone, with the test in the device's place --- */
+
+static struct services_virtio_device device;
+static struct services_virtqueue queue;
+
+static void use(uint16_t index, uint32_t number, uint32_t written)
+{
+    uint64_t ring = queue.used_ring - queue.table, entry = ring + 4 + 8ull * ((index - 1u) % queue.size);
+    CHECK_OK(keel_dma_store(queue.dma, entry, 4, number));
+    CHECK_OK(keel_dma_store(queue.dma, entry + 4, 4, written));
+    CHECK_OK(keel_dma_store(queue.dma, ring + 2, 2, index));
+}
+
+static void D7_queue_believes_nothing(void)
+{
+    static const struct services_virtqueue_part parts[3] = {
+        {0x1000, 16, false}, {0x2000, 8, true}, {0x3000, 4, true}};
+    static const struct {
+        uint16_t index;
+        uint32_t number, written;
+    } lies[] = {
+        {2, 3, 13}, {2, 3, UINT32_MAX}, {2, 0, 0}, {2, 1, 0}, {2, 4, 0},    {2, 6, 0},
+        {2, 8, 0},  {2, UINT32_MAX, 0}, {3, 3, 0}, {0, 3, 0}, {1000, 3, 0}, {2, 0x10003, 0},
+    };
+    uint16_t id = 0;
+    uint32_t written = 0;
+    prepare(HOSTED_DISK_HONEST, 0);
+    CHECK_OK(services_virtio_open(&device, index_of_disk(), SERVICES_VIRTIO_BLOCK, 0));
+    for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        CHECK_OK(services_virtqueue_create(&queue, device.pci, 8));
+        CHECK_OK(services_virtqueue_add(&queue, parts, 3, &id)); /* 0, 1, 2 */
+        CHECK_OK(services_virtqueue_add(&queue, parts, 3, &id)); /* 3, 4, 5 */
+        CHECK_STATUS(services_virtqueue_take(&queue, &id, &written), KEEL_E_NOT_FOUND);
+        use(1, 0, 12);
+        CHECK_OK(services_virtqueue_take(&queue, &id, &written));
+        CHECK(id == 0 && written == 12);
+        use(lies[i].index, lies[i].number, lies[i].written);
+        CHECK_STATUS(services_virtqueue_take(&queue, &id, &written), KEEL_E_MALFORMED);
+        use(2, 3, 12); /* too late */
+        CHECK_STATUS(services_virtqueue_take(&queue, &id, &written), KEEL_E_MALFORMED);
+        CHECK_STATUS(services_virtqueue_add(&queue, parts, 1, &id), KEEL_E_MALFORMED);
+        services_virtqueue_destroy(&queue);
+    }
+    services_virtio_close(&device);
+}
 
 static void D7_queue_takes_no_more_than_it_has(void)
 {
-    static struct services_virtio_device device;
-    static struct services_virtqueue queue;
     struct services_virtqueue_part parts[5] = {
         {0x1000, 16, false}, {0x2000, 8, true}, {0x3000, 4, true}, {0x4000, 1, true}, {0x5000, 1, true}};
     uint16_t id = 0;
@@ -349,6 +391,7 @@ int main(int argc, char **argv)
         DISK(D7_errors_of_a_disk_are_told),
         DISK(D7_descriptors_written_over_are_the_devices_loss),
         DISK(D8_disk_that_reaches_for_all_memory_is_cut_off),
+        DISK(D7_queue_believes_nothing),
         DISK(D7_queue_takes_no_more_than_it_has),
     };
     make_lost_functions();

@@ -53,6 +53,21 @@ foreach(cpus IN ITEMS 1 2 4 8)
                --says "threads lost the CPU in user code: [1-9][0-9]"
     )
 endforeach()
+# A driver of a virtio disk, what it reads there, and what the host finds there afterwards.
+foreach(cpus IN ITEMS 1 2 4)
+    math(EXPR seed "30 + ${cpus}")
+    keel_add_run_test(
+        disk-${cpus}-cpus KERNEL disk INITRD ${CMAKE_BINARY_DIR}/disk.initrd
+        RUNNER --cpus ${cpus} --seed ${seed} --expect ${KEEL_TRANSCRIPTS}/disk.transcript
+               --fresh-disk ${CMAKE_BINARY_DIR}/disk.img --expect-disk ${CMAKE_BINARY_DIR}/disk.expected
+    )
+endforeach()
+# The harness must see a disk that is not as it is to be: this one cannot be.
+keel_add_run_test(
+    disk-canary KERNEL disk INITRD ${CMAKE_BINARY_DIR}/disk.initrd
+    RUNNER --fresh-disk ${CMAKE_BINARY_DIR}/disk.img --expect-disk ${CMAKE_BINARY_DIR}/disk.img
+)
+set_tests_properties(run_disk-canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: Sector 128 of the disk is not as in ")
 set(programs abuser ring stress workers)
 list(TRANSFORM programs PREPEND ${KEEL_PROGRAM_DIR}/)
 add_test(

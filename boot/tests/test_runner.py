@@ -12,6 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import console
+import disk
 import make_initrd
 import qemu_machine
 import run_hosted
@@ -107,6 +108,62 @@ class Machine(unittest.TestCase):
 
         self.assertTrue(has_iommu())
         self.assertFalse(has_iommu(iommu=False))
+
+
+    def test_disk_goes_by_translated_addresses(self):
+        command = qemu_machine.qemu_command("c", "v", "e", disk="/a,b")
+        self.assertIn("if=none,id=keel-disk,format=raw,file=/a,,b", command)
+        self.assertTrue(any("iommu_platform=on" in word for word in command))
+        self.assertFalse(any("keel-disk" in word for word in qemu_machine.qemu_command("c", "v", "e")))
+
+
+class Disk(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def file(self, name, data):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def parse(self, *arguments):
+        return run_hosted.parse(["--kernel", "k", "--initrd", "i", *arguments])
+
+    def test_fresh_disk_is_a_copy(self):
+        path = self.file("image", bytes(1024))
+        arguments = self.parse("--fresh-disk", path, "--expect-disk", path)
+        self.assertIsNone(disk.problem(arguments))
+        copy = disk.prepare(arguments, self.folder)
+        self.assertNotEqual(copy, path)
+        self.assertIsNone(disk.judge(arguments, copy))
+        with open(copy, "r+b") as file:
+            file.seek(600)
+            file.write(b"x")
+        self.assertEqual(disk.judge(arguments, copy), f"Sector 1 of the disk is not as in {path}.")
+        self.assertIsNone(disk.judge(arguments, path))
+
+    def test_own_disk_is_used_itself(self):
+        path = self.file("image", bytes(512))
+        self.assertEqual(disk.prepare(self.parse("--disk", path), self.folder), path)
+        self.assertIn(path, run_hosted.machine_command(self.parse("--disk", path), path))
+        self.assertIsNone(disk.prepare(self.parse(), self.folder))
+        self.assertNotIn("--disk", run_hosted.machine_command(self.parse()))
+
+    def test_refuses_what_is_no_disk(self):
+        for size in (0, 511, 513):
+            arguments = self.parse("--disk", self.file("image", bytes(size)))
+            self.assertIn("whole sectors", disk.problem(arguments))
+        self.assertIn("cannot be written", disk.problem(self.parse("--disk", "/none")))
+        self.assertIn("cannot be read", disk.problem(self.parse("--fresh-disk", "/none")))
+
+    def test_longer_and_shorter_disks_differ(self):
+        path = self.file("expected", bytes(1024))
+        arguments = self.parse("--expect-disk", path)
+        for size in (512, 1536):
+            self.assertIn("Sector", disk.judge(arguments, self.file("found", bytes(size))))
 
 
 class Judgement(unittest.TestCase):

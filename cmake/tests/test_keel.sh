@@ -57,13 +57,15 @@ refuses 'There is no command "bot"; see ./keel help.' bot
 refuses 'There is no command "bot"' help bot
 
 for command in boot run; do
-    for option in --kernel --program --transcript --timeout; do
+    for option in --kernel --program --disk --transcript --timeout; do
         refuses "$option needs a value" "$command" "$option"
     done
     refuses 'There is no example kernel "none"; there are:' "$command" --kernel none
     refuses 'There is no example kernel "../examples/hello"' "$command" --kernel ../examples/hello
     refuses "The program $work/none does not exist." "$command" --program none
     refuses "The program $work/folder is not a readable file." "$command" --program folder
+    refuses "The disk $work/none does not exist." "$command" --disk none
+    refuses "The disk $work/folder is not a file" "$command" --disk folder
     refuses "The folder $work/none for the transcript does not exist." "$command" --transcript none/file
     refuses "The transcript $work/folder is a folder" "$command" --transcript folder
     refuses '--timeout needs a whole number, not "1s".' "$command" --timeout 1s

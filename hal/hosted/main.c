@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "hosted/machine.h"
 
 #define MEMORY_DEFAULT (UINT64_C(64) << 20)
@@ -14,6 +19,7 @@
 struct options {
     struct hosted_config config;
     const char *initrd_path;
+    struct hosted_disk disk;
 };
 
 static const char usage[] =
@@ -24,6 +30,8 @@ static const char usage[] =
     "  --seed N             chooses the interleaving of the CPUs (default 1); the same seed, the same run\n"
     "  --cpus N             simulated CPUs, 1 to 8 (default 2)\n"
     "  --memory SIZE        RAM, with a suffix K, M or G (default 64M)\n"
+    "  --disk FILE          a virtio disk: this raw image, in whole sectors of 512 bytes, which is written "
+    "to\n"
     "  --help               this text\n"
     "\n"
     "Exit status: 0 when the kernel powered off with status 0, 1 when it ended in any other way, 2 for a "
@@ -83,10 +91,33 @@ static unsigned cpu_count(const char *text)
     return (unsigned)value;
 }
 
+/* What the kernel writes is in the file at once, also if the run ends badly. */
+static void open_disk(struct options *options, const char *path)
+{
+    struct hosted_disk *disk = &options->disk;
+    struct stat state;
+    int file = open(path, O_RDWR);
+    if (file < 0 || fstat(file, &state) != 0) {
+        refuse("cannot open the disk", path);
+    }
+    if (state.st_size <= 0 || state.st_size % HOSTED_DISK_SECTOR != 0) {
+        refuse("the disk is not made of whole sectors", path);
+    }
+    void *bytes = mmap(NULL, (size_t)state.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (bytes == MAP_FAILED) {
+        refuse("cannot map the disk", path);
+    }
+    close(file);
+    *disk = (struct hosted_disk){.bytes = bytes, .size = (size_t)state.st_size};
+    options->config.disk = disk;
+}
+
 static void take_option(struct options *options, const char *name, const char *value)
 {
     if (strcmp(name, "--initrd") == 0) {
         options->initrd_path = value;
+    } else if (strcmp(name, "--disk") == 0) {
+        open_disk(options, value);
     } else if (strcmp(name, "--command-line") == 0) {
         options->config.command_line = value;
         options->config.command_line_size = strlen(value);
@@ -101,7 +132,8 @@ static void take_option(struct options *options, const char *name, const char *v
 
 static bool known(const char *name)
 {
-    static const char *const names[] = {"--initrd", "--command-line", "--seed", "--cpus", "--memory"};
+    static const char *const names[] = {"--initrd", "--disk", "--command-line",
+                                        "--seed",   "--cpus", "--memory"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
             return true;
