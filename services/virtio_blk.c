@@ -5,13 +5,12 @@
  */
 #include "services/virtio_blk.h"
 
-#include <stddef.h>
-
 #include "keel/machine.h"
 #include "keel/task.h"
 
 #define SECTOR    SERVICES_VIRTIO_BLK_SECTOR
 #define CHUNK     SERVICES_VIRTIO_BLK_CHUNK
+#define MESSAGE   0u /* the one by which it interrupts */
 #define NO_ANSWER 0xffu
 
 enum { REQUEST_READ = 0, REQUEST_WRITE = 1, REQUEST_FLUSH = 4 };
@@ -22,9 +21,67 @@ enum { ANSWER_OK = 0, ANSWER_ERROR = 1, ANSWER_UNSUPPORTED = 2 };
 #define REQUEST_SIZE  16u
 #define CAPACITY_SIZE 8u
 
-/* How long to sleep between two looks: soon at first, since most requests are quick. */
+/* How long to wait between two looks, if nothing interrupts: soon at first, since most requests are quick. */
 #define NAP_FIRST_NS UINT64_C(20000)
 #define NAP_LAST_NS  UINT64_C(5000000)
+
+/* --- Interrupts --- */
+
+static uint32_t handle(void *context)
+{
+    const struct services_virtio_blk *disk = context;
+    uint32_t woken = 0;
+    (void)keel_event_signal(disk->used, 1, &woken);
+    return KEEL_IRQ_HANDLED;
+}
+
+/* The handler has run for the last time when it returns. */
+static void end_interrupts(struct services_virtio_blk *disk)
+{
+    while (keel_irq_handler_disable(disk->handler) == KEEL_E_BUSY) {
+        (void)keel_cpu_relax();
+    }
+    (void)keel_irq_handler_release(disk->handler);
+    (void)keel_pci_message_close(disk->device.pci, MESSAGE);
+    (void)keel_event_release(disk->used);
+    disk->handler = (keel_irq_handler_t){0};
+    disk->used = (keel_event_t){0};
+}
+
+static keel_status_t begin_interrupts(struct services_virtio_blk *disk)
+{
+    struct keel_irq_handler_options options = {.handler = handle, .context = disk};
+    keel_status_t status = keel_pci_message_open(disk->device.pci, MESSAGE, &options.source);
+    if (status == KEEL_OK) {
+        status = keel_event_create(&disk->used);
+    }
+    if (status == KEEL_OK) {
+        status = keel_irq_handler_create(&options, &disk->handler);
+    }
+    if (status == KEEL_OK) {
+        status = keel_irq_handler_enable(disk->handler);
+    }
+    if (status != KEEL_OK) {
+        end_interrupts(disk);
+    }
+    return status;
+}
+
+/* A device that has no message, or does not take it for its queue, is polled. */
+static keel_status_t make_queue(struct services_virtio_blk *disk)
+{
+    if (begin_interrupts(disk) == KEEL_OK) {
+        keel_status_t status = services_virtio_queue(&disk->device, 0, MESSAGE, &disk->queue);
+        if (status == KEEL_OK) {
+            return KEEL_OK;
+        }
+        end_interrupts(disk);
+        if (status != KEEL_E_UNSUPPORTED) {
+            return status;
+        }
+    }
+    return services_virtio_queue(&disk->device, 0, SERVICES_VIRTIO_NO_MESSAGE, &disk->queue);
+}
 
 /* --- Opening --- */
 
@@ -63,7 +120,7 @@ static keel_status_t map_all(struct services_virtio_blk *disk)
 static keel_status_t begin(struct services_virtio_blk *disk)
 {
     uint8_t capacity[CAPACITY_SIZE] = {0};
-    keel_status_t status = services_virtio_queue(&disk->device, 0, &disk->queue);
+    keel_status_t status = make_queue(disk);
     if (status == KEEL_OK) {
         status = map_all(disk);
     }
@@ -99,6 +156,7 @@ keel_status_t services_virtio_blk_open(struct services_virtio_blk *disk, uint32_
 /* Handles that were not made are zero, and refused. */
 void services_virtio_blk_close(struct services_virtio_blk *disk)
 {
+    end_interrupts(disk);
     services_virtio_close(&disk->device);
     services_virtqueue_destroy(&disk->queue);
     (void)keel_dma_release(disk->request);
@@ -138,13 +196,24 @@ static keel_status_t send(struct services_virtio_blk *disk, uint32_t type, uint6
     return status == KEEL_OK ? services_virtio_notify(&disk->device, &disk->queue) : status;
 }
 
+/* Until the device interrupts, if it does, but not for long: it may have forgotten to. */
+static void pause(const struct services_virtio_blk *disk, uint64_t sequence, uint64_t nap)
+{
+    keel_status_t status =
+        disk->handler.value != 0 ? keel_event_wait(disk->used, sequence, NAP_LAST_NS) : keel_task_sleep(nap);
+    if (status != KEEL_OK && status != KEEL_E_TIMEOUT) {
+        (void)keel_task_yield(); /* whoever wants the task to end has to wait: the device has the data */
+    }
+}
+
 /* There is one request, so it is no other that the device has used. */
 static keel_status_t wait(struct services_virtio_blk *disk, uint32_t *written)
 {
-    uint64_t start = 0, now = 0, nap = NAP_FIRST_NS;
+    uint64_t start = 0, now = 0, nap = NAP_FIRST_NS, sequence = 0;
     uint16_t id;
     (void)keel_time_now(&start);
     for (;;) {
+        (void)keel_event_sequence(disk->used, &sequence);
         keel_status_t status = services_virtqueue_take(&disk->queue, &id, written);
         if (status != KEEL_E_NOT_FOUND) {
             return status;
@@ -153,9 +222,7 @@ static keel_status_t wait(struct services_virtio_blk *disk, uint32_t *written)
         if (status != KEEL_OK || now - start > SERVICES_VIRTIO_BLK_PATIENCE) {
             return status != KEEL_OK ? status : KEEL_E_TIMEOUT;
         }
-        if (keel_task_sleep(nap) != KEEL_OK) {
-            (void)keel_task_yield(); /* whoever wants the task to end has to wait: the device has the data */
-        }
+        pause(disk, sequence, nap);
         nap = nap < NAP_LAST_NS ? 2 * nap : nap;
     }
 }

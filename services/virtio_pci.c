@@ -5,8 +5,6 @@
  */
 #include "services/virtio_pci.h"
 
-#include <stddef.h>
-
 #include "keel/machine.h"
 #include "keel/task.h"
 
@@ -37,6 +35,7 @@ enum {
     GENERATION = 0x15, /* 1 byte */
     QUEUE_SELECT = 0x16,
     QUEUE_SIZE = 0x18,
+    QUEUE_MESSAGE = 0x1a,
     QUEUE_ENABLE = 0x1c,
     QUEUE_NOTIFY = 0x1e,
     QUEUE_TABLE = 0x20,
@@ -331,6 +330,16 @@ static keel_status_t set_up(const struct services_virtio_device *device, struct 
     return status == KEEL_OK && enabled != 1 ? KEEL_E_MALFORMED : status;
 }
 
+static keel_status_t set_message(const struct services_virtio_device *device, uint16_t message)
+{
+    uint64_t taken = 0;
+    keel_status_t status = set(device, QUEUE_MESSAGE, 2, message);
+    if (status == KEEL_OK) {
+        status = get(device, QUEUE_MESSAGE, 2, &taken);
+    }
+    return status == KEEL_OK && taken != message ? KEEL_E_UNSUPPORTED : status;
+}
+
 /* Where the device listens for the queue: a multiple (4.1.4.4), which both numbers of are the device's. */
 static keel_status_t find_notify(const struct services_virtio_device *device,
                                  struct services_virtqueue *queue)
@@ -343,7 +352,7 @@ static keel_status_t find_notify(const struct services_virtio_device *device,
     return status == KEEL_OK && (!inside || queue->notify_offset % 2 != 0) ? KEEL_E_MALFORMED : status;
 }
 
-keel_status_t services_virtio_queue(struct services_virtio_device *device, uint16_t index,
+keel_status_t services_virtio_queue(struct services_virtio_device *device, uint16_t index, uint16_t message,
                                     struct services_virtqueue *queue)
 {
     uint64_t most = 0;
@@ -354,12 +363,16 @@ keel_status_t services_virtio_queue(struct services_virtio_device *device, uint1
     if (status != KEEL_OK || most == 0) {
         return status != KEEL_OK ? status : KEEL_E_NOT_FOUND;
     }
-    status = services_virtqueue_create(queue, device->pci, choose_size(most));
+    status = services_virtqueue_create(queue, device->pci, choose_size(most),
+                                       message != SERVICES_VIRTIO_NO_MESSAGE);
     if (status != KEEL_OK) {
         return status;
     }
     queue->index = index;
     status = find_notify(device, queue);
+    if (status == KEEL_OK) {
+        status = set_message(device, message);
+    }
     if (status == KEEL_OK) {
         status = set_up(device, queue);
     }

@@ -6,8 +6,6 @@
  */
 #include "services/virtqueue.h"
 
-#include <stddef.h>
-
 #include "keel/frame.h"
 
 #define DESCRIPTOR_SIZE 16u
@@ -60,7 +58,7 @@ static keel_status_t map_page(struct services_virtqueue *queue, keel_pci_device_
 }
 
 keel_status_t services_virtqueue_create(struct services_virtqueue *queue, keel_pci_device_t device,
-                                        uint16_t size)
+                                        uint16_t size, bool interrupts)
 {
     *queue = (struct services_virtqueue){.size = size, .free_count = size};
     if (size == 0 || size > SERVICES_VIRTQUEUE_SIZE_MAX || (size & (size - 1u)) != 0) {
@@ -71,9 +69,8 @@ keel_status_t services_virtqueue_create(struct services_virtqueue *queue, keel_p
     }
     keel_status_t status = map_page(queue, device);
     if (status == KEEL_OK) {
-        /* Whoever waits looks by itself. */
-        status =
-            keel_dma_store(queue->dma, available_at(queue) + RING_FLAGS, 2, (uint64_t)AVAILABLE_NO_INTERRUPT);
+        status = keel_dma_store(queue->dma, available_at(queue) + RING_FLAGS, 2,
+                                interrupts ? 0 : (uint64_t)AVAILABLE_NO_INTERRUPT);
     }
     if (status != KEEL_OK) {
         services_virtqueue_destroy(queue);

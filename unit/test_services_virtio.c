@@ -100,6 +100,33 @@ static void D7_disk_serves_several_tasks(void)
     services_virtio_blk_close(&blk);
 }
 
+static uint64_t interrupts(void)
+{
+    struct keel_irq_handler_info info = {0};
+    CHECK_OK(keel_irq_handler_info(blk.handler, &info));
+    return info.interrupts;
+}
+
+/* A device that does not interrupt, or cannot, is slower. */
+static void T9_disk_interrupts_or_is_asked(void)
+{
+    prepare(HOSTED_DISK_SILENT, 3);
+    CHECK_OK(open_disk());
+    for (unsigned i = 0; i < 6; i++) {
+        CHECK_OK(services_virtio_blk_read(&blk, i, buffer, 1));
+    }
+    CHECK_OK(keel_task_sleep(1000000)); /* the last one may be on its way */
+    CHECK_EQUAL(interrupts(), 3);
+    services_virtio_blk_close(&blk);
+    prepare(HOSTED_DISK_NO_MESSAGE, 0);
+    CHECK_OK(open_disk());
+    CHECK_EQUAL(blk.handler.value, 0);
+    CHECK_OK(services_virtio_blk_read(&blk, 7, buffer, 1));
+    CHECK(memcmp(buffer, contents + 7 * SECTOR, SECTOR) == 0);
+    services_virtio_blk_close(&blk);
+    CHECK_AUDIT();
+}
+
 static void D7_disk_is_one_drivers(void)
 {
     static struct services_virtio_blk second;
@@ -163,7 +190,7 @@ static const struct {
     {{{COMMON + 3, 0x37}}, KEEL_E_MALFORMED},                                 /* too small */
     {{{COMMON, 0x010f5009}}, KEEL_E_MALFORMED},                               /* itself too short */
     {{{COMMON, 0x01105009}, {NOTIFY + 3, 0x4000}}, KEEL_E_MALFORMED},         /* larger than the BAR */
-    {{{NOTIFY, 0x02100009}}, KEEL_E_MALFORMED},                               /* no multiplier */
+    {{{NOTIFY, 0x02109009}}, KEEL_E_MALFORMED},                               /* no multiplier */
     {{{NOTIFY + 3, 1}}, KEEL_E_MALFORMED},                                    /* no room to be told in */
     {{{CONFIG + 3, 4}}, KEEL_E_INVALID},                                      /* half a size */
     {{{CONFIG, 0x09107009}}, KEEL_E_INVALID},                                 /* no configuration */
@@ -179,6 +206,7 @@ static void make_lost_functions(void)
         lost_functions[i] = hosted_disk_function;
         lost_functions[i].device = (uint8_t)i;
         lost_functions[i].bars[0] += 0x4000 * (i + 1);
+        lost_functions[i].bars[1] += 0x2000 * (i + 1);
         for (unsigned j = 0; j < 2 && lost[i].changes[j].value != 0; j++) {
             lost_functions[i].words[lost[i].changes[j].word].value = lost[i].changes[j].value;
         }
@@ -325,7 +353,7 @@ static void D7_queue_believes_nothing(void)
     prepare(HOSTED_DISK_HONEST, 0);
     CHECK_OK(services_virtio_open(&device, index_of_disk(), SERVICES_VIRTIO_BLOCK, 0));
     for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
-        CHECK_OK(services_virtqueue_create(&queue, device.pci, 8));
+        CHECK_OK(services_virtqueue_create(&queue, device.pci, 8, false));
         CHECK_OK(services_virtqueue_add(&queue, parts, 3, &id)); /* 0, 1, 2 */
         CHECK_OK(services_virtqueue_add(&queue, parts, 3, &id)); /* 3, 4, 5 */
         CHECK_STATUS(services_virtqueue_take(&queue, &id, &written), KEEL_E_NOT_FOUND);
@@ -350,10 +378,10 @@ static void D7_queue_takes_no_more_than_it_has(void)
     uint32_t written;
     prepare(HOSTED_DISK_HONEST, 0);
     CHECK_OK(services_virtio_open(&device, index_of_disk(), SERVICES_VIRTIO_BLOCK, 0));
-    CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 0), KEEL_E_INVALID);
-    CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 12), KEEL_E_INVALID);
-    CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 256), KEEL_E_INVALID);
-    CHECK_OK(services_virtqueue_create(&queue, device.pci, 8));
+    CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 0, false), KEEL_E_INVALID);
+    CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 12, false), KEEL_E_INVALID);
+    CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 256, false), KEEL_E_INVALID);
+    CHECK_OK(services_virtqueue_create(&queue, device.pci, 8, false));
     CHECK_STATUS(services_virtqueue_take(&queue, &id, &written), KEEL_E_NOT_FOUND);
     CHECK_STATUS(services_virtqueue_add(&queue, parts, 0, &id), KEEL_E_INVALID);
     CHECK_OK(services_virtqueue_add(&queue, parts, 5, &id));
@@ -381,6 +409,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         UNIT(D7_disk_reads_and_writes, .config.disk = &drive, .seeds = 3),
         UNIT(D7_disk_serves_several_tasks, .config.disk = &drive, .seeds = 5),
+        UNIT(T9_disk_interrupts_or_is_asked, .config.disk = &drive, .seeds = 3),
         DISK(D7_disk_is_one_drivers),
         DISK(D7_read_only_disk_is_not_written),
         DISK(D7_disks_that_are_none_are_not_opened),

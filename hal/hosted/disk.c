@@ -15,6 +15,11 @@ enum { PART_SIZE = 0x1000, COMMON_SIZE = 0x38, CONFIG_SIZE = 0x40, MULTIPLIER = 
 
 #define BASE ((uint32_t)HOSTED_PCI_BASE + 0x60000u)
 
+/* BAR 1: the table of messages, and their pending bits. */
+#define MESSAGES      ((uint32_t)HOSTED_PCI_BASE + 0xa0000u)
+#define MESSAGE_COUNT 2u
+enum { PENDING = 0x1000, MESSAGES_SIZE = 0x2000 };
+
 /* A capability: head (id, next, length), what it is of, the BAR, and where in that. */
 #define CAPABILITY(at, next, length, part, offset, size)                                                     \
     {(at), 0x09u | (uint32_t)(next) << 8 | (uint32_t)(length) << 16 | (uint32_t)(part) << 24},               \
@@ -42,6 +47,7 @@ static void reset(void)
     unsigned served = disk.served;
     disk = (struct disk){.served = served, .busy = disk.busy, .resets = disk.resets + 1};
     disk.queue.size = disk_queue_most();
+    disk.queue.message = UINT16_MAX;
 }
 
 static void power_on(void *context)
@@ -94,8 +100,7 @@ static uint64_t read_common(uint64_t offset)
     case 0x0c:
         return disk.agreed_select < 2 ? disk.agreed >> 32 * disk.agreed_select : 0;
     case 0x10:
-    case 0x1a:
-        return UINT16_MAX; /* it sends no messages */
+        return UINT16_MAX; /* no message tells that it has changed */
     case 0x12:
         return 1;
     case 0x14:
@@ -107,6 +112,8 @@ static uint64_t read_common(uint64_t offset)
         return disk.queue_select;
     case 0x18:
         return first ? disk.queue.size : 0;
+    case 0x1a:
+        return first ? disk.queue.message : UINT16_MAX;
     case 0x1c:
         return first && disk.queue.enabled;
     case 0x1e:
@@ -141,6 +148,9 @@ static void write_queue(uint64_t offset, uint64_t value)
     }
     if (offset == 0x18) {
         disk.queue.size = (uint16_t)value;
+    } else if (offset == 0x1a) {
+        bool takes = value < MESSAGE_COUNT && lie() != HOSTED_DISK_NO_MESSAGE;
+        disk.queue.message = takes ? (uint16_t)value : UINT16_MAX;
     } else if (offset == 0x1c) {
         disk.queue.enabled = value == 1 && lie() != HOSTED_DISK_NO_ENABLE;
     } else if (offset >= 0x20) {
@@ -218,13 +228,16 @@ const struct hosted_pci_function hosted_disk_function = {
     .class_code = 0x018000,
     .irq_pin = 1,
     .command = 6,
-    .bars = {BASE},
-    .masks = {~UINT32_C(0x3fff)},
+    .bars = {BASE, MESSAGES},
+    .masks = {~UINT32_C(0x3fff), ~((uint32_t)MESSAGES_SIZE - 1)},
     .capabilities = 0x40,
     .words = {CAPABILITY(0x40, 0x50, 16, 1, PART_COMMON, PART_SIZE),
               CAPABILITY(0x50, 0x60, 16, 3, PART_ISR, PART_SIZE),
               CAPABILITY(0x60, 0x70, 16, 4, PART_CONFIG, CONFIG_SIZE),
-              CAPABILITY(0x70, 0, 20, 2, PART_NOTIFY, PART_SIZE),
-              {0x80, MULTIPLIER}},
+              CAPABILITY(0x70, 0x90, 20, 2, PART_NOTIFY, PART_SIZE),
+              {0x80, MULTIPLIER},
+              {0x90, 0x11u | (MESSAGE_COUNT - 1) << 16},
+              {0x94, 1},
+              {0x98, PENDING | 1}},
     .device_model = &device,
 };

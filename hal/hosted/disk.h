@@ -15,6 +15,7 @@ struct disk {
     struct disk_queue {
         uint64_t table, available, used; /* addresses */
         uint16_t size;
+        uint16_t message;
         uint16_t taken, given; /* requests so far */
         bool enabled;
     } queue;

@@ -15,6 +15,7 @@
 
 enum { STATUS_NEEDS_RESET = 64 };
 enum { COMMAND = 0x04, COMMAND_MASTER = 4 };
+enum { AVAILABLE_NO_INTERRUPT = 1 };
 enum { DESCRIPTOR_NEXT = 1, DESCRIPTOR_WRITE = 2 };
 enum { REQUEST_READ = 0, REQUEST_WRITE = 1, REQUEST_FLUSH = 4 };
 enum { ANSWER_OK = 0, ANSWER_ERROR = 1, ANSWER_UNSUPPORTED = 2, ANSWER_NONE = 255 };
@@ -27,7 +28,9 @@ struct descriptor {
 _Static_assert(sizeof(struct descriptor) == 16, "as drivers write it");
 
 struct request {
-    struct disk_queue queue; /* as it was: the disk may be reset meanwhile */
+    struct disk_queue queue; /* as it was: the disk may be reset meanwhile, on another CPU ... */
+    unsigned resets;         /* ... and has been, if there are more now */
+    struct hal_pci_address at;
     uint16_t source, head;
     unsigned count;
     struct descriptor parts[PARTS_MAX];
@@ -38,9 +41,9 @@ struct header {
     uint64_t sector;
 };
 
-static uint16_t source_of(const struct hosted_pci_function *function)
+static uint16_t source_of(struct hal_pci_address at)
 {
-    return (uint16_t)(function->bus << 8 | function->device << 3 | function->function);
+    return (uint16_t)(at.bus << 8 | at.device << 3 | at.function);
 }
 
 static bool read_memory(uint16_t source, uint64_t address, void *bytes, size_t size)
@@ -51,6 +54,11 @@ static bool read_memory(uint16_t source, uint64_t address, void *bytes, size_t s
 static bool write_memory(uint16_t source, uint64_t address, const void *bytes, size_t size)
 {
     return hosted_dma(source, address, (void *)(uintptr_t)bytes, size, true);
+}
+
+static bool is_current(const struct request *request)
+{
+    return disk.resets == request->resets;
 }
 
 /* False: it is no chain. */
@@ -124,19 +132,29 @@ static void give(const struct request *request, uint32_t written)
     entry[0] = lie == HOSTED_DISK_ID_FREE ? request->head ^ 1u : entry[0];
     entry[1] = lie == HOSTED_DISK_LENGTH_HUGE ? written + 1 : entry[1];
     entry[1] = lie == HOSTED_DISK_LENGTH_SHORT ? 0 : entry[1];
-    uint64_t ring = request->queue.used + 4 + 8ull * (disk.queue.given % request->queue.size);
-    (void)write_memory(request->source, ring, entry, sizeof entry);
-    disk.queue.given++;
-    if (lie == HOSTED_DISK_TWICE) {
-        ring = request->queue.used + 4 + 8ull * (disk.queue.given % request->queue.size);
-        (void)write_memory(request->source, ring, entry, sizeof entry);
-        disk.queue.given++;
-    }
     uint16_t index = disk.queue.given;
+    for (unsigned i = 0; i < (lie == HOSTED_DISK_TWICE ? 2 : 1); i++) {
+        uint64_t ring = request->queue.used + 4 + 8ull * (index++ % request->queue.size);
+        (void)write_memory(request->source, ring, entry, sizeof entry);
+    }
+    if (!is_current(request)) {
+        return;
+    }
+    disk.queue.given = index;
     index = lie == HOSTED_DISK_JUMP ? (uint16_t)(index + 1000) : index;
     index = lie == HOSTED_DISK_BACK ? (uint16_t)(index - 2) : index;
     if (lie != HOSTED_DISK_NEVER) {
         (void)write_memory(request->source, request->queue.used + 2, &index, sizeof index);
+    }
+}
+
+static void interrupt(const struct request *request)
+{
+    uint16_t flags = AVAILABLE_NO_INTERRUPT;
+    (void)read_memory(request->source, request->queue.available, &flags, sizeof flags);
+    if (request->queue.message != UINT16_MAX && (flags & AVAILABLE_NO_INTERRUPT) == 0 &&
+        lie_now() != HOSTED_DISK_SILENT) {
+        (void)hosted_pci_message(request->at, request->queue.message);
     }
 }
 
@@ -168,7 +186,10 @@ static bool serve(struct request *request)
         return false;
     }
     misbehave(request);
-    give(request, written + 1);
+    if (is_current(request)) {
+        give(request, written + 1);
+        interrupt(request);
+    }
     return true;
 }
 
@@ -182,41 +203,44 @@ static bool take(struct request *request, bool *failed)
         return false;
     }
     uint16_t waiting = (uint16_t)(index - disk.queue.taken);
-    if (waiting == 0) {
+    if (waiting == 0 || !is_current(request)) {
         return false;
     }
-    ring += 4 + 2ull * (disk.queue.taken % request->queue.size);
+    ring += 4 + 2ull * (disk.queue.taken++ % request->queue.size);
     *failed = waiting > request->queue.size || !read_memory(request->source, ring, &request->head, 2);
-    disk.queue.taken++;
     return !*failed;
 }
 
-static void serve_all(uint16_t source)
+static void serve_all(struct hal_pci_address at)
 {
-    const struct disk_queue queue = disk.queue;
-    unsigned resets = disk.resets;
+    const struct request fresh = {
+        .queue = disk.queue, .resets = disk.resets, .at = at, .source = source_of(at)};
+    struct request request = fresh;
     bool failed = false;
-    do {
-        disk.again = false;
-        struct request request = {.queue = queue, .source = source};
-        while (!failed && disk.resets == resets && take(&request, &failed)) {
-            failed = !serve(&request);
-            request = (struct request){.queue = queue, .source = source};
-        }
-    } while (disk.again && !failed && disk.resets == resets);
-    disk.status |= failed && disk.resets == resets ? STATUS_NEEDS_RESET : 0;
+    while (!failed && is_current(&fresh) && take(&request, &failed)) {
+        failed = !serve(&request);
+        request = fresh;
+    }
+    disk.status |= failed && is_current(&fresh) ? STATUS_NEEDS_RESET : 0;
+}
+
+static bool is_ready(struct hal_pci_address at)
+{
+    return disk.queue.enabled && disk.queue.size > 0 && (disk.status & STATUS_NEEDS_RESET) == 0 &&
+           (hosted_pci_peek(at, COMMAND, 2) & COMMAND_MASTER) != 0;
 }
 
 void disk_serve(const struct hosted_pci_function *function)
 {
     struct hal_pci_address at = {function->bus, function->device, function->function};
-    bool masters = (hosted_pci_peek(at, COMMAND, 2) & COMMAND_MASTER) != 0;
     disk.again = true;
-    if (disk.busy || !disk.queue.enabled || disk.queue.size == 0 || !masters ||
-        (disk.status & STATUS_NEEDS_RESET) != 0) {
+    if (disk.busy) {
         return;
     }
     disk.busy = true;
-    serve_all(source_of(function));
+    while (disk.again && is_ready(at)) {
+        disk.again = false;
+        serve_all(at);
+    }
     disk.busy = false;
 }

@@ -8,11 +8,14 @@
  * to reset itself, and all that follows is KEEL_E_BUSY until it is closed and opened again. What it gives as
  * a sector's contents is its own affair; but no byte comes back that it has not said that it has written.
  *
+ * The device interrupts by a message, if it has one. If none comes, that costs time, but nothing else.
+ *
  * Any number of tasks may use an open disk; who closes it makes sure that none does. Context of all: task.
  */
 #ifndef SERVICES_VIRTIO_BLK_H
 #define SERVICES_VIRTIO_BLK_H
 
+#include "keel/irq.h"
 #include "keel/sync.h"
 #include "services/virtio_pci.h"
 
@@ -25,17 +28,21 @@
 struct services_virtio_blk {
     struct services_virtio_device device;
     struct services_virtqueue queue;
-    keel_mutex_t mutex; /* over what follows, and the queue */
-    keel_dma_t request, answer,
-        data; /* the device may read the first, write the second, and both the third */
+    keel_event_t used;          /* signalled when the device interrupts */
+    keel_irq_handler_t handler; /* zero: it does not, and is polled */
+    keel_mutex_t mutex;         /* over what follows, and the queue */
+    keel_dma_t request;         /* the device may read it, ... */
+    keel_dma_t answer;          /* write it, ... */
+    keel_dma_t data;            /* and both */
     uint64_t request_address, answer_address, data_address;
     uint64_t sector_count; /* as the device said when it was opened */
     bool read_only, flushes;
     bool given_up;
 };
 
-/* Opens the virtio disk that PCI device `pci_index` is. Errors: those of services_virtio_open,
- * services_virtio_queue and services_virtio_start, of keel_segment_alloc, keel_dma_map and keel_mutex_create.
+/* Opens the virtio disk that PCI device `pci_index` is. `disk` is used in interrupt context until it is
+ * closed. Errors: those of services_virtio_open, services_virtio_queue and services_virtio_start, of
+ * keel_segment_alloc, keel_dma_map and keel_mutex_create.
  */
 keel_status_t services_virtio_blk_open(struct services_virtio_blk *disk, uint32_t pci_index);
 /* Whatever the device does, it reaches none of the driver's memory any more. */

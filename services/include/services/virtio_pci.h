@@ -43,10 +43,14 @@ keel_status_t services_virtio_open(struct services_virtio_device *device, uint32
  * destroyed after that, by their owner. */
 void services_virtio_close(struct services_virtio_device *device);
 
-/* Makes queue `index` of the device, with as many descriptors as both can have. Before _start. Errors:
- * E_NOT_FOUND (there is none), E_MALFORMED (it cannot be told of requests), and those of
- * services_virtqueue_create. */
-keel_status_t services_virtio_queue(struct services_virtio_device *device, uint16_t index,
+/* No message: the queue's owner looks by itself. */
+#define SERVICES_VIRTIO_NO_MESSAGE UINT16_MAX
+
+/* Makes queue `index` of the device, with as many descriptors as both can have. When it has used a request
+ * the device sends its message number `message`, which is open (keel/pci.h). Before _start. Errors:
+ * E_NOT_FOUND (there is none), E_UNSUPPORTED (it does not take the message), E_MALFORMED (it cannot be told
+ * of requests, or not be enabled), and those of services_virtqueue_create. */
+keel_status_t services_virtio_queue(struct services_virtio_device *device, uint16_t index, uint16_t message,
                                     struct services_virtqueue *queue);
 /* From now on the device serves its queues. Errors: E_UNSUPPORTED (it says that it cannot). */
 keel_status_t services_virtio_start(struct services_virtio_device *device);

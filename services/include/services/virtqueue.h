@@ -49,9 +49,10 @@ struct services_virtqueue {
 };
 
 /* A queue of `size` descriptors, a power of two up to SERVICES_VIRTQUEUE_SIZE_MAX, for a device for which DMA
- * is enabled. Errors: E_INVALID (size), and those of keel_segment_alloc and keel_dma_map. */
+ * is enabled. `interrupts`: the device is to interrupt when it has used a request. Errors: E_INVALID (size),
+ * and those of keel_segment_alloc and keel_dma_map. */
 keel_status_t services_virtqueue_create(struct services_virtqueue *queue, keel_pci_device_t device,
-                                        uint16_t size);
+                                        uint16_t size, bool interrupts);
 /* The device reaches the page no more when it returns. Of a queue that was not created: nothing happens. */
 void services_virtqueue_destroy(struct services_virtqueue *queue);
 

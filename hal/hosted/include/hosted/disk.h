@@ -25,6 +25,7 @@ enum hosted_disk_lie {
     HOSTED_DISK_HUGE_QUEUE,  /* or 65535 */
     HOSTED_DISK_FAR_NOTIFY,  /* it wants to be told of requests beyond its BAR */
     HOSTED_DISK_NO_ENABLE,   /* its queue cannot be enabled */
+    HOSTED_DISK_NO_MESSAGE,  /* it takes no message for it */
     /* Of requests, in its ring. */
     HOSTED_DISK_ID_HUGE,      /* descriptor 0xffffffff */
     HOSTED_DISK_ID_FREE,      /* one in the middle of a chain, or in none */
@@ -34,6 +35,7 @@ enum hosted_disk_lie {
     HOSTED_DISK_JUMP,         /* 1000 requests used at once */
     HOSTED_DISK_BACK,         /* one less than none */
     HOSTED_DISK_NEVER,        /* none ever */
+    HOSTED_DISK_SILENT,       /* it does not interrupt */
     /* In its answer, and in memory. */
     HOSTED_DISK_ERROR,     /* it reports an error: no lie */
     HOSTED_DISK_UNKNOWN,   /* it does not know the request: no lie either */
