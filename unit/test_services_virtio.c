@@ -324,6 +324,64 @@ static void D8_disk_that_reaches_for_all_memory_is_cut_off(void)
     CHECK_AUDIT();
 }
 
+/* A disk that lies in another way whenever it is asked anything, if it does not answer just anything. */
+static uint64_t moods;
+
+static uint64_t mood(void)
+{
+    moods = moods * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    drive.lie =
+        moods >> 40 & 3 ? HOSTED_DISK_HONEST : (enum hosted_disk_lie)((moods >> 48) % HOSTED_DISK_LIES);
+    return moods >> 33;
+}
+
+static void begin_moods(void *context)
+{
+    (void)context;
+    moods = 1;
+    hosted_disk_function.device_model->power_on(NULL);
+}
+
+static uint64_t answer(void *context, const struct hosted_pci_function *function, unsigned bar,
+                       uint64_t offset, unsigned width)
+{
+    uint64_t random = mood();
+    uint64_t value = hosted_disk_function.device_model->read(context, function, bar, offset, width);
+    return random % 64 == 0 ? random * random : value;
+}
+
+static void take(void *context, const struct hosted_pci_function *function, unsigned bar, uint64_t offset,
+                 unsigned width, uint64_t value)
+{
+    if (mood() % 64 != 0) {
+        hosted_disk_function.device_model->write(context, function, bar, offset, width, value);
+    }
+}
+
+static const struct hosted_device moody = {.power_on = begin_moods, .read = answer, .write = take};
+static struct hosted_pci_function moody_function;
+
+static void D7_disk_that_says_anything(void)
+{
+    unsigned opened = 0, served = 0, refused = 0;
+    prepare(HOSTED_DISK_HONEST, 0);
+    for (unsigned i = 0; i < 60; i++) {
+        if (services_virtio_blk_open(&blk, 0) != KEEL_OK) {
+            continue;
+        }
+        opened++;
+        for (unsigned j = 0; j < 8; j++) {
+            keel_status_t status = j % 2 == 0 ? services_virtio_blk_read(&blk, j, buffer, 33)
+                                              : services_virtio_blk_write(&blk, j, buffer, 2);
+            served += status == KEEL_OK;
+            refused += status == KEEL_E_MALFORMED || status == KEEL_E_TIMEOUT;
+        }
+        services_virtio_blk_close(&blk);
+        CHECK_AUDIT();
+    }
+    CHECK(opened > 10 && served > 10 && refused > 10);
+}
+
 /* --- The queue alone, with the test in the device's place --- */
 
 static struct services_virtio_device device;
@@ -420,9 +478,13 @@ int main(int argc, char **argv)
         DISK(D7_errors_of_a_disk_are_told),
         DISK(D7_descriptors_written_over_are_the_devices_loss),
         DISK(D8_disk_that_reaches_for_all_memory_is_cut_off),
+        UNIT(D7_disk_that_says_anything, .config.disk = &drive, .config.pci = &moody_function,
+             .config.pci_count = 1, .config.step_limit = 1 << 28),
         DISK(D7_queue_believes_nothing),
         DISK(D7_queue_takes_no_more_than_it_has),
     };
     make_lost_functions();
+    moody_function = lost_functions[LOST - 1];
+    moody_function.device_model = &moody;
     return unit_main(tests, argc, argv);
 }
