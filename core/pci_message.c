@@ -4,6 +4,7 @@
  */
 #include "core/pci_message.h"
 
+#include "core/assert.h"
 #include "core/irq.h"
 #include "core/spinlock.h"
 #include "hal/io.h"
@@ -34,13 +35,15 @@ struct pci_message {
     uint32_t index, source;
 };
 
-static struct pci_message messages[HAL_IRQ_SOURCES_MAX]; /* at most one for each source */
+/* At most one for each source, and one more to look for a source with. */
+#define MESSAGES_MAX (HAL_IRQ_SOURCES_MAX + 1u)
+static struct pci_message messages[MESSAGES_MAX];
 static struct spinlock lock; /* which of them are open, and how many each function has */
 
 void pci_message_init(void)
 {
     spinlock_init(&lock);
-    for (unsigned i = 0; i < HAL_IRQ_SOURCES_MAX; i++) {
+    for (unsigned i = 0; i < MESSAGES_MAX; i++) {
         messages[i].function = NULL;
     }
 }
@@ -201,7 +204,7 @@ static void switch_messages(struct pci_function *function, bool on)
 
 static struct pci_message *find(const struct pci_function *function, uint32_t index)
 {
-    for (unsigned i = 0; i < HAL_IRQ_SOURCES_MAX; i++) {
+    for (unsigned i = 0; i < MESSAGES_MAX; i++) {
         if (messages[i].function == function && (function == NULL || messages[i].index == index)) {
             return &messages[i];
         }
@@ -212,9 +215,7 @@ static struct pci_message *find(const struct pci_function *function, uint32_t in
 static keel_status_t open_message(struct pci_function *function, uint32_t index, uint32_t *source)
 {
     struct pci_message *message = find(NULL, 0);
-    if (message == NULL) {
-        return KEEL_E_LIMIT;
-    }
+    CORE_ASSERT(message != NULL);
     message->function = function;
     message->index = index;
     keel_status_t status = irq_message_attach(message, pci_source(function), &message->source);
@@ -273,7 +274,7 @@ keel_status_t pci_message_close(const struct pci_device *device, uint32_t index)
 void pci_messages_close(struct pci_function *function)
 {
     bool interrupts = spinlock_acquire(&lock);
-    for (unsigned i = 0; i < HAL_IRQ_SOURCES_MAX && function->messages.open > 0; i++) {
+    for (unsigned i = 0; i < MESSAGES_MAX && function->messages.open > 0; i++) {
         if (messages[i].function == function) {
             close_message(&messages[i]);
         }
@@ -286,7 +287,7 @@ void pci_messages_close(struct pci_function *function)
 static uint32_t count_open(const struct pci_function *function)
 {
     uint32_t count = 0;
-    for (unsigned i = 0; i < HAL_IRQ_SOURCES_MAX; i++) {
+    for (unsigned i = 0; i < MESSAGES_MAX; i++) {
         count += messages[i].function == function;
     }
     return count;
