@@ -8,6 +8,7 @@
 #include "hal/atomic.h"
 #include "hal/cpu.h"
 #include "hal/machine.h"
+#include "hal/pte.h"
 #include "hal/vtd.h"
 #include "insn.h"
 #include "parts.h"
@@ -60,9 +61,10 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
     }
 }
 
+/* The linear map stands already when the units are started. */
 static volatile uint64_t *word_at(hal_paddr_t at)
 {
-    return x86_physical(at.value);
+    return (volatile uint64_t *)(HAL_LINEAR_BASE + at.value);
 }
 
 /* One MOV each, which the CPU keeps in order with others of its kind (SDM vol. 3A, 8.2.2). */
@@ -85,7 +87,7 @@ void vtd_write_back(hal_paddr_t at, size_t size)
     const uint64_t end = at.value + size;
 
     for (uint64_t address = at.value & ~(cache_line - 1); address < end; address += cache_line) {
-        x86_clflush(x86_physical(address));
+        x86_clflush(word_at(hal_paddr(address)));
     }
     x86_mfence();
 }
