@@ -222,7 +222,8 @@ static bool is_firmwares(const struct pci_function *function)
 
 static bool can_be_held(const struct pci_function *function)
 {
-    return iommu_can_hold(pci_source(function)) && pci_is_told_apart(function) && !is_firmwares(function);
+    return iommu_can_hold(pci_source(function)) && pci_is_told_apart(function) && !function->goes_past &&
+           !is_firmwares(function);
 }
 
 /* A life at the hardware. */

@@ -146,7 +146,7 @@ uint32_t pci_config_read(const struct pci_device *device, uint32_t offset, unsig
     return value;
 }
 
-static bool is_kept(const struct pci_function *function, uint32_t bar, uint64_t offset, uint64_t size)
+bool pci_is_kept(const struct pci_function *function, uint32_t bar, uint64_t offset, uint64_t size)
 {
     for (unsigned i = 0; i < 2; i++) {
         const struct pci_stretch *kept = &function->kept[i];
@@ -164,7 +164,7 @@ keel_status_t pci_bar_acquire(const struct pci_device *device, uint32_t bar, uin
     const struct pci_function *function = device->function;
     const struct pci_bar *whole = &function->bars[bar];
     CORE_ASSERT(size > 0 && offset < whole->size && size <= whole->size - offset);
-    if (!function->granted[bar] || is_kept(function, bar, offset, size)) {
+    if (!function->granted[bar] || pci_is_kept(function, bar, offset, size)) {
         return KEEL_E_DENIED;
     }
     return io_memory_acquire_bar(whole->address + offset, size, cache, handle);

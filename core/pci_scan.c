@@ -80,7 +80,7 @@ static bool identify(struct hal_pci_address at, struct pci_function *function)
     return true;
 }
 
-static void report_fault(const struct pci_function *function)
+static void report(const struct pci_function *function, const char *what, const char *why)
 {
     struct text line;
     text_clear(&line);
@@ -94,9 +94,15 @@ static void report_fault(const struct pci_function *function)
     text_hex(&line, function->vendor);
     text_string(&line, " ");
     text_hex(&line, function->device);
-    text_string(&line, "): no BAR is given out, ");
-    text_string(&line, function->fault);
+    text_string(&line, "): ");
+    text_string(&line, what);
+    text_string(&line, why);
     log_text(LOG_WARNING, &line);
+}
+
+static void report_fault(const struct pci_function *function)
+{
+    report(function, "no BAR is given out, ", function->fault);
 }
 
 /* `counts`: it is a function of its own. */
@@ -346,6 +352,10 @@ uint32_t pci_scan(const struct memmap *map, struct pci_function *functions, uint
             report_fault(&functions[i]);
         }
         pci_message_prepare(&functions[i]);
+        functions[i].goes_past = pci_virtio_goes_past(&functions[i]);
+        if (functions[i].goes_past) {
+            report(&functions[i], "no DMA, ", "since it goes past the remapping hardware");
+        }
     }
     *left_out = scan.left_out;
     return scan.count;

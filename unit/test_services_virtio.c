@@ -173,6 +173,24 @@ static void D7_disks_that_are_none_are_not_opened(void)
     CHECK_AUDIT();
 }
 
+/* Whatever a driver agrees to: such a device is not translated, so it reaches no memory (D1). */
+static struct hosted_disk untranslated = {
+    .bytes = contents, .size = sizeof contents, .lie = HOSTED_DISK_PHYSICAL};
+static struct hosted_pci_function old_function;
+
+static void D3_disks_that_go_past_the_iommu_get_no_memory(void)
+{
+    uint32_t count = 0;
+    CHECK_OK(keel_pci_device_count(&count));
+    for (uint32_t i = 0; i < count; i++) {
+        keel_pci_device_t device_of_it = {0};
+        CHECK_OK(keel_pci_device_acquire(i, &device_of_it));
+        CHECK_STATUS(keel_dma_enable(device_of_it, 0), KEEL_E_UNSUPPORTED);
+        CHECK_OK(keel_pci_device_release(device_of_it));
+    }
+    CHECK_EQUAL(unit_console_count("no DMA, since it goes past the remapping hardware"), 2);
+}
+
 /* Functions that say of their parts what cannot be. */
 enum { COMMON = 0, CONFIG = 8, NOTIFY = 12, MULTIPLIER = 16 }; /* words of hosted_disk_function */
 static const struct {
@@ -471,6 +489,8 @@ int main(int argc, char **argv)
         DISK(D7_disk_is_one_drivers),
         DISK(D7_read_only_disk_is_not_written),
         DISK(D7_disks_that_are_none_are_not_opened),
+        UNIT(D3_disks_that_go_past_the_iommu_get_no_memory, .config.disk = &untranslated,
+             .config.pci = &old_function, .config.pci_count = 1),
         UNIT(D7_parts_that_are_nowhere, .config.disk = &drive, .config.pci = lost_functions,
              .config.pci_count = LOST),
         DISK(D7_queues_of_any_size_serve),
@@ -484,6 +504,8 @@ int main(int argc, char **argv)
         DISK(D7_queue_takes_no_more_than_it_has),
     };
     make_lost_functions();
+    old_function = lost_functions[0];
+    old_function.device_id = 0x1001;
     moody_function = lost_functions[LOST - 1];
     moody_function.device_model = &moody;
     return unit_main(tests, argc, argv);

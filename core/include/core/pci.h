@@ -59,6 +59,7 @@ struct pci_function {
     struct pci_stretch kept[2]; /* ... these bytes, whole pages; size 0: none */
     struct pci_msix msix;
     struct pci_messages messages;
+    bool goes_past;           /* remapping hardware (core/pci_virtio.c) */
     struct pci_device *owner; /* who has it; under the lock */
 };
 
@@ -84,6 +85,13 @@ uint32_t pci_scan(const struct memmap *map, struct pci_function *functions, uint
 
 /* pci_scan.c: may registers of the function be written besides the command register? */
 bool pci_is_changed(const struct pci_function *function);
+
+/* pci_virtio.c, at boot: does it use physical addresses, past the remapping hardware, or is it a device of a
+ * kind that may and does not say? Its capabilities and BARs are known. */
+bool pci_virtio_goes_past(const struct pci_function *function);
+
+/* Do some of these bytes of the BAR lie in pages that nobody is given? They are inside it. */
+bool pci_is_kept(const struct pci_function *function, uint32_t bar, uint64_t offset, uint64_t size);
 
 uint32_t pci_count(void);
 /* index < pci_count(). */
