@@ -13,6 +13,8 @@ FIRMWARE = [
     ("/usr/share/qemu/edk2-x86_64-code.fd", "/usr/share/qemu/edk2-i386-vars.fd"),  # QEMU from source
 ]
 
+INTEL_IOMMU, AMD_IOMMU = "intel-iommu,intremap=on,caching-mode=on", "amd-iommu"
+
 
 class MachineError(Exception):
     """What is missing, as a sentence for the user."""
@@ -44,7 +46,7 @@ def disk_options(path):
     ]  # fmt: skip
 
 
-def qemu_command(code, variables, esp, debug=False, extra=(), iommu=True, disk=None):
+def qemu_command(code, variables, esp, debug=False, extra=(), iommu=INTEL_IOMMU, disk=None):
     """QEMU takes the last of repeated -m, -smp and -cpu, so the user's options come last and win."""
     return [
         "qemu-system-x86_64",
@@ -52,7 +54,7 @@ def qemu_command(code, variables, esp, debug=False, extra=(), iommu=True, disk=N
         "-cpu", "max",
         "-smp", "2",
         "-m", "512M",
-        *(["-device", "intel-iommu,intremap=on,caching-mode=on"] if iommu else []),
+        *(["-device", iommu] if iommu else []),
         "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
         "-drive", f"if=pflash,format=raw,readonly=on,file={code}",
         "-drive", f"if=pflash,format=raw,file={variables}",

@@ -35,7 +35,12 @@ def parse(arguments):
     console.add_common_options(parser)
     parser.add_argument("--timeout", type=float, help="seconds after which the guest counts as hung (it fails)")
     parser.add_argument("--debug", action="store_true", help="wait for gdb")
-    parser.add_argument("--no-iommu", action="store_true", help="a machine without VT-d")
+    iommu = parser.add_mutually_exclusive_group()
+    iommu.add_argument("--no-iommu", action="store_const", dest="iommu", const=None, help="a machine without one")
+    iommu.add_argument(
+        "--amd-iommu", action="store_const", dest="iommu", const=qemu_machine.AMD_IOMMU, help="AMD-Vi instead of VT-d"
+    )
+    parser.set_defaults(iommu=qemu_machine.INTEL_IOMMU)
     parser.add_argument("--no-kernel", action="store_true", help="leave the kernel off the ESP")
     parser.add_argument(
         "--refusal", metavar="REGEX", help="the loader must refuse with a console line that matches"
@@ -100,7 +105,7 @@ def boot(arguments, folder, watch):
     esp = make_esp(folder, arguments)
     disk_path = disk.prepare(arguments, folder)
     command = qemu_machine.qemu_command(
-        code, own_variables, esp, arguments.debug, arguments.extra, not arguments.no_iommu, disk_path
+        code, own_variables, esp, arguments.debug, arguments.extra, arguments.iommu, disk_path
     )
     if arguments.debug:
         print_debug_help(arguments.kernel)

@@ -189,6 +189,26 @@ static void parse_dmar(const struct acpi_memory *memory, const struct acpi_table
     PRINT("  DMAR: %u units, %u ranges\n", dmar.unit_count, dmar.range_count);
 }
 
+static void parse_ivrs(const struct acpi_memory *memory, const struct acpi_table *table)
+{
+    static struct acpi_ivrs ivrs;
+    (void)acpi_parse_ivrs(memory, table, &ivrs);
+    CHECK(ivrs.unit_count <= ACPI_IVRS_UNITS_MAX && ivrs.range_count <= ACPI_IVRS_RANGES_MAX);
+    for (unsigned i = 0; i < ivrs.unit_count; i++) {
+        uint64_t address = ivrs.units[i].address;
+        CHECK(address != 0 && address % ACPI_IVRS_REGISTERS_SIZE == 0);
+        CHECK(address + ACPI_IVRS_REGISTERS_SIZE > address);
+        for (unsigned j = 0; j < i; j++) {
+            CHECK(address != ivrs.units[j].address);
+        }
+    }
+    for (unsigned i = 0; i < ivrs.range_count; i++) {
+        CHECK(ivrs.ranges[i].first <= ivrs.ranges[i].last);
+        CHECK(ivrs.ranges[i].first_source <= ivrs.ranges[i].last_source);
+    }
+    PRINT("  IVRS: %u units, %u ranges\n", ivrs.unit_count, ivrs.range_count);
+}
+
 static void parse_mcfg(const struct acpi_memory *memory, const struct acpi_table *table)
 {
     struct acpi_ecam ecam;
@@ -250,6 +270,10 @@ static void fuzz_acpi_chain(struct input *input)
         check_table(&memory, &table, "DMAR");
         parse_dmar(&memory, &table);
     }
+    if (acpi_find_table(&memory, &root, "IVRS", 0, &table)) {
+        check_table(&memory, &table, "IVRS");
+        parse_ivrs(&memory, &table);
+    }
     if (acpi_find_table(&memory, &root, "MCFG", 0, &table)) {
         check_table(&memory, &table, "MCFG");
         parse_mcfg(&memory, &table);
@@ -269,7 +293,7 @@ static void fuzz_acpi_chain(struct input *input)
 /* One table, taken as if its checksum were right. The first byte says which. */
 static void fuzz_acpi_table(struct input *input)
 {
-    uint64_t kind = take(input, 1) % 6;
+    uint64_t kind = take(input, 1) % 7;
     struct acpi_memory memory = {acpi_memory_read, input};
     struct acpi_table table = {ACPI_BASE, (uint32_t)input->size, 1};
     struct acpi_cpus cpus;
@@ -291,8 +315,10 @@ static void fuzz_acpi_table(struct input *input)
         parse_hpet(&memory, &table);
     } else if (kind == 4) {
         parse_dmar(&memory, &table);
-    } else {
+    } else if (kind == 5) {
         parse_mcfg(&memory, &table);
+    } else {
+        parse_ivrs(&memory, &table);
     }
 }
 

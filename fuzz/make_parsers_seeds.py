@@ -96,26 +96,46 @@ def dmar():
     return table(b"DMAR", struct.pack("<BB10s", 38, 1, b"") + entries)
 
 
-def acpi_image():
-    offsets, image = {}, b"\0" * RSDP_SIZE
+def ivrs():
+    def device(kind, source, other=None):
+        entry = struct.pack("<BHB", kind, source, 0)
+        return entry if other is None else entry + struct.pack("<BHB", 0, other, 1)
+
+    def unit(kind, segment, address, devices):
+        rest = bytes(6 if kind == 0x10 else 22)
+        size = 18 + len(rest) + len(devices)
+        return struct.pack("<BBHHHQH", kind, 0, size, 0x10, 0x40, address, segment) + rest + devices
+
+    def memory(kind, first, last, address, size):
+        return struct.pack("<BBHHHQQQ", kind, 8, 32, first, last, 0, address, size)
+
+    devices = device(0, 0) + device(2, 0x28) + device(3, 0x30) + device(4, 0x3F) + device(70, 0x40, 0)
+    devices += device(66, 0x100, 0x108) + device(67, 0x110, 0x118) + device(4, 0x111) + device(72, 0, 0xA0)
+    named = struct.pack("<B20xB3s", 240, 3, b"KEY")
+    entries = unit(0x10, 0, 0xFED80000, devices) + unit(0x11, 0, 0xFED80000, devices)
+    entries += unit(0x40, 1, 0xFED84000, b"") + unit(0x40, 0, 0xFED88000, named + device(1, 0))
+    entries += memory(0x20, 0, 0, 0x7B800000, 0x1000) + memory(0x21, 0x28, 0, 0x7B900000, 0x1000)
+    return table(b"IVRS", struct.pack("<I8x", 0x203040) + entries + memory(0x22, 1, 7, 0x7BA00000, 0x1000))
+
+
 def mcfg():
     other = struct.pack("<QHBBI", 0xE0000000, 1, 0, 3, 0)
     return table(b"MCFG", bytes(8) + other + struct.pack("<QHBBI", 0xB0000000, 0, 0, 255, 0))
 
 
 def acpi_image():
-    """RSDP, then XSDT, RSDT, MADT, HPET, DMAR, MCFG, FADT and DSDT, at ACPI_BASE."""
+    """RSDP, then XSDT, RSDT, MADT, HPET, DMAR, MCFG, IVRS, FADT and DSDT, at ACPI_BASE."""
     offsets, image = {}, b"\0" * RSDP_SIZE
-    for name, data in (("dsdt", dsdt()), ("apic", madt()), ("hpet", hpet()), ("dmar", dmar()), ("mcfg", mcfg())):
+    for name, data in (("dsdt", dsdt()), ("apic", madt()), ("hpet", hpet()), ("dmar", dmar()), ("mcfg", mcfg()), ("ivrs", ivrs())):
         offsets[name] = ACPI_BASE + len(image)
         image += data
     offsets["facp"] = ACPI_BASE + len(image)
     image += fadt(offsets["dsdt"])
     xsdt = ACPI_BASE + len(image)
     rsdt = ACPI_BASE + len(image)
-    image += table(b"XSDT", struct.pack("<QQQQQ", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar", "mcfg"))))
+    image += table(b"XSDT", struct.pack("<6Q", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar", "mcfg", "ivrs"))))
     rsdt = ACPI_BASE + len(image)
-    image += table(b"RSDT", struct.pack("<IIIII", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar", "mcfg"))))
+    image += table(b"RSDT", struct.pack("<6I", *(offsets[name] for name in ("facp", "apic", "hpet", "dmar", "mcfg", "ivrs"))))
     rsdp = b"RSD PTR " + struct.pack("<B6sBIIQB3s", 0, b"KEEL", 2, rsdt, RSDP_SIZE, xsdt, 0, b"")
     rsdp = with_checksum(with_checksum(rsdp, 8, 20), 32, RSDP_SIZE)
     return rsdp + image[RSDP_SIZE:]
@@ -125,7 +145,7 @@ def acpi_seeds():
     image = acpi_image()
     yield "acpi-2", bytes([ACPI_CHAIN]) + image
     yield "acpi-1", bytes([ACPI_CHAIN]) + with_checksum(image[:15] + b"\0" + image[16:], 8, 20)
-    tables = (("madt", madt()), ("fadt", fadt(0x2000)), ("dsdt", dsdt()), ("hpet", hpet()), ("dmar", dmar()), ("mcfg", mcfg()))
+    tables = (("madt", madt()), ("fadt", fadt(0x2000)), ("dsdt", dsdt()), ("hpet", hpet()), ("dmar", dmar()), ("mcfg", mcfg()), ("ivrs", ivrs()))
     for kind, (name, data) in enumerate(tables):
         yield "acpi-" + name, bytes([ACPI_TABLE, kind]) + data
 

@@ -42,12 +42,12 @@ static hal_paddr_t at(hal_paddr_t table, uint64_t offset)
 
 void iommu_put_hidden(hal_paddr_t table, unsigned index, uint64_t value)
 {
-    vtd_store(at(table, index * 8), value);
+    remap_store(at(table, index * 8), value);
 }
 
 void iommu_write_back(hal_paddr_t table)
 {
-    vtd_write_back(table, HAL_PAGE_SIZE);
+    remap_write_back(table, HAL_PAGE_SIZE);
 }
 
 void iommu_flush_buffer(void)
@@ -60,7 +60,7 @@ void iommu_flush_buffer(void)
 void iommu_put(hal_paddr_t table, unsigned index, uint64_t value)
 {
     iommu_put_hidden(table, index, value);
-    vtd_write_back(at(table, index * 8), 8);
+    remap_write_back(at(table, index * 8), 8);
     iommu_flush_buffer();
 }
 
@@ -89,8 +89,8 @@ void iommu_queue_begin(void)
 
 void iommu_post(uint64_t low, uint64_t high)
 {
-    vtd_store(at(queue, tail), low);
-    vtd_store(at(queue, tail + 8), high);
+    remap_store(at(queue, tail), low);
+    remap_store(at(queue, tail + 8), high);
     tail = (tail + 16) % QUEUE_SIZE;
     vtd_write64(iommu_unit, TAIL, tail);
 }
@@ -105,7 +105,7 @@ uint32_t iommu_post_wait(void)
 bool iommu_is_done(uint32_t ticket)
 {
     (void)vtd_read64(iommu_unit, 0x80); /* time passes for the unit */
-    return (uint32_t)vtd_load(word) >= ticket;
+    return (uint32_t)remap_load(word) >= ticket;
 }
 
 static bool has_queue(void)

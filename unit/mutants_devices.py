@@ -14,7 +14,15 @@ VTD_REGISTERS = "hal/x86_common/vtd_registers.c"
 VTD_SEGMENT = "hal/x86_common/vtd_segment.c"
 VTD_TABLES = "hal/x86_common/vtd_tables.c"
 WATCH = "hal/x86_common/vtd_watch.c"
+REPORT = "hal/x86_common/remap_report.c"
 DMAR = "hal/x86_common/acpi_dmar.c"
+IVRS = "hal/x86_common/acpi_ivrs.c"
+AMDVI = "hal/x86_common/amdvi.c"
+AMDVI_COMMANDS = "hal/x86_common/amdvi_commands.c"
+AMDVI_EVENTS = "hal/x86_common/amdvi_events.c"
+AMDVI_FLUSH = "hal/x86_common/amdvi_flush.c"
+AMDVI_SEGMENT = "hal/x86_common/amdvi_segment.c"
+AMDVI_TABLES = "hal/x86_common/amdvi_tables.c"
 PCI = "core/pci.c"
 PCI_PARSE = "core/pci_parse.c"
 PCI_SCAN = "core/pci_scan.c"
@@ -161,12 +169,12 @@ DEVICES = (
            ("test_vtd_queue",)),
     Mutant("accesses-under-way-not-awaited", "D2", VTD_QUEUE, "            VTD_CAPABILITY_DRAINS(u->capability) << IOTLB_DRAINS | ", "            ",
            ("test_vtd_queue",)),
-    Mutant("cleared-queue-goes-on", "D2", VTD_QUEUE, "        vtd_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);\n", "", ("test_vtd_queue",)),
+    Mutant("cleared-queue-goes-on", "D2", VTD_QUEUE, "        remap_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);\n", "", ("test_vtd_queue",)),
     Mutant("cleared-queue-writes-anywhere", "D2", VTD_QUEUE,
-           "        vtd_store(hal_paddr_add(slot_at(u, slot), 8), u->words.value + SECOND_WORD);\n"
-           "        vtd_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);\n",
-           "        vtd_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);\n"
-           "        vtd_store(hal_paddr_add(slot_at(u, slot), 8), u->words.value + SECOND_WORD);\n", ("test_vtd_queue",)),
+           "        remap_store(hal_paddr_add(slot_at(u, slot), 8), u->words.value + SECOND_WORD);\n"
+           "        remap_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);\n",
+           "        remap_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);\n"
+           "        remap_store(hal_paddr_add(slot_at(u, slot), 8), u->words.value + SECOND_WORD);\n", ("test_vtd_queue",)),
     Mutant("queue-errors-kept", "D2", VTD_QUEUE, "    vtd_write32(unit, VTD_FAULT_STATUS, VTD_FAULT_QUEUE);\n", "", ("test_vtd_queue",)),
     Mutant("first-unit-speaks-for-all", "D2", VTD_FLUSH, "if (done_of(&vtd_units[vtd_segment.units[i]]) < ticket) {",
            "if (i == 0 && done_of(&vtd_units[vtd_segment.units[i]]) < ticket) {", ("test_vtd_queue",)),
@@ -187,8 +195,8 @@ DEVICES = (
            "               width | (uint64_t)domain << CONTEXT_DOMAIN);", ("test_vtd_tables",)),
     Mutant("absent-after-its-domain", "D2", VTD_TABLES, "store_pair(at, 0, hal_paddr_add(at, 8), 0);", "store_pair(hal_paddr_add(at, 8), 0, at, 0);",
            ("test_vtd_tables",)),
-    Mutant("entries-stay-in-a-cache", "D2", VTD_TABLES, "        vtd_write_back(first, (size_t)count * ENTRY_SIZE);\n", "", ("test_vtd_tables",)),
-    Mutant("table-stays-in-a-cache", "D2", VTD_TABLES, "        vtd_write_back(page, HAL_PAGE_SIZE);\n", "", ("test_vtd_tables",)),
+    Mutant("entries-stay-in-a-cache", "D2", VTD_TABLES, "        remap_write_back(first, (size_t)count * ENTRY_SIZE);\n", "", ("test_vtd_tables",)),
+    Mutant("table-stays-in-a-cache", "D2", VTD_TABLES, "        remap_write_back(page, HAL_PAGE_SIZE);\n", "", ("test_vtd_tables",)),
     Mutant("unit-that-firmware-names-missing", "D3", VTD_SEGMENT, "dmar->unit_count == 0 || dmar->units_left_out != 0", "dmar->unit_count == 0",
            ("test_vtd_tables",)),
     Mutant("unit-that-does-not-obey-counts", "D3", VTD_SEGMENT, "        if (statuses[unit] != VTD_TRANSLATES) {\n            return",
@@ -205,8 +213,8 @@ DEVICES = (
     Mutant("bridge-passes-for-its-devices", "D1", VTD_SEGMENT, "range->scope_count == 1 && range->is_endpoint &&", "range->scope_count == 1 &&",
            ("test_vtd_tables",)),
     Mutant("any-source-raises-it", "D4", VTD_INTERRUPT, "source_id | ENTRY_VERIFY);", "source_id);", ("test_vtd_interrupt",)),
-    Mutant("entry-present-in-halves", "D4", VTD_INTERRUPT, "        vtd_store(at, 0);\n", "", ("test_vtd_interrupt",)),
-    Mutant("entry-not-forgotten", "D4", VTD_INTERRUPT, "return vtd_forget_interrupt(index);", "return vtd_load(at) == low;", ("test_vtd_interrupt",)),
+    Mutant("entry-present-in-halves", "D4", VTD_INTERRUPT, "        remap_store(at, 0);\n", "", ("test_vtd_interrupt",)),
+    Mutant("entry-not-forgotten", "D4", VTD_INTERRUPT, "return vtd_forget_interrupt(index);", "return remap_load(at) == low;", ("test_vtd_interrupt",)),
     Mutant("entry-of-a-unit-that-stands", "D4", VTD_INTERRUPT, "        (void)write_entry(index, 0, 0);\n", "", ("test_vtd_interrupt",)),
     Mutant("interrupt-for-all-cpus", "D4", VTD_INTERRUPT, "apic_id >= APIC_LIMIT", "apic_id > APIC_LIMIT", ("test_vtd_interrupt",)),
     Mutant("old-interrupts-pass", "D4", VTD_INTERRUPT, "(vtd_read32(unit, VTD_STATUS) & VTD_OLD_INTERRUPTS) != 0 &&", "unit > 99 &&",
@@ -219,10 +227,41 @@ DEVICES = (
            "        return true;\n    }\n    return true;\n}\n\nstatic void find_pins", ("test_ioapic",)),
     Mutant("unit-without-translation-unsaid", "D3", WATCH, "        if (statuses[unit] != VTD_TRANSLATES) {", "        if (unit > ACPI_DMAR_UNITS_MAX) {",
            ("test_vtd_watch",)),
-    Mutant("storm-of-attempts-told-in-full", "D8", WATCH, "return count <= LINES_EACH || (count & (count - 1)) == 0;", "return count != 0;",
+    Mutant("storm-of-attempts-told-in-full", "D8", REPORT, "return count <= LINES_EACH || (count & (count - 1)) == 0;", "return count != 0;",
            ("test_vtd_watch",)),
-    Mutant("one-look-says-all", "D8", WATCH, " || lines_left == 0", "", ("test_vtd_watch",)),
-    Mutant("forged-sources-without-end", "D8", WATCH, "at < SOURCES_MAX - 1 && ", "", ("test_vtd_watch",)),
+    Mutant("one-look-says-all", "D8", REPORT, " || lines_left == 0", "", ("test_vtd_watch",)),
+    Mutant("forged-sources-without-end", "D8", REPORT, "at < SOURCES_MAX - 1 && ", "", ("test_vtd_watch",)),
+    Mutant("amd-entry-not-valid", "D3", AMDVI_TABLES, "return root.value | DEVICE_VALID |", "return root.value |", ("test_amdvi",)),
+    Mutant("amd-source-passes-before-its-domain", "D1", AMDVI_TABLES,
+           "    remap_store(hal_paddr_add(at, 8), domain);\n    remap_store(at, device(root, ENTRY_READ | ENTRY_WRITE));\n",
+           "    remap_store(at, device(root, ENTRY_READ | ENTRY_WRITE));\n    remap_store(hal_paddr_add(at, 8), domain);\n",
+           ("test_amdvi_flush",)),
+    Mutant("amd-source-nobodys-before-it-is-blocked", "D2", AMDVI_TABLES,
+           "    remap_store(at, device(amdvi_segment.empty, 0));\n    remap_store(hal_paddr_add(at, 8), 0);\n",
+           "    remap_store(hal_paddr_add(at, 8), 0);\n    remap_store(at, device(amdvi_segment.empty, 0));\n", ("test_amdvi_flush",)),
+    Mutant("amd-unit-keeps-lies", "D3", AMDVI, " && amdvi_forget_all(unit);", ";", ("test_amdvi",)),
+    Mutant("amd-exclusion-left-open", "D3", AMDVI, "    amdvi_write(unit, AMDVI_EXCLUSION, 0);\n", "", ("test_amdvi",)),
+    Mutant("amd-ring-changed-while-it-runs", "D2", AMDVI, "if ((status & running) == 0) {", "if ((status & running) != UINT64_MAX) {",
+           ("test_amdvi",)),
+    Mutant("amd-full-ring-looks-empty", "D2", AMDVI_COMMANDS, "u->free = AMDVI_SLOTS - 1 - (u->tail", "u->free = AMDVI_SLOTS - (u->tail",
+           ("test_amdvi_flush",)),
+    Mutant("amd-pages-beside-the-block", "D2", AMDVI_COMMANDS, "while (first >> order != last >> order) {",
+           "while ((last - first) >> order != 0) {", ("test_amdvi_flush",)),
+    Mutant("amd-tables-stay-in-caches", "D2", AMDVI_COMMANDS, "(tables ? PAGES_TABLES : 0)", "(tables ? 0 : 0)", ("test_amdvi_flush",)),
+    Mutant("amd-first-unit-speaks-for-all", "D2", AMDVI_FLUSH, "if (done_of(&amdvi_units[amdvi_segment.units[i]]) < ticket) {",
+           "if (i == 0 && done_of(&amdvi_units[amdvi_segment.units[i]]) < ticket) {", ("test_amdvi_flush",)),
+    Mutant("amd-missed-flush-passes", "D2", AMDVI_FLUSH, "    if (u->stands) {\n        return;\n    }\n", "", ("test_amdvi_flush",)),
+    Mutant("amd-lost-unit-believed", "D2", AMDVI_FLUSH, "if (atomic_u32_load_acquire(&lost) != 0) {", "if (ticket == 0) {",
+           ("test_amdvi_flush",)),
+    Mutant("amd-event-told-twice", "D7", AMDVI_EVENTS, "    remap_store(at, 0);\n", "", ("test_amdvi",)),
+    Mutant("amd-overflow-kept", "D8", AMDVI_EVENTS, "        amdvi_write(unit, AMDVI_STATUS, AMDVI_STATUS_OVERFLOW);\n", "", ("test_amdvi",)),
+    Mutant("amd-other-segment-shares-sources", "D1", AMDVI_SEGMENT, "    if (unit->segment == 0) {\n", "    if (unit->segment < 9) {\n",
+           ("test_amdvi",)),
+    Mutant("amd-alias-held", "D1", AMDVI_SEGMENT, "ivrs->named[word] & ~ivrs->aliased[word]", "ivrs->named[word]", ("test_amdvi",)),
+    Mutant("amd-unit-that-firmware-names-missing", "D3", AMDVI_SEGMENT, " || ivrs->units_left_out != 0) {\n        return", ") {\n        return",
+           ("test_amdvi",)),
+    Mutant("amd-alias-told-from-its-master", "D1", IVRS, "    mark(ivrs->aliased, alias, alias);\n", "    (void)alias;\n", ("test_acpi_ivrs",)),
+    Mutant("device-entry-beyond-its-block", "D7", IVRS, "return size <= end - offset ? size : 0;", "return size;", ("test_acpi_ivrs",)),
     Mutant("units-share-registers", "D7", DMAR, "if (overlaps(&dmar->units[i], unit)) {",
            "if (overlaps(&dmar->units[i], unit) && unit->size == 0) {", ("test_acpi_dmar",)),
     Mutant("scope-longer-than-its-entry", "D7", DMAR, " || scope[1] > end - offset", "", ("test_acpi_dmar",)),

@@ -121,7 +121,7 @@ static void queue_sleeps_after_a_mistake(void)
     iommu_post(0xf, 0);
     ticket = iommu_post_wait();
     mini_expect(!comes_to_an_end(ticket));
-    vtd_store(hal_paddr(at), FORGET_ALL);
+    remap_store(hal_paddr(at), FORGET_ALL);
     vtd_write64(tried, TAIL, vtd_read64(tried, TAIL));
     mini_expect(!comes_to_an_end(ticket));
     vtd_write32(tried, FAULT_STATUS, QUEUE_ERROR);
@@ -179,7 +179,7 @@ static void half_of_a_context_entry(void)
 {
     begin();
     hal_paddr_t contexts =
-        hal_paddr(vtd_load(hal_paddr(vtd_read64(tried, 0x20) + (unsigned)(DEVICE(tried) >> 8) * 16)) - 1);
+        hal_paddr(remap_load(hal_paddr(vtd_read64(tried, 0x20) + (unsigned)(DEVICE(tried) >> 8) * 16)) - 1);
     iommu_put(contexts, (DEVICE(tried) & 0xff) * 2u + 1, 0);
 }
 

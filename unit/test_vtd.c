@@ -6,8 +6,8 @@
 
 static enum vtd_status start(unsigned unit)
 {
-    hal_paddr_t root = vtd_page();
-    return vtd_start(unit, root, vtd_page());
+    hal_paddr_t root = remap_page();
+    return vtd_start(unit, root, remap_page());
 }
 
 /* --- Start-up --- */

@@ -205,7 +205,7 @@ static void D4_unit_that_does_not_obey_lets_nothing_pass(void **state)
     units[1].queue.stands = false;
     done[0] = '\0';
     units[1].queue.interrupt = 0;
-    assert_true(hal_iommu_recover()); /* entries are forgotten as well */
+    assert_true(vtd_recover()); /* entries are forgotten as well */
     assert_int_equal(units[1].queue.interrupt, 4);
     assert_true(vtd_interrupt_set(9, SOURCE, 0x49, 1, false));
 }

@@ -16,8 +16,8 @@ static void begin_units(unsigned count)
             (struct acpi_dmar_unit){.address = 0xfed90000 + unit * 0x1000, .include_all = unit == 0};
     }
     vtd_begin(&dmar);
-    assert_int_equal(hal_iommu_describe()->levels, 3);
-    hal_iommu_give_page(0x28, vtd_page());
+    assert_int_equal(vtd_describe()->levels, 3);
+    vtd_give_page(0x28, remap_page());
     done[0] = '\0';
     accesses = 0;
     for (unsigned unit = 0; unit < count; unit++) {
@@ -62,20 +62,20 @@ static void D2_pages_are_forgotten_by_size(void **state)
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct registers *u = begin_plain();
-        uint64_t ticket = hal_iommu_flush(0xab, cases[i].address, cases[i].pages, cases[i].tables);
+        uint64_t ticket = vtd_flush(0xab, cases[i].address, cases[i].pages, cases[i].tables);
         assert_true(u->queue.low == (cases[i].low | 0xab0000));
         assert_true(u->queue.high == cases[i].high);
         assert_string_equal(done, "iw");
-        assert_true(hal_iommu_is_done(ticket));
+        assert_true(vtd_is_done(ticket));
         check_well(u);
     }
     struct registers *u = begin(CAPABLE | FLUSHES_PAGES(0), COHERENT | QUEUED);
-    (void)hal_iommu_flush(1, 0x6000, 2, false);
+    (void)vtd_flush(1, 0x6000, 2, false);
     assert_true(u->queue.low == 0x100e2);
-    (void)hal_iommu_flush(1, 0x6000, 1, false);
+    (void)vtd_flush(1, 0x6000, 1, false);
     assert_true(u->queue.low == 0x100f2 && u->queue.high == 0x6040);
     u = begin(CAPABLE, COHERENT | QUEUED); /* none of pages */
-    (void)hal_iommu_flush(1, 0x6000, 1, false);
+    (void)vtd_flush(1, 0x6000, 1, false);
     assert_true(u->queue.low == 0x100e2 && u->queue.high == 0);
     check_well(u);
 }
@@ -84,26 +84,26 @@ static void D2_flush_by_registers_is_done_at_once(void **state)
 {
     (void)state;
     struct registers *u = begin(CAPABLE | FLUSHES_PAGES(9), COHERENT);
-    uint64_t ticket = hal_iommu_flush(0x12, 0x6000, 2, false);
-    assert_true(hal_iommu_is_done(ticket) && !hal_iommu_is_done(ticket + 1));
+    uint64_t ticket = vtd_flush(0x12, 0x6000, 2, false);
+    assert_true(vtd_is_done(ticket) && !vtd_is_done(ticket + 1));
     assert_string_equal(done, "I");
     assert_true(u->iotlb == (UINT64_C(0x3203001200000000) | 0)); /* with what was actually done */
     assert_int_equal(u->iotlb_address, 0x6041);
-    ticket = hal_iommu_attach(0x28, 1, hal_paddr(ROOT + 0x10000));
-    assert_true(hal_iommu_is_done(ticket));
+    ticket = vtd_attach(0x28, 1, hal_paddr(ROOT + 0x10000));
+    assert_true(vtd_is_done(ticket));
     assert_string_equal(done, "ICI");
     u->hangs = true;
-    uint64_t late = hal_iommu_flush(0x12, 0x6000, 1, false);
-    assert_true(late > ticket && !hal_iommu_is_done(late) && hal_iommu_is_done(ticket));
+    uint64_t late = vtd_flush(0x12, 0x6000, 1, false);
+    assert_true(late > ticket && !vtd_is_done(late) && vtd_is_done(ticket));
     u->hangs = false; /* too late: what was missed must not pass for done */
-    assert_false(hal_iommu_is_done(hal_iommu_flush(0x12, 0x8000, 1, false)));
-    assert_false(hal_iommu_is_done(late));
-    assert_true(hal_iommu_recover());
-    assert_true(hal_iommu_is_done(late));
+    assert_false(vtd_is_done(vtd_flush(0x12, 0x8000, 1, false)));
+    assert_false(vtd_is_done(late));
+    assert_true(vtd_recover());
+    assert_true(vtd_is_done(late));
     u->ignores = true;
-    late = hal_iommu_flush(0x12, 0x6000, 1, false);
-    assert_false(hal_iommu_is_done(late));
-    assert_false(hal_iommu_recover());
+    late = vtd_flush(0x12, 0x6000, 1, false);
+    assert_false(vtd_is_done(late));
+    assert_false(vtd_recover());
     check_well(u);
 }
 
@@ -111,10 +111,10 @@ static void D2_write_buffer_is_flushed_before(void **state)
 {
     (void)state;
     struct registers *u = begin(CAPABLE | FLUSHES_BUFFERS, COHERENT | QUEUED);
-    assert_true(hal_iommu_is_done(hal_iommu_flush(1, 0, 1, false)));
+    assert_true(vtd_is_done(vtd_flush(1, 0, 1, false)));
     assert_string_equal(done, "Biw");
     u->stuck = WRITE_BUFFER;
-    assert_false(hal_iommu_is_done(hal_iommu_flush(1, 0, 1, false)));
+    assert_false(vtd_is_done(vtd_flush(1, 0, 1, false)));
     assert_string_equal(done, "Biw");
 }
 
@@ -122,10 +122,10 @@ static void D2_source_is_forgotten_before_its_translations(void **state)
 {
     (void)state;
     struct registers *u = begin_plain();
-    assert_true(hal_iommu_is_done(hal_iommu_attach(0x28, 7, vtd_page())));
+    assert_true(vtd_is_done(vtd_attach(0x28, 7, remap_page())));
     assert_string_equal(done, "cwiw");
     assert_int_equal(u->queue.low, 0xd2);
-    assert_true(hal_iommu_is_done(hal_iommu_detach(0x28, 7)));
+    assert_true(vtd_is_done(vtd_detach(0x28, 7)));
     assert_string_equal(done, "cwiwcwiw");
     check_well(u);
 }
@@ -137,16 +137,16 @@ static void D2_ticket_is_done_when_the_unit_is(void **state)
     (void)state;
     struct registers *u = begin_plain();
     u->queue.stands = true;
-    uint64_t first = hal_iommu_flush(1, 0, 1, false), second = hal_iommu_flush(2, 0, 1, false);
-    assert_true(second > first && !hal_iommu_is_done(first) && !hal_iommu_is_done(second));
+    uint64_t first = vtd_flush(1, 0, 1, false), second = vtd_flush(2, 0, 1, false);
+    assert_true(second > first && !vtd_is_done(first) && !vtd_is_done(second));
     u->queue.stands = false;
     u->queue.lazy = true;
     for (unsigned i = 0; i < 4; i++) {
-        assert_true(hal_iommu_is_done(first) == (i >= 2) && !hal_iommu_is_done(second));
+        assert_true(vtd_is_done(first) == (i >= 2) && !vtd_is_done(second));
         (void)vtd_read64(0, 0x80); /* it goes on by one */
     }
-    assert_true(hal_iommu_is_done(first) && hal_iommu_is_done(second));
-    assert_false(hal_iommu_is_done(second + 1));
+    assert_true(vtd_is_done(first) && vtd_is_done(second));
+    assert_false(vtd_is_done(second + 1));
 }
 
 static void D2_ticket_waits_for_every_unit(void **state)
@@ -158,11 +158,11 @@ static void D2_ticket_waits_for_every_unit(void **state)
         }
         begin_units(3);
         units[slow].queue.stands = true;
-        uint64_t ticket = hal_iommu_flush(1, 0, 1, false);
-        assert_false(hal_iommu_is_done(ticket));
+        uint64_t ticket = vtd_flush(1, 0, 1, false);
+        assert_false(vtd_is_done(ticket));
         units[slow].queue.stands = false;
         run_queue(slow);
-        assert_true(hal_iommu_is_done(ticket));
+        assert_true(vtd_is_done(ticket));
         for (unsigned unit = 0; unit < 3; unit++) {
             assert_int_equal(units[unit].queue.iotlbs, 1);
         }
@@ -178,14 +178,13 @@ static void D2_queue_goes_round_from_everywhere(void **state)
         struct registers *u = begin_plain();
         u->queue.lazy = start % 2 != 0;
         for (unsigned i = 0; i < start; i++) {
-            (void)hal_iommu_flush(1, 0, 1, false);
+            (void)vtd_flush(1, 0, 1, false);
         }
         for (unsigned i = 0; i < 3000; i++) {
-            uint64_t ticket =
-                i % 7 == 0 ? hal_iommu_detach(0x28, 1) : hal_iommu_flush(1, 0x1000 * i, 1, false);
+            uint64_t ticket = i % 7 == 0 ? vtd_detach(0x28, 1) : vtd_flush(1, 0x1000 * i, 1, false);
             if (i % 5 == 0) {
                 run_queue(0);
-                assert_true(hal_iommu_is_done(ticket));
+                assert_true(vtd_is_done(ticket));
             }
         }
         run_queue(0);
@@ -201,11 +200,11 @@ static void D2_full_queue_is_waited_for(void **state)
     u->queue.lazy = true;
     uint64_t ticket = 0;
     for (unsigned i = 0; i < 1000; i++) {
-        ticket = hal_iommu_flush(1, 0x1000 * i, 1, false);
+        ticket = vtd_flush(1, 0x1000 * i, 1, false);
     }
-    assert_false(hal_iommu_is_done(ticket));
+    assert_false(vtd_is_done(ticket));
     run_queue(0);
-    assert_true(hal_iommu_is_done(ticket));
+    assert_true(vtd_is_done(ticket));
     assert_int_equal(u->queue.iotlbs, 1000);
     check_well(u);
     assert_true(accesses < 2 * 2000); /* it is asked only when it seems full */
@@ -219,14 +218,14 @@ static void D2_full_queue_does_not_look_empty(void **state)
     uint64_t ticket = 0, first = u->queue.tail;
     u->queue.stands = true;
     for (unsigned i = 0; i < 123; i++) {
-        (void)hal_iommu_flush(1, 0x1000 * i, 1, false);
+        (void)vtd_flush(1, 0x1000 * i, 1, false);
     }
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal((u->queue.tail - first) % HAL_PAGE_SIZE, 16 * (246 + 5 * i));
-        ticket = hal_iommu_detach(0x28, 1);
+        ticket = vtd_detach(0x28, 1);
     }
     assert_int_equal((u->queue.tail - first) % HAL_PAGE_SIZE, 16 * 251);
-    assert_false(u->queue.overrun || hal_iommu_is_done(ticket));
+    assert_false(u->queue.overrun || vtd_is_done(ticket));
 }
 
 static void D2_full_queue_is_not_waited_for_for_ever(void **state)
@@ -237,24 +236,24 @@ static void D2_full_queue_is_not_waited_for_for_ever(void **state)
     uint64_t ticket = 0, before = 0;
     for (unsigned i = 0; i < 200; i++) {
         before = ticket;
-        ticket = hal_iommu_flush(1, 0x1000 * i, 1, false);
+        ticket = vtd_flush(1, 0x1000 * i, 1, false);
         assert_true(ticket > before);
     }
     u->queue.stands = false;
     run_queue(0);
-    assert_true(u->queue.iotlbs < 200 && !hal_iommu_is_done(ticket));
-    ticket = hal_iommu_flush(1, 0, 1, false); /* there is room again, but some were missed */
+    assert_true(u->queue.iotlbs < 200 && !vtd_is_done(ticket));
+    ticket = vtd_flush(1, 0, 1, false); /* there is room again, but some were missed */
     run_queue(0);
-    assert_false(hal_iommu_is_done(ticket));
-    assert_true(hal_iommu_recover());
-    assert_true(hal_iommu_is_done(ticket));
+    assert_false(vtd_is_done(ticket));
+    assert_true(vtd_recover());
+    assert_true(vtd_is_done(ticket));
     check_well(u);
     gone_from = 0;
     for (unsigned i = 0; i < 200; i++) {
-        ticket = hal_iommu_flush(1, 0x1000 * i, 1, false);
+        ticket = vtd_flush(1, 0x1000 * i, 1, false);
     }
-    assert_false(hal_iommu_is_done(ticket));
-    assert_false(hal_iommu_recover());
+    assert_false(vtd_is_done(ticket));
+    assert_false(vtd_recover());
 }
 
 /* --- Starting over --- */
@@ -268,17 +267,17 @@ static void D2_unit_that_stopped_starts_over(void **state)
         u->queue.refuses = 1 << 2; /* at a descriptor in the midst */
         uint64_t ticket = 0;
         for (unsigned posted = 0; posted < 60 * i + 1; posted++) {
-            ticket = hal_iommu_flush(1, 0, 1, false);
+            ticket = vtd_flush(1, 0, 1, false);
         }
-        assert_false(hal_iommu_is_done(ticket));
+        assert_false(vtd_is_done(ticket));
         u->fault_status |= i < 3 ? 0x10u << i : 0u;
         u->queue.refuses = 0;
         done[0] = '\0';
-        assert_true(hal_iommu_recover());
-        assert_true(hal_iommu_is_done(ticket));
+        assert_true(vtd_recover());
+        assert_true(vtd_is_done(ticket));
         assert_int_equal(u->queue.low & 0x30, 0x10); /* everything */
         check_well(u);
-        assert_true(hal_iommu_is_done(hal_iommu_flush(1, 0, 1, false)));
+        assert_true(vtd_is_done(vtd_flush(1, 0, 1, false)));
     }
 }
 
@@ -288,13 +287,13 @@ static void D2_cleared_queue_does_no_ticket(void **state)
     (void)state;
     struct registers *u = begin_plain();
     u->queue.refuses = 1 << 2;
-    uint64_t ticket = hal_iommu_flush(1, 0x123000, 1, false);
+    uint64_t ticket = vtd_flush(1, 0x123000, 1, false);
     u->stuck = QUEUE; /* not even off */
-    assert_false(hal_iommu_recover());
+    assert_false(vtd_recover());
     u->queue.refuses = 0;
     run_queue(0);
     assert_int_equal(u->queue.head, u->queue.tail);
-    assert_false(hal_iommu_is_done(ticket));
+    assert_false(vtd_is_done(ticket));
 }
 
 /* A unit that reads while its queue is cleared: no store makes a wait of it that writes elsewhere. */
@@ -303,10 +302,10 @@ static void D2_queue_is_cleared_upper_halves_first(void **state)
     (void)state;
     struct registers *u = begin_plain();
     u->queue.refuses = 1 << 2;
-    (void)hal_iommu_flush(1, 0x123000, 1, false);
+    (void)vtd_flush(1, 0x123000, 1, false);
     store_count = 0;
     u->queue.refuses = 0;
-    assert_true(hal_iommu_recover());
+    assert_true(vtd_recover());
     assert_true(store_count == STORES_MAX);
     for (unsigned i = 0; i < STORES_MAX; i += 2) {
         assert_int_equal(stores[i].address, u->queue.address + 8 * i + 8);
@@ -322,19 +321,19 @@ static void D2_unit_that_does_not_start_over_is_lost(void **state)
         (void)reset_capable(0);
         struct registers *u = reset_capable(1);
         begin_units(2);
-        uint64_t good = hal_iommu_flush(1, 0, 1, false);
+        uint64_t good = vtd_flush(1, 0, 1, false);
         u->queue.stands = true;
         u->queue.full_stop = i == 0;
         u->stuck = i == 1 ? QUEUE : 0;
-        uint64_t ticket = hal_iommu_flush(1, 0, 1, false);
-        assert_false(hal_iommu_recover());
+        uint64_t ticket = vtd_flush(1, 0, 1, false);
+        assert_false(vtd_recover());
         u->queue.stands = u->queue.full_stop = false; /* too late */
         u->stuck = 0;
         run_queue(1);
-        assert_true(hal_iommu_is_done(good) && !hal_iommu_is_done(ticket));
-        assert_false(hal_iommu_is_done(hal_iommu_flush(1, 0, 1, false)));
-        assert_false(hal_iommu_recover());
-        assert_false(hal_iommu_is_done(ticket));
+        assert_true(vtd_is_done(good) && !vtd_is_done(ticket));
+        assert_false(vtd_is_done(vtd_flush(1, 0, 1, false)));
+        assert_false(vtd_recover());
+        assert_false(vtd_is_done(ticket));
     }
 }
 
@@ -345,11 +344,11 @@ static void D7_unit_that_goes_away_while_flushing(void **state)
     for (unsigned from = 0; from < 24; from++) {
         struct registers *u = begin_plain();
         u->queue.lazy = true;
-        uint64_t ticket = hal_iommu_flush(1, 0, 1, false);
+        uint64_t ticket = vtd_flush(1, 0, 1, false);
         accesses = 0;
         gone_from = from;
-        bool recovered = hal_iommu_recover();
-        assert_true(recovered == hal_iommu_is_done(ticket));
+        bool recovered = vtd_recover();
+        assert_true(recovered == vtd_is_done(ticket));
     }
 }
 

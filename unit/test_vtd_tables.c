@@ -26,7 +26,7 @@ static const struct hal_iommu *begin(uint64_t capability, uint64_t extended)
     vtd_begin(&dmar);
     store_count = 0;
     written_back = 0;
-    return hal_iommu_describe();
+    return vtd_describe();
 }
 
 static const struct hal_iommu *begin_plain(void)
@@ -71,7 +71,7 @@ static void D1_capabilities_are_those_of_all_units(void **state)
     name_units(3);
     dmar.units[2].segment = 1;
     vtd_begin(&dmar);
-    const struct hal_iommu *iommu = hal_iommu_describe();
+    const struct hal_iommu *iommu = vtd_describe();
     assert_int_equal(iommu->levels, 4);
     assert_int_equal(iommu->leaf_level_max, 1);
     assert_int_equal(iommu->domain_count, 4096);
@@ -80,7 +80,7 @@ static void D1_capabilities_are_those_of_all_units(void **state)
     assert_int_not_equal(units[2].root, ROOT); /* source ids there are others */
     assert_int_not_equal(units[2].root, 0);
     done[0] = '\0';
-    (void)hal_iommu_flush(1, 0, UINT64_MAX, true);
+    (void)vtd_flush(1, 0, UINT64_MAX, true);
     assert_string_equal(done, "II"); /* of the two */
 }
 
@@ -88,7 +88,7 @@ static void refused(const char *why)
 {
     lines[0] = '\0';
     vtd_begin(&dmar);
-    assert_int_equal(hal_iommu_describe()->levels, 0);
+    assert_int_equal(vtd_describe()->levels, 0);
     assert_non_null(strstr(lines, why));
 }
 
@@ -123,7 +123,7 @@ static void D3_one_unit_missing_and_nobody_is_let_through(void **state)
     config_size = 256;
     memset(functions, 0, sizeof functions);
     vtd_cover();
-    assert_int_equal(hal_iommu_describe()->levels, 0);
+    assert_int_equal(vtd_describe()->levels, 0);
 }
 
 static void begin_uncovered(void)
@@ -141,9 +141,9 @@ static void check_cover(unsigned levels)
     lines[0] = '\0';
     vtd_begin(&dmar);
     assert_null(strstr(lines, "no device can be let through"));
-    assert_int_equal(hal_iommu_describe()->levels, 0); /* not yet */
+    assert_int_equal(vtd_describe()->levels, 0); /* not yet */
     vtd_cover();
-    assert_int_equal(hal_iommu_describe()->levels, levels);
+    assert_int_equal(vtd_describe()->levels, levels);
     assert_true((levels == 0) == (strstr(lines, "let through: firmware does not name a unit for") != NULL));
 }
 
@@ -172,15 +172,15 @@ static void D3_device_that_no_unit_covers(void **state)
     check_cover(0);
     dmar.units[1].include_all = true;
     vtd_begin(&dmar);
-    assert_int_equal(hal_iommu_describe()->levels, 3);
+    assert_int_equal(vtd_describe()->levels, 3);
     vtd_cover();
-    assert_int_equal(hal_iommu_describe()->levels, 3);
+    assert_int_equal(vtd_describe()->levels, 3);
     dmar.units_left_out = 1;
     dmar.units[1].include_all = false;
     functions[1].exists = false;
     vtd_begin(&dmar);
     vtd_cover();
-    assert_int_equal(hal_iommu_describe()->levels, 0);
+    assert_int_equal(vtd_describe()->levels, 0);
 }
 
 static void D1_ranges_of_firmware_are_told(void **state)
@@ -201,14 +201,14 @@ static void D1_ranges_of_firmware_are_told(void **state)
     dmar.ranges[4].scope_count = 2;
     vtd_begin(&dmar);
     struct hal_iommu_range range;
-    assert_true(hal_iommu_range(0, &range));
+    assert_true(vtd_range(0, &range));
     assert_true(range.first == 0x1000 && range.last == 0x2fff);
     assert_true(range.source == 0x03d7 && !range.any_source);
     for (unsigned i = 1; i < 4; i++) {
-        assert_true(hal_iommu_range(i, &range));
+        assert_true(vtd_range(i, &range));
         assert_true(range.first == 0x1000 && range.any_source);
     }
-    assert_false(hal_iommu_range(4, &range));
+    assert_false(vtd_range(4, &range));
 }
 
 /* --- Entries --- */
@@ -217,17 +217,17 @@ static void D1_entries_say_what_they_were_made_of(void **state)
 {
     (void)state;
     (void)begin_plain();
-    assert_true(hal_iommu_table_entry(hal_paddr(0x7000), 1) == 0x7003);
-    assert_true(hal_iommu_leaf_entry(hal_paddr(0x7000), 0, true, false) == 0x7001);
-    assert_true(hal_iommu_leaf_entry(hal_paddr(0x7000), 0, false, true) == 0x7002);
-    assert_true(hal_iommu_leaf_entry(hal_paddr(0x600000), 1, true, true) == 0x600083);
-    assert_true(hal_iommu_leaf_entry(hal_paddr(UINT64_C(0xfffff40000000)), 2, true, true) ==
+    assert_true(vtd_table_entry(hal_paddr(0x7000), 1) == 0x7003);
+    assert_true(vtd_leaf_entry(hal_paddr(0x7000), 0, true, false) == 0x7001);
+    assert_true(vtd_leaf_entry(hal_paddr(0x7000), 0, false, true) == 0x7002);
+    assert_true(vtd_leaf_entry(hal_paddr(0x600000), 1, true, true) == 0x600083);
+    assert_true(vtd_leaf_entry(hal_paddr(UINT64_C(0xfffff40000000)), 2, true, true) ==
                 UINT64_C(0xfffff40000083));
-    assert_true(hal_iommu_entry_is_leaf(0x7001, 0) && hal_iommu_entry_is_leaf(0x600083, 1));
-    assert_false(hal_iommu_entry_is_leaf(0x7003, 1));
-    assert_true(hal_iommu_entry_target(UINT64_C(0xfffff40000083)).value == UINT64_C(0xfffff40000000));
-    assert_true(hal_iommu_entry_may_read(1) && !hal_iommu_entry_may_read(2));
-    assert_true(hal_iommu_entry_may_write(2) && !hal_iommu_entry_may_write(1));
+    assert_true(vtd_entry_is_leaf(0x7001, 0) && vtd_entry_is_leaf(0x600083, 1));
+    assert_false(vtd_entry_is_leaf(0x7003, 1));
+    assert_true(vtd_entry_target(UINT64_C(0xfffff40000083)).value == UINT64_C(0xfffff40000000));
+    assert_true(vtd_entry_may_read(1) && !vtd_entry_may_read(2));
+    assert_true(vtd_entry_may_write(2) && !vtd_entry_may_write(1));
     assert_int_equal(written_back, 0);
 }
 
@@ -236,20 +236,20 @@ static void D2_filled_entries_are_seen(void **state)
     (void)state;
     for (unsigned coherent = 0; coherent < 2; coherent++) {
         (void)begin(CAPABLE, coherent ? COHERENT : 0);
-        hal_paddr_t table = vtd_page();
-        hal_iommu_fill(table, 509, 3, 0x5003, 0x1000);
+        hal_paddr_t table = remap_page();
+        vtd_fill(table, 509, 3, 0x5003, 0x1000);
         for (unsigned i = 0; i < 3; i++) {
-            assert_true(hal_iommu_load(table, 509 + i) == 0x5003 + 0x1000 * i);
+            assert_true(remap_load(hal_paddr_add(table, (509 + i) * 8)) == 0x5003 + 0x1000 * i);
             assert_true(stores[i].address == table.value + 8 * (509 + i));
         }
-        assert_int_equal(hal_iommu_load(table, 508), 0);
+        assert_int_equal(remap_load(hal_paddr_add(table, 508 * 8)), 0);
         assert_int_equal(store_count, 3);
         assert_int_equal(written_back, coherent ? 0 : 24);
         assert_true(coherent || written_back_end == table.value + 4096);
         written_back = 0;
-        (void)hal_iommu_table_entry(table, 1);
+        (void)vtd_table_entry(table, 1);
         assert_int_equal(written_back, coherent ? 0 : 4096);
-        (void)hal_iommu_leaf_entry(table, 0, true, true);
+        (void)vtd_leaf_entry(table, 0, true, true);
         assert_int_equal(written_back, coherent ? 0 : 4096);
     }
 }
@@ -263,20 +263,20 @@ static void D1_source_finds_its_domain(void **state)
     (void)state;
     for (unsigned levels = 3; levels < 6; levels++) {
         (void)begin((CAPABLE & ~LEVELS(31)) | LEVELS(1 << (levels - 2)), COHERENT | QUEUED);
-        assert_true(hal_iommu_wants_page(SOURCE));
-        hal_paddr_t context = vtd_page(), root = vtd_page();
-        hal_iommu_give_page(SOURCE, context);
-        assert_false(hal_iommu_wants_page(SOURCE) || hal_iommu_wants_page(0xfe00));
-        assert_true(hal_iommu_wants_page(0xfd2f) && hal_iommu_wants_page(0xff2f));
+        assert_true(vtd_wants_page(SOURCE));
+        hal_paddr_t context = remap_page(), root = remap_page();
+        vtd_give_page(SOURCE, context);
+        assert_false(vtd_wants_page(SOURCE) || vtd_wants_page(0xfe00));
+        assert_true(vtd_wants_page(0xfd2f) && vtd_wants_page(0xff2f));
         assert_true(test_word(ROOT + 16 * 0xfe) == (context.value | 1));
         assert_int_equal(test_word(ROOT + 16 * 0xfe + 8), 0);
-        (void)hal_iommu_attach(SOURCE, 0xabc, root);
+        (void)vtd_attach(SOURCE, 0xabc, root);
         assert_true(test_word(context.value + 16 * 0x2f) == (root.value | 1));
         assert_true(test_word(context.value + 16 * 0x2f + 8) == (0xabc00 | (levels - 2)));
         for (unsigned i = 0; i < 256; i++) {
             assert_true(i == 0x2f || test_word(context.value + 16 * i) == 0);
         }
-        (void)hal_iommu_detach(SOURCE, 0xabc);
+        (void)vtd_detach(SOURCE, 0xabc);
         assert_true(test_word(context.value + 16 * 0x2f) == 0 &&
                     test_word(context.value + 16 * 0x2f + 8) == 0);
     }
@@ -288,8 +288,8 @@ static void D2_half_an_entry_is_absent(void **state)
     (void)state;
     for (unsigned coherent = 0; coherent < 2; coherent++) {
         (void)begin(CAPABLE, (coherent ? COHERENT : 0) | QUEUED);
-        hal_paddr_t context = vtd_page(), root = vtd_page();
-        hal_iommu_give_page(SOURCE, context);
+        hal_paddr_t context = remap_page(), root = remap_page();
+        vtd_give_page(SOURCE, context);
         assert_true(stores[store_count - 1].address == ROOT + 16 * 0xfe);
         assert_int_equal(written_back, coherent ? 0 : 4096 + 16);
         uint64_t at = context.value + 16 * 0x2f;
@@ -297,7 +297,7 @@ static void D2_half_an_entry_is_absent(void **state)
             store_count = 0;
             written_back = 0;
             done[0] = '\0';
-            (void)(turn == 0 ? hal_iommu_attach(SOURCE, 5, root) : hal_iommu_detach(SOURCE, 5));
+            (void)(turn == 0 ? vtd_attach(SOURCE, 5, root) : vtd_detach(SOURCE, 5));
             assert_true(stores[0].address == (turn == 0 ? at + 8 : at));
             assert_true(stores[1].address == (turn == 0 ? at : at + 8));
             assert_true((stores[turn == 0 ? 1 : 0].value & 1) == (turn == 0));

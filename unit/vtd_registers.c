@@ -40,12 +40,12 @@ uint64_t test_word(uint64_t address)
     return *word_at(address);
 }
 
-uint64_t vtd_load(hal_paddr_t at)
+uint64_t remap_load(hal_paddr_t at)
 {
     return *word_at(at.value);
 }
 
-void vtd_store(hal_paddr_t at, uint64_t value)
+void remap_store(hal_paddr_t at, uint64_t value)
 {
     *word_at(at.value) = value;
     if (store_count < STORES_MAX) {
@@ -53,7 +53,7 @@ void vtd_store(hal_paddr_t at, uint64_t value)
     }
 }
 
-void vtd_write_back(hal_paddr_t at, size_t size)
+void remap_write_back(hal_paddr_t at, size_t size)
 {
     (void)word_at(at.value);
     written_back += size;
@@ -61,7 +61,7 @@ void vtd_write_back(hal_paddr_t at, size_t size)
     note('W');
 }
 
-hal_paddr_t vtd_page(void)
+hal_paddr_t remap_page(void)
 {
     assert_true(page_count < TEST_PAGES);
     return hal_paddr(ROOT + page_count++ * HAL_PAGE_SIZE);
@@ -384,7 +384,7 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
     }
 }
 
-void vtd_print(const char *line)
+void remap_print(const char *line)
 {
     assert_true(strlen(lines) + strlen(line) + 2 < sizeof lines);
     strcat(strcat(lines, line), "\n");

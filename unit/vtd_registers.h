@@ -64,7 +64,7 @@ struct registers {
 };
 extern struct registers units[VTD_TEST_UNITS];
 
-/* The driver's memory: pages from ROOT on, as vtd_page hands them out. */
+/* The driver's memory: pages from ROOT on, as remap_page hands them out. */
 #define TEST_PAGES 64u
 uint64_t test_word(uint64_t address);
 /* The stores of the driver, in order, from `reset` on; those beyond the last place are not noted. */

@@ -107,7 +107,8 @@ class Machine(unittest.TestCase):
             return any("intel-iommu" in word for word in qemu_machine.qemu_command("c", "v", "e", **named))
 
         self.assertTrue(has_iommu())
-        self.assertFalse(has_iommu(iommu=False))
+        self.assertFalse(has_iommu(iommu=None))
+        self.assertFalse(has_iommu(iommu=qemu_machine.AMD_IOMMU))
 
 
     def test_disk_goes_by_translated_addresses(self):

@@ -158,6 +158,16 @@ keel_add_kernel_test(
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/domains.transcript
            --says "^keel: iommu: blocked: 00:05.0 reads at 0x3456789000 "
 )
+# The same behind AMD's hardware, whose model in QEMU 7.2 logs no attempt.
+keel_add_kernel_test(
+    dma-amd dma QEMU -m 128M ${edu}
+    RUNNER --amd-iommu --expect ${KEEL_TRANSCRIPTS}/kernels/dma.transcript --says "^keel: iommu: 1 unit, all DMA blocked$"
+)
+keel_add_kernel_test(
+    domains-amd domains QEMU -m 128M ${edu} -device edu,addr=6,dma_mask=0xffffffffffffffff
+    RUNNER --amd-iommu --command-line untold --expect ${KEEL_TRANSCRIPTS}/kernels/domains.transcript
+           --says "^keel: iommu: 1 unit, all DMA blocked$"
+)
 keel_add_kernel_test(
     dma-without-iommu dma QEMU -m 128M ${edu}
     RUNNER --no-iommu --command-line open --expect ${KEEL_TRANSCRIPTS}/kernels/dma-open.transcript
@@ -176,6 +186,11 @@ keel_add_kernel_test(
     messages messages
     QEMU -m 128M -device edu -device pcie-root-port,id=port1,chassis=1 -device e1000e,bus=port1
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/messages.transcript
+)
+# AMD's unit is a function of PCI itself.
+keel_add_kernel_test(
+    pci-amd pci QEMU -m 128M -device edu -device pcie-root-port,id=port1,chassis=1 -device e1000e,bus=port1
+    RUNNER --amd-iommu --expect ${KEEL_TRANSCRIPTS}/kernels/pci.transcript
 )
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.
 keel_add_kernel_test(

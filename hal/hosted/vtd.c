@@ -323,7 +323,7 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
 /* --- What the driver says --- */
 
 /* What it says before there is a kernel is the same each time. */
-void vtd_print(const char *line)
+void remap_print(const char *line)
 {
     if (machine.running) {
         machine_print("%s", line);

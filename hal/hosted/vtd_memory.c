@@ -176,7 +176,7 @@ void iommu_view_flush(void)
 
 /* --- As the driver uses it --- */
 
-hal_paddr_t vtd_page(void)
+hal_paddr_t remap_page(void)
 {
     CONTRACT(!machine.running, "the driver asks for a page when there is a kernel");
     if (!CONTRACT(own_next < RAM_KERNEL_END, "the machine has no such number of pages")) {
@@ -203,7 +203,7 @@ static void point(void)
     }
 }
 
-uint64_t vtd_load(hal_paddr_t at)
+uint64_t remap_load(hal_paddr_t at)
 {
     point();
     if (!is_drivers(at.value, 8)) {
@@ -230,7 +230,7 @@ void iommu_note_target(uint64_t entry)
     }
 }
 
-void vtd_store(hal_paddr_t at, uint64_t value)
+void remap_store(hal_paddr_t at, uint64_t value)
 {
     point();
     if (!is_drivers(at.value, 8)) {
@@ -258,7 +258,7 @@ void vtd_store(hal_paddr_t at, uint64_t value)
     page->dirty |= UINT64_C(1) << index / LINE_WORDS;
 }
 
-void vtd_write_back(hal_paddr_t at, size_t size)
+void remap_write_back(hal_paddr_t at, size_t size)
 {
     if (!CONTRACT(size > 0 && ram_contains(at.value, size), "not RAM") ||
         !CONTRACT(ram_use(at.value) == HAL_FRAME_TABLE, "not a table")) {

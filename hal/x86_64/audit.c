@@ -144,7 +144,7 @@ static void audit_table(hal_paddr_t table, unsigned level, uint64_t va, report_f
 void hal_audit(report_fn *report)
 {
     audit_registers(report);
-    if (!vtd_all_translate()) {
+    if (!(vtd_all_translate() && amdvi_all_translate())) {
         report("D3: a DMA remapping unit no longer translates, or D4: remaps interrupts");
     }
     /* The upper half's addresses have bits 63..48 set, which the root's indices leave out. */

@@ -13,6 +13,7 @@ bool x86_can_sleep;
 uint8_t x86_sleep_type[2];
 uint64_t x86_hpet_address;
 struct acpi_dmar x86_dmar;
+struct acpi_ivrs x86_ivrs;
 struct acpi_ecam x86_ecam;
 
 /* Tables lie in RAM that the linear map holds, or they are not read. */
@@ -75,6 +76,16 @@ static void read_dmar(const struct acpi_root *root)
     }
 }
 
+static void read_ivrs(const struct acpi_root *root)
+{
+    struct acpi_table ivrs;
+
+    if (acpi_find_table(&memory, root, "IVRS", 0, &ivrs) && !acpi_parse_ivrs(&memory, &ivrs, &x86_ivrs)) {
+        x86_print("keel: iommu: WARNING: the ACPI IVRS is broken; more units may stay unknown\n");
+        x86_ivrs.units_left_out++;
+    }
+}
+
 static void read_ecam(const struct acpi_root *root)
 {
     struct acpi_table mcfg;
@@ -99,5 +110,6 @@ void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interr
     read_power(&root);
     read_hpet(&root);
     read_dmar(&root);
+    read_ivrs(&root);
     read_ecam(&root);
 }

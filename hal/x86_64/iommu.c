@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the driver of the DMA remapping units (hal/vtd.h) needs: their registers, memory, and when their fault
- * records are looked at.
+ * What the drivers of remapping units (hal/vtd.h, hal/amdvi.h) need: their registers, memory, and when their
+ * records of attempts are looked at.
  */
 #include <string.h>
 
+#include "hal/amdvi.h"
 #include "hal/atomic.h"
 #include "hal/cpu.h"
 #include "hal/machine.h"
@@ -15,11 +16,13 @@
 
 /* A unit records only so many attempts in between. */
 #define WATCH_PERIOD_NS (CLOCK_NS_PER_S / 2)
+#define AMD_SPAN        UINT64_C(0x80000)
 
 static uint64_t cache_line;                                                 /* bytes */
 static uint64_t watched;                                                    /* when; its CPU's */
 static atomic_u32_t watching;                                               /* 1: some CPU looks */
 static volatile unsigned char *pages[ACPI_DMAR_UNITS_MAX][X86_IOMMU_PAGES]; /* NULL: no registers there */
+static volatile unsigned char *amd_pages[ACPI_IVRS_UNITS_MAX][X86_AMD_IOMMU_PAGES]; /* likewise */
 
 /* NULL: nothing answers. */
 static volatile void *register_at(unsigned unit, uint32_t offset)
@@ -61,6 +64,38 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
     }
 }
 
+/* NULL: nothing answers. */
+static volatile uint64_t *amd_register_at(unsigned unit, uint32_t offset)
+{
+    volatile unsigned char *page = amd_pages[unit][offset / HAL_PAGE_SIZE];
+
+    return page == NULL ? NULL : (volatile uint64_t *)(page + offset % HAL_PAGE_SIZE);
+}
+
+uint64_t amdvi_read(unsigned unit, uint32_t offset)
+{
+    const volatile uint64_t *at = amd_register_at(unit, offset);
+
+    return at == NULL ? UINT64_MAX : *at;
+}
+
+void amdvi_write(unsigned unit, uint32_t offset, uint64_t value)
+{
+    volatile uint64_t *at = amd_register_at(unit, offset);
+
+    if (at != NULL) {
+        *at = value;
+    }
+}
+
+hal_paddr_t amdvi_table(void)
+{
+    const hal_paddr_t table = x86_pool_page();
+
+    (void)x86_pool_pages(AMDVI_TABLE_SIZE / HAL_PAGE_SIZE - 1);
+    return table;
+}
+
 /* The linear map stands already when the units are started. */
 static volatile uint64_t *word_at(hal_paddr_t at)
 {
@@ -68,7 +103,7 @@ static volatile uint64_t *word_at(hal_paddr_t at)
 }
 
 /* One MOV each, which the CPU keeps in order with others of its kind (SDM vol. 3A, 8.2.2). */
-uint64_t vtd_load(hal_paddr_t at)
+uint64_t remap_load(hal_paddr_t at)
 {
     uint64_t value;
 
@@ -76,13 +111,13 @@ uint64_t vtd_load(hal_paddr_t at)
     return value;
 }
 
-void vtd_store(hal_paddr_t at, uint64_t value)
+void remap_store(hal_paddr_t at, uint64_t value)
 {
     __asm__ volatile("movq %1, %0" : "=m"(*word_at(at)) : "r"(value) : "memory");
 }
 
 /* CLFLUSH reaches every CPU's caches, after all earlier stores to the line; MFENCE waits for it. */
-void vtd_write_back(hal_paddr_t at, size_t size)
+void remap_write_back(hal_paddr_t at, size_t size)
 {
     const uint64_t end = at.value + size;
 
@@ -92,13 +127,13 @@ void vtd_write_back(hal_paddr_t at, size_t size)
     x86_mfence();
 }
 
-hal_paddr_t vtd_page(void)
+hal_paddr_t remap_page(void)
 {
     return x86_pool_page();
 }
 
 /* In one piece: core may write to the console as well, on another CPU. */
-void vtd_print(const char *line)
+void remap_print(const char *line)
 {
     char text[192];
     size_t size = strlen(line);
@@ -121,13 +156,37 @@ static void map_unit(unsigned unit, uint64_t address)
     }
 }
 
+/* One that has counters, too, has AMD_SPAN bytes of registers, and its address is a multiple of that. */
+static void map_amd_unit(unsigned unit, uint64_t address)
+{
+    for (unsigned page = 0; page < X86_AMD_IOMMU_PAGES; page++) {
+        const uint64_t at = address + page * HAL_PAGE_SIZE;
+
+        if (x86_is_register(at)) {
+            amd_pages[unit][page] =
+                x86_map_registers(X86_FIXED_AMD_IOMMU + unit * X86_AMD_IOMMU_PAGES + page, at);
+        }
+    }
+    x86_pci_keep_out(address & ~(AMD_SPAN - 1), AMD_SPAN);
+}
+
+/* Firmware that names units of both makers is not believed about who holds which device. */
 void x86_iommu_init(void)
 {
+    const bool has_intel = x86_dmar.unit_count + x86_dmar.units_left_out != 0;
+
     cache_line = (x86_cpuid(1, 0).ebx >> 8 & 0xff) * UINT64_C(8);
     for (unsigned unit = 0; unit < x86_dmar.unit_count; unit++) {
         map_unit(unit, x86_dmar.units[unit].address);
     }
-    vtd_begin(&x86_dmar);
+    for (unsigned unit = 0; unit < x86_ivrs.unit_count; unit++) {
+        map_amd_unit(unit, x86_ivrs.units[unit].address);
+    }
+    x86_ivrs.units_left_out += has_intel && x86_ivrs.unit_count != 0;
+    amdvi_begin(&x86_ivrs);
+    if (has_intel || !amdvi_is_there()) {
+        vtd_begin(&x86_dmar);
+    }
 }
 
 void x86_iommu_watch(void)
@@ -139,6 +198,7 @@ void x86_iommu_watch(void)
         if (now >= watched && now - watched >= WATCH_PERIOD_NS) {
             watched = now;
             vtd_watch();
+            amdvi_watch();
         }
         atomic_u32_store_release(&watching, 0);
     }

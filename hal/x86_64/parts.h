@@ -11,6 +11,7 @@
 
 #include "../../boot/handoff.h"
 #include "hal/acpi.h"
+#include "hal/amdvi.h"
 #include "hal/boot.h"
 #include "hal/clock.h"
 #include "hal/pte.h"
@@ -104,7 +105,8 @@ void x86_map_memory(uint64_t va, hal_paddr_t page);
 /* Page tables in four pages from `tables` on, which are to be loaded where only 32 bits can be: the kernel's
  * half, and the page `code` where it is physically, executable. Answers the root. */
 uint32_t x86_make_low_tables(uint64_t tables, uint64_t code);
-#define X86_IOMMU_PAGES (VTD_REGISTERS_SIZE / HAL_PAGE_SIZE)
+#define X86_IOMMU_PAGES     (VTD_REGISTERS_SIZE / HAL_PAGE_SIZE)
+#define X86_AMD_IOMMU_PAGES (AMDVI_REGISTERS_SIZE / HAL_PAGE_SIZE)
 enum x86_fixed_page {
     X86_FIXED_APIC,
     X86_FIXED_RESET,
@@ -112,7 +114,8 @@ enum x86_fixed_page {
     X86_FIXED_ECAM,   /* one function's configuration space after the other */
     X86_FIXED_IOAPIC, /* the first of them */
     X86_FIXED_IOMMU = X86_FIXED_IOAPIC + ACPI_IOAPICS_MAX, /* X86_IOMMU_PAGES of each unit */
-    X86_FIXED_COUNT = X86_FIXED_IOMMU + ACPI_DMAR_UNITS_MAX * X86_IOMMU_PAGES
+    X86_FIXED_AMD_IOMMU = X86_FIXED_IOMMU + ACPI_DMAR_UNITS_MAX * X86_IOMMU_PAGES, /* likewise */
+    X86_FIXED_COUNT = X86_FIXED_AMD_IOMMU + ACPI_IVRS_UNITS_MAX * X86_AMD_IOMMU_PAGES
 };
 _Static_assert(X86_FIXED_COUNT + HAL_CPU_MAX <= HAL_PT_ENTRIES,
                "one table holds them, and what each CPU has behind");
@@ -131,6 +134,7 @@ extern bool x86_can_sleep; /* x86_sleep_type holds */
 extern uint8_t x86_sleep_type[2];
 extern uint64_t x86_hpet_address; /* 0: none */
 extern struct acpi_dmar x86_dmar; /* no units: none are named */
+extern struct acpi_ivrs x86_ivrs; /* likewise */
 extern struct acpi_ecam x86_ecam; /* address 0: none */
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interrupts *interrupts);
 

@@ -25,7 +25,7 @@ enum {
 #define LOW_SIZE     (UINT64_C(1) << 20)
 
 /* All registers that are mapped, and some ranges besides. */
-#define KEPT_MAX (X86_FIXED_COUNT + 8u)
+#define KEPT_MAX (X86_FIXED_COUNT + ACPI_IVRS_UNITS_MAX + 8u)
 static struct x86_range kept[KEPT_MAX]; /* what no device may be given */
 static unsigned kept_count;             /* KEPT_MAX: there may be more */
 
@@ -135,8 +135,24 @@ static uint32_t read_extended(struct hal_pci_address at, uint32_t offset, unsign
     return from == NULL ? UINT32_MAX >> (32 - 8 * width) : (uint32_t)x86_access_load(from, width);
 }
 
+/* What holds devices is none itself: nobody has it, and it goes on doing what firmware and its driver let it
+ * do. */
+static bool is_remapping_unit(struct hal_pci_address at)
+{
+    for (unsigned unit = 0; unit < x86_ivrs.unit_count; unit++) {
+        if (x86_ivrs.units[unit].segment == 0 &&
+            x86_ivrs.units[unit].source == (at.bus << 8 | at.device << 3 | at.function)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width)
 {
+    if (is_remapping_unit(at)) {
+        return UINT32_MAX >> (32 - 8 * width);
+    }
     return offset < STANDARD_SIZE ? x86_in(select(at, offset), width) : read_extended(at, offset, width);
 }
 
@@ -151,6 +167,9 @@ static void write_extended(struct hal_pci_address at, uint32_t offset, unsigned 
 
 void hal_pci_write(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
 {
+    if (is_remapping_unit(at)) {
+        return;
+    }
     if (offset < STANDARD_SIZE) {
         x86_out(select(at, offset), width, value);
     } else {

@@ -97,7 +97,7 @@ static void mark_legacy(const struct acpi_interrupts *interrupts)
 static bool can_be_remapped(unsigned unit, uint8_t id)
 {
     if (vtd_remaps_interrupts() && !vtd_ioapic_source(id, &source_ids[unit])) {
-        vtd_print("keel: irq: firmware does not say who an I/O APIC is: its lines cannot be used");
+        remap_print("keel: irq: firmware does not say who an I/O APIC is: its lines cannot be used");
         return false;
     }
     return true;

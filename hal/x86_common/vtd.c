@@ -79,7 +79,7 @@ static bool use_queue(unsigned unit, hal_paddr_t words)
     if (!VTD_EXTENDED_QUEUE(u->extended)) {
         return true;
     }
-    u->queue = vtd_page();
+    u->queue = remap_page();
     u->words = words;
     return vtd_queue_on(unit);
 }
@@ -90,7 +90,7 @@ static bool use_root(unsigned unit, hal_paddr_t root)
     const struct vtd_unit *const u = &vtd_units[unit];
 
     if (!VTD_EXTENDED_COHERENT(u->extended)) {
-        vtd_write_back(root, HAL_PAGE_SIZE);
+        remap_write_back(root, HAL_PAGE_SIZE);
     }
     if (VTD_CAPABILITY_WRITE_BUFFER(u->capability) && !vtd_give(unit, VTD_WRITE_BUFFER, true, false)) {
         return false;

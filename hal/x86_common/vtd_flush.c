@@ -53,7 +53,7 @@ static uint64_t done_of(const struct vtd_unit *u)
     if (u->queue.value == 0) {
         return atomic_u64_load_acquire(&u->flush);
     }
-    word = (uint32_t)vtd_load(u->words); /* first: then it is not ahead of `last` */
+    word = (uint32_t)remap_load(u->words); /* first: then it is not ahead of `last` */
     ticket = atomic_u64_load_acquire(&last);
     return ticket - ((uint32_t)ticket - word);
 }
@@ -150,7 +150,7 @@ static struct vtd_iotlb entries_of(const struct vtd_unit *u, uint32_t domain, ui
                                        (tables ? 0 : VTD_LEAVES_ALONE) | mask};
 }
 
-uint64_t hal_iommu_flush(uint32_t domain, uint64_t address, uint64_t page_count, bool tables)
+uint64_t vtd_flush(uint32_t domain, uint64_t address, uint64_t page_count, bool tables)
 {
     uint64_t ticket;
 
@@ -181,7 +181,7 @@ uint64_t vtd_flush_everything(void)
     return ticket;
 }
 
-bool hal_iommu_is_done(uint64_t ticket)
+bool vtd_is_done(uint64_t ticket)
 {
     if (atomic_u32_load_acquire(&lost) != 0) {
         return ticket <= atomic_u64_load_relaxed(&lost_done);
@@ -221,7 +221,7 @@ static void lose(void)
     atomic_u32_store_release(&lost, 1);
 }
 
-bool hal_iommu_recover(void)
+bool vtd_recover(void)
 {
     uint64_t so_far;
     bool obey;

@@ -43,13 +43,13 @@ static bool write_entry(unsigned index, uint64_t low, uint64_t high)
 {
     const hal_paddr_t at = entry_at(index), upper = hal_paddr_add(at, 8);
 
-    if (vtd_load(upper) != high) {
-        vtd_store(at, 0);
-        vtd_store(upper, high);
+    if (remap_load(upper) != high) {
+        remap_store(at, 0);
+        remap_store(upper, high);
     }
-    vtd_store(at, low);
+    remap_store(at, low);
     if (!vtd_segment.coherent) {
-        vtd_write_back(at, ENTRY_SIZE);
+        remap_write_back(at, ENTRY_SIZE);
     }
     return vtd_forget_interrupt(index);
 }
@@ -127,7 +127,7 @@ static bool switch_on(unsigned unit, hal_paddr_t table)
     struct vtd_unit *const u = &vtd_units[unit];
 
     if (!VTD_EXTENDED_COHERENT(u->extended)) {
-        vtd_write_back(table, HAL_PAGE_SIZE);
+        remap_write_back(table, HAL_PAGE_SIZE);
     }
     if ((vtd_read32(unit, VTD_STATUS) & VTD_OLD_INTERRUPTS) != 0 &&
         !vtd_give(unit, VTD_OLD_INTERRUPTS, false, false)) {
@@ -157,7 +157,7 @@ bool vtd_interrupts_begin(const struct acpi_dmar *dmar, const enum vtd_status *s
     if (!remaps) {
         return false;
     }
-    entries = vtd_page();
+    entries = remap_page();
     for (unsigned i = 0; i < dmar->ioapic_count; i++) {
         if (dmar->ioapics[i].segment == 0) {
             ioapics[ioapic_count++] = dmar->ioapics[i];

@@ -38,8 +38,8 @@ static void put(const struct vtd_unit *u, uint32_t slot, uint64_t low, uint64_t 
 {
     const hal_paddr_t at = slot_at(u, slot);
 
-    vtd_store(at, low);
-    vtd_store(hal_paddr_add(at, 8), high);
+    remap_store(at, low);
+    remap_store(hal_paddr_add(at, 8), high);
 }
 
 /* For one post. Not all slots can be in use: a queue that is full would look empty. */
@@ -133,8 +133,8 @@ void vtd_queue_clear(unsigned unit)
     const struct vtd_unit *const u = &vtd_units[unit];
 
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        vtd_store(hal_paddr_add(slot_at(u, slot), 8), u->words.value + SECOND_WORD);
-        vtd_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);
+        remap_store(hal_paddr_add(slot_at(u, slot), 8), u->words.value + SECOND_WORD);
+        remap_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);
     }
     vtd_write32(unit, VTD_FAULT_STATUS, VTD_FAULT_QUEUE);
     vtd_write64(unit, VTD_QUEUE_TAIL, TAIL_OFFSET(u->tail)); /* QEMU's goes on only then */

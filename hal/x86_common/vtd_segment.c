@@ -151,12 +151,12 @@ bool vtd_segment_cover(void)
     return covered;
 }
 
-const struct hal_iommu *hal_iommu_describe(void)
+const struct hal_iommu *vtd_describe(void)
 {
     return &vtd_segment.iommu;
 }
 
-bool hal_iommu_range(unsigned index, struct hal_iommu_range *range)
+bool vtd_range(unsigned index, struct hal_iommu_range *range)
 {
     if (index >= range_count) {
         return false;

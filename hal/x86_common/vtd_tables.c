@@ -22,59 +22,54 @@
 static hal_paddr_t written_back(hal_paddr_t page)
 {
     if (!vtd_segment.coherent) {
-        vtd_write_back(page, HAL_PAGE_SIZE);
+        remap_write_back(page, HAL_PAGE_SIZE);
     }
     return page;
 }
 
 /* Core has zeroed the table by itself, and will have an entry lead to it now. */
-uint64_t hal_iommu_table_entry(hal_paddr_t table, unsigned level)
+uint64_t vtd_table_entry(hal_paddr_t table, unsigned level)
 {
     (void)level;
     return written_back(table).value | ENTRY_READ | ENTRY_WRITE;
 }
 
-uint64_t hal_iommu_leaf_entry(hal_paddr_t page, unsigned level, bool may_read, bool may_write)
+uint64_t vtd_leaf_entry(hal_paddr_t page, unsigned level, bool may_read, bool may_write)
 {
     return page.value | (may_read ? ENTRY_READ : 0) | (may_write ? ENTRY_WRITE : 0) |
            (level > 0 ? ENTRY_LEAF : 0);
 }
 
-bool hal_iommu_entry_is_leaf(uint64_t entry, unsigned level)
+bool vtd_entry_is_leaf(uint64_t entry, unsigned level)
 {
     return level == 0 || (entry & ENTRY_LEAF) != 0;
 }
 
-hal_paddr_t hal_iommu_entry_target(uint64_t entry)
+hal_paddr_t vtd_entry_target(uint64_t entry)
 {
     return hal_paddr(entry & ENTRY_ADDRESS);
 }
 
-bool hal_iommu_entry_may_read(uint64_t entry)
+bool vtd_entry_may_read(uint64_t entry)
 {
     return (entry & ENTRY_READ) != 0;
 }
 
-bool hal_iommu_entry_may_write(uint64_t entry)
+bool vtd_entry_may_write(uint64_t entry)
 {
     return (entry & ENTRY_WRITE) != 0;
 }
 
-uint64_t hal_iommu_load(hal_paddr_t table, unsigned index)
-{
-    return vtd_load(hal_paddr_add(table, (uint64_t)index * ENTRY_SIZE));
-}
-
-void hal_iommu_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t entry, uint64_t step)
+void vtd_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t entry, uint64_t step)
 {
     const hal_paddr_t first = hal_paddr_add(table, (uint64_t)index * ENTRY_SIZE);
 
     for (unsigned i = 0; i < count; i++) {
-        vtd_store(hal_paddr_add(first, (uint64_t)i * ENTRY_SIZE), entry);
+        remap_store(hal_paddr_add(first, (uint64_t)i * ENTRY_SIZE), entry);
         entry += step;
     }
     if (!vtd_segment.coherent) {
-        vtd_write_back(first, (size_t)count * ENTRY_SIZE);
+        remap_write_back(first, (size_t)count * ENTRY_SIZE);
     }
 }
 
@@ -87,33 +82,33 @@ static hal_paddr_t root_entry(uint16_t source)
 
 static hal_paddr_t context_entry(uint16_t source)
 {
-    return hal_paddr_add(hal_iommu_entry_target(vtd_load(root_entry(source))),
+    return hal_paddr_add(vtd_entry_target(remap_load(root_entry(source))),
                          (uint64_t)(source & 0xff) * PAIR_SIZE);
 }
 
 /* One half after the other: the unit may read the entry at any moment, and in between it is absent. */
 static void store_pair(hal_paddr_t first, uint64_t first_value, hal_paddr_t second, uint64_t second_value)
 {
-    vtd_store(first, first_value);
-    vtd_store(second, second_value);
+    remap_store(first, first_value);
+    remap_store(second, second_value);
     if (!vtd_segment.coherent) {
-        vtd_write_back(first.value < second.value ? first : second, PAIR_SIZE);
+        remap_write_back(first.value < second.value ? first : second, PAIR_SIZE);
     }
 }
 
-bool hal_iommu_wants_page(uint16_t source)
+bool vtd_wants_page(uint16_t source)
 {
-    return (vtd_load(root_entry(source)) & ROOT_PRESENT) == 0;
+    return (remap_load(root_entry(source)) & ROOT_PRESENT) == 0;
 }
 
-void hal_iommu_give_page(uint16_t source, hal_paddr_t page)
+void vtd_give_page(uint16_t source, hal_paddr_t page)
 {
     const hal_paddr_t at = root_entry(source);
 
     store_pair(hal_paddr_add(at, 8), 0, at, written_back(page).value | ROOT_PRESENT);
 }
 
-uint64_t hal_iommu_attach(uint16_t source, uint32_t domain, hal_paddr_t root)
+uint64_t vtd_attach(uint16_t source, uint32_t domain, hal_paddr_t root)
 {
     const hal_paddr_t at = context_entry(source);
     const uint64_t width = vtd_segment.iommu.levels - 2u;
@@ -123,7 +118,7 @@ uint64_t hal_iommu_attach(uint16_t source, uint32_t domain, hal_paddr_t root)
     return vtd_flush_everything();
 }
 
-uint64_t hal_iommu_detach(uint16_t source, uint32_t domain)
+uint64_t vtd_detach(uint16_t source, uint32_t domain)
 {
     const hal_paddr_t at = context_entry(source);
 

@@ -7,7 +7,6 @@
 #define HAL_VTD_UNIT_H
 
 #include "hal/atomic.h"
-#include "hal/iommu.h"
 #include "hal/vtd.h"
 
 /* Registers (11.4). Those of fault records and of the IOTLB stand where the capabilities say. */

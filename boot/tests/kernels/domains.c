@@ -237,7 +237,8 @@ static void D1_code_and_page_tables_are_not_reached(void)
     CHECK(survives((const volatile uint8_t *)(uintptr_t)(LINEAR_BASE + kernel_half), kernel_half));
 }
 
-/* An address that the log can be asked for; the records are looked at every half second. */
+/* An address that the log can be asked for; the records are looked at every half second. QEMU 7.2's model of
+ * AMD's unit never logs any ("untold" on the command line). */
 static void D8_attempts_are_counted(void)
 {
     struct keel_dma_state state = {0};
@@ -245,7 +246,9 @@ static void D8_attempts_are_counted(void)
     transfer(&edu, UINT64_C(0x3456789000), false);
     CHECK_OK(keel_task_sleep(600 * MS));
     CHECK_OK(keel_dma_state(edu.device, &state));
-    CHECK_VALUE(state.faults >= 2 && state.fault_address == UINT64_C(0x3456789000), state.fault_address);
+    if (!option_given("untold")) {
+        CHECK_VALUE(state.faults >= 2 && state.fault_address == UINT64_C(0x3456789000), state.fault_address);
+    }
     CHECK_VALUE(state.enabled == 1 && state.cut_off == 0, state.faults);
 }
 

@@ -133,6 +133,45 @@ struct acpi_dmar {
 bool acpi_parse_dmar(const struct acpi_memory *memory, const struct acpi_table *table,
                      struct acpi_dmar *dmar);
 
+/* What the IVRS says of the same hardware by AMD (I/O Virtualization Technology specification 3.0, 5.2). */
+#define ACPI_IVRS_UNITS_MAX    16u
+#define ACPI_IVRS_RANGES_MAX   32u
+#define ACPI_IVRS_SOURCE_WORDS 1024u /* 65,536 bits, one for each source: bus:8, device:5, function:3 */
+
+struct acpi_ivrs {
+    unsigned unit_count;
+    /* Units that found no room, or whose registers make no sense or overlap another's: nobody covers what is
+     * behind them. The same unit once more does not count. */
+    unsigned units_left_out;
+    struct acpi_ivrs_unit {
+        uint64_t address; /* of its registers: ACPI_IVRS_REGISTERS_SIZE of them at least */
+        uint16_t segment;
+        uint16_t source; /* its own PCI function's */
+    } units[ACPI_IVRS_UNITS_MAX];
+    /* Memory that firmware has its devices use all the time (IVMD), of sources [first_source, last_source].
+     */
+    unsigned range_count, ranges_left_out;
+    struct acpi_ivrs_range {
+        uint64_t first, last; /* bytes */
+        uint16_t first_source, last_source;
+    } ranges[ACPI_IVRS_RANGES_MAX];
+    /* Of segment 0: sources that some unit is responsible for, and those that stand for another's requests,
+     * or whose requests come under another one. */
+    uint64_t named[ACPI_IVRS_SOURCE_WORDS], aliased[ACPI_IVRS_SOURCE_WORDS];
+};
+
+#define ACPI_IVRS_REGISTERS_SIZE UINT64_C(0x4000)
+
+static inline bool acpi_ivrs_has(const uint64_t *sources, uint16_t source)
+{
+    return (sources[source / 64] >> source % 64 & 1) != 0;
+}
+
+/* False (with what was found until then) when the table ends in the midst of a block or of a device entry, or
+ * one is too short for its type. */
+bool acpi_parse_ivrs(const struct acpi_memory *memory, const struct acpi_table *table,
+                     struct acpi_ivrs *ivrs);
+
 /* A register named by a generic address structure (5.2.3.2). */
 enum acpi_space {
     ACPI_SPACE_MEMORY = 0,

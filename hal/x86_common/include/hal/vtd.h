@@ -4,15 +4,17 @@
  * they say who tried. Every unit is started with a root table without entries, which blocks all DMA; for
  * devices of PCI segment 0, hal/iommu.h is fulfilled with it from then on.
  *
- * No instruction in here needs privilege; what does is asked of the functions at the end. A unit goes by its
- * place in the DMAR (struct acpi_dmar). What registers show is read once and bounded (D7), and no wait is
- * without end.
+ * No instruction in here needs privilege; what does is asked of the functions at the end, and of
+ * hal/remapping.h. A unit goes by its place in the DMAR (struct acpi_dmar). What registers show is read once
+ * and bounded (D7), and no wait is without end.
  */
 #ifndef HAL_VTD_H
 #define HAL_VTD_H
 
 #include "hal/acpi.h"
+#include "hal/iommu.h"
 #include "hal/irq.h"
+#include "hal/remapping.h"
 
 /* Whatever a unit's capabilities say, all registers that are touched lie in so many bytes. */
 #define VTD_REGISTERS_SIZE 0x5000u
@@ -65,6 +67,25 @@ void vtd_watch(void);
 /* No unit that vtd_begin could start has stopped translating, or remapping interrupts. */
 bool vtd_all_translate(void);
 
+/* --- hal/iommu.h, function by function --- */
+
+const struct hal_iommu *vtd_describe(void);
+bool vtd_range(unsigned index, struct hal_iommu_range *range);
+uint64_t vtd_table_entry(hal_paddr_t table, unsigned level);
+uint64_t vtd_leaf_entry(hal_paddr_t page, unsigned level, bool may_read, bool may_write);
+bool vtd_entry_is_leaf(uint64_t entry, unsigned level);
+hal_paddr_t vtd_entry_target(uint64_t entry);
+bool vtd_entry_may_read(uint64_t entry);
+bool vtd_entry_may_write(uint64_t entry);
+void vtd_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t entry, uint64_t step);
+bool vtd_wants_page(uint16_t source);
+void vtd_give_page(uint16_t source, hal_paddr_t page);
+uint64_t vtd_attach(uint16_t source, uint32_t domain, hal_paddr_t root);
+uint64_t vtd_detach(uint16_t source, uint32_t domain);
+uint64_t vtd_flush(uint32_t domain, uint64_t address, uint64_t page_count, bool tables);
+bool vtd_is_done(uint64_t ticket);
+bool vtd_recover(void);
+
 /* --- vtd_interrupt.c: interrupt remapping. Interrupts off; any CPU; of one index one at a time. --- */
 
 /* Since vtd_begin, every unit remaps interrupts. Then a message that no entry below lets pass raises nothing,
@@ -89,15 +110,5 @@ uint32_t vtd_read32(unsigned unit, uint32_t offset);
 uint64_t vtd_read64(unsigned unit, uint32_t offset);
 void vtd_write32(unsigned unit, uint32_t offset, uint32_t value);
 void vtd_write64(unsigned unit, uint32_t offset, uint64_t value);
-/* 8 bytes, at a multiple of 8, of the driver's tables, queues and words, or of a domain's tables. Loaded
- * before all that is loaded later; stored in one piece, after all that was stored before. */
-uint64_t vtd_load(hal_paddr_t at);
-void vtd_store(hal_paddr_t at, uint64_t value);
-/* Memory has what CPUs wrote there: for a unit that does not look into their caches. */
-void vtd_write_back(hal_paddr_t at, size_t size);
-/* Boot CPU: a zeroed page, for good. */
-hal_paddr_t vtd_page(void);
-/* Writes a line, without its end, to the console. */
-void vtd_print(const char *line);
 
 #endif

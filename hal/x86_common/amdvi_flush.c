@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Flushes (hal/iommu.h): each is posted to all of AMD's remapping units of PCI segment 0, and done when all
+ * of them say so.
+ */
+#include "amdvi_unit.h"
+
+#define SOURCES      UINT32_C(0x10000)
+#define DOMAINS      UINT32_C(0x10000)
+#define COMMANDS_MAX 3u /* of one post, before its ticket */
+
+static atomic_u64_t last; /* the ticket that was given last */
+/* Some unit did not start over: no ticket above lost_done will ever be done. */
+static atomic_u32_t lost;
+static atomic_u64_t lost_done;
+
+void amdvi_flush_begin(void)
+{
+    atomic_u64_init(&last, 0);
+    atomic_u32_init(&lost, 0);
+    atomic_u64_init(&lost_done, 0);
+}
+
+static uint64_t next_ticket(void)
+{
+    const uint64_t ticket = atomic_u64_peek(&last) + 1; /* one at a time */
+
+    atomic_u64_store_release(&last, ticket);
+    return ticket;
+}
+
+/* The last ticket that the unit is done with: what it has stored itself. */
+static uint64_t done_of(const struct amdvi_unit *u)
+{
+    return remap_load(u->word);
+}
+
+/* After one that could not be posted there are no more: to be done with them would look like all. */
+static void post(unsigned unit, const struct amdvi_command *commands, uint32_t count, uint64_t ticket)
+{
+    struct amdvi_unit *const u = &amdvi_units[unit];
+
+    u->stands = u->stands || !amdvi_make_room(unit, count + 1);
+    if (u->stands) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        amdvi_put(unit, commands[i]);
+    }
+    amdvi_finish(unit, ticket);
+}
+
+static uint64_t post_to_all(const struct amdvi_command *commands, uint32_t count)
+{
+    const uint64_t ticket = next_ticket();
+
+    for (unsigned i = 0; i < amdvi_segment.count; i++) {
+        post(amdvi_segment.units[i], commands, count, ticket);
+    }
+    return ticket;
+}
+
+uint64_t amdvi_flush(uint32_t domain, uint64_t address, uint64_t page_count, bool tables)
+{
+    const struct amdvi_command command = amdvi_forget_pages(domain, address, page_count, tables);
+
+    return post_to_all(&command, 1);
+}
+
+/* The source's entry first: translations are found by what it says. */
+uint64_t amdvi_flush_source(uint16_t source, uint32_t domain)
+{
+    const struct amdvi_command commands[COMMANDS_MAX] = {amdvi_forget_source(source), amdvi_barrier(),
+                                                         amdvi_forget_pages(domain, 0, UINT64_MAX, true)};
+
+    return post_to_all(commands, COMMANDS_MAX);
+}
+
+bool amdvi_is_done(uint64_t ticket)
+{
+    if (atomic_u32_load_acquire(&lost) != 0) {
+        return ticket <= atomic_u64_load_relaxed(&lost_done);
+    }
+    for (unsigned i = 0; i < amdvi_segment.count; i++) {
+        if (done_of(&amdvi_units[amdvi_segment.units[i]]) < ticket) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- All at once --- */
+
+/* For a unit that has no command for everything: each source, and then each domain. */
+static bool put_each(unsigned unit)
+{
+    for (uint32_t source = 0; source < SOURCES; source++) {
+        if (!amdvi_make_room(unit, 1)) {
+            return false;
+        }
+        amdvi_put(unit, amdvi_forget_source((uint16_t)source));
+    }
+    if (!amdvi_make_room(unit, 1)) {
+        return false;
+    }
+    amdvi_put(unit, amdvi_barrier());
+    for (uint32_t domain = 0; domain < DOMAINS; domain++) {
+        if (!amdvi_make_room(unit, 1)) {
+            return false;
+        }
+        amdvi_put(unit, amdvi_forget_pages(domain, 0, UINT64_MAX, true));
+    }
+    return true;
+}
+
+bool amdvi_forget_all(unsigned unit)
+{
+    struct amdvi_unit *const u = &amdvi_units[unit];
+    const uint64_t ticket = next_ticket();
+    const struct amdvi_command everything = amdvi_forget_everything();
+
+    u->stands = !u->forgets_all && !put_each(unit);
+    post(unit, &everything, u->forgets_all ? 1 : 0, ticket);
+    for (unsigned reads = 0; reads < AMDVI_READS_MAX && !u->stands; reads++) {
+        if (done_of(u) >= ticket) {
+            return true;
+        }
+        if (amdvi_is_gone(amdvi_read(unit, AMDVI_STATUS))) {
+            break;
+        }
+    }
+    u->stands = true;
+    return false;
+}
+
+/* --- Starting over --- */
+
+/* A unit that met an error carries nothing out until its commands were switched off and on. */
+static bool start_over(unsigned unit)
+{
+    if (!amdvi_switch_off(unit, AMDVI_ENABLE_COMMANDS, AMDVI_STATUS_COMMANDS)) {
+        amdvi_units[unit].stands = true;
+        return false;
+    }
+    amdvi_commands_reset(unit);
+    return amdvi_switch_on(unit, AMDVI_ENABLE_COMMANDS) && amdvi_forget_all(unit);
+}
+
+static void lose(void)
+{
+    uint64_t done = atomic_u64_peek(&last);
+
+    for (unsigned i = 0; i < amdvi_segment.count; i++) {
+        const uint64_t one = done_of(&amdvi_units[amdvi_segment.units[i]]);
+
+        done = one < done ? one : done;
+    }
+    atomic_u64_store_relaxed(&lost_done, done);
+    atomic_u32_store_release(&lost, 1);
+}
+
+bool amdvi_recover(void)
+{
+    const uint64_t so_far = atomic_u64_peek(&last);
+    bool obey = atomic_u32_peek(&lost) == 0;
+
+    for (unsigned i = 0; i < amdvi_segment.count && obey; i++) {
+        const unsigned unit = amdvi_segment.units[i];
+
+        obey = (!amdvi_units[unit].stands && done_of(&amdvi_units[unit]) >= so_far) || start_over(unit);
+    }
+    if (!obey && atomic_u32_peek(&lost) == 0) {
+        lose();
+    }
+    return obey;
+}

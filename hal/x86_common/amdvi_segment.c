@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * All of AMD's remapping units, and which sources of PCI segment 0 can be attached. See hal/amdvi.h. Fails
+ * closed: devices are attached where every unit that firmware lists translates, or nowhere.
+ */
+#include "amdvi_unit.h"
+#include "remap_report.h"
+
+#define LEAF_LEVEL_MAX 2u /* all units know leaves of every level */
+#define DOMAINS        UINT32_C(0x10000)
+#define WORD_SIZE      64u
+
+_Static_assert(ACPI_IVRS_UNITS_MAX <= REMAP_UNITS_MAX, "each unit has its count");
+
+struct amdvi_segment amdvi_segment;
+
+static enum amdvi_status statuses[ACPI_IVRS_UNITS_MAX];
+static unsigned unit_count;
+static bool is_there;
+
+/* Sources that a unit is responsible for, that are told from others, and that firmware shares no memory
+ * with. */
+static uint64_t held[ACPI_IVRS_SOURCE_WORDS];
+static struct hal_iommu_range ranges[ACPI_IVRS_RANGES_MAX];
+static unsigned range_count;
+
+/* ---- sources ---- */
+
+/* Memory that one source uses can be mapped for it. */
+static void take_range(const struct acpi_ivrs_range *range)
+{
+    if (range->first_source == range->last_source) {
+        ranges[range_count++] = (struct hal_iommu_range){
+            .first = range->first, .last = range->last, .source = range->first_source};
+        return;
+    }
+    for (uint32_t source = range->first_source; source <= range->last_source; source++) {
+        held[source / 64] &= ~(UINT64_C(1) << source % 64);
+    }
+}
+
+static void take_sources(const struct acpi_ivrs *ivrs)
+{
+    range_count = 0;
+    for (unsigned word = 0; word < ACPI_IVRS_SOURCE_WORDS; word++) {
+        held[word] = ivrs->named[word] & ~ivrs->aliased[word];
+    }
+    for (unsigned i = 0; i < ivrs->range_count; i++) {
+        take_range(&ivrs->ranges[i]);
+    }
+}
+
+bool amdvi_wants_page(uint16_t source)
+{
+    return !acpi_ivrs_has(held, source);
+}
+
+void amdvi_give_page(uint16_t source, hal_paddr_t page)
+{
+    (void)source;
+    (void)page;
+}
+
+bool amdvi_range(unsigned index, struct hal_iommu_range *range)
+{
+    if (index >= range_count) {
+        return false;
+    }
+    *range = ranges[index];
+    return true;
+}
+
+const struct hal_iommu *amdvi_describe(void)
+{
+    return &amdvi_segment.iommu;
+}
+
+/* ---- start-up ---- */
+
+/* Another segment's sources must not find what stands there for those of segment 0. */
+static hal_paddr_t table_of(const struct acpi_ivrs_unit *unit, hal_paddr_t *others)
+{
+    if (unit->segment == 0) {
+        return amdvi_segment.table;
+    }
+    if (others->value == 0) {
+        *others = amdvi_table();
+        amdvi_block_all(*others, amdvi_segment.empty);
+    }
+    return *others;
+}
+
+static unsigned start_units(const struct acpi_ivrs *ivrs)
+{
+    static const char *const why[] = {"", " does not answer", " does not obey"};
+    const hal_paddr_t words = remap_page();
+    hal_paddr_t others = hal_paddr(0);
+    unsigned working = 0;
+
+    amdvi_flush_begin();
+    amdvi_block_all(amdvi_segment.table, amdvi_segment.empty);
+    for (unsigned unit = 0; unit < unit_count; unit++) {
+        statuses[unit] = amdvi_start(unit, table_of(&ivrs->units[unit], &others),
+                                     hal_paddr_add(words, (uint64_t)unit * WORD_SIZE));
+        working += statuses[unit] == AMDVI_TRANSLATES;
+        if (statuses[unit] != AMDVI_TRANSLATES) {
+            remap_warn_unit(ivrs->units[unit].address, why[statuses[unit]]);
+        } else if (ivrs->units[unit].segment == 0) {
+            amdvi_segment.units[amdvi_segment.count++] = (uint8_t)unit;
+        }
+    }
+    return working;
+}
+
+/* NULL: nothing keeps devices from being attached. */
+static const char *why_not(const struct acpi_ivrs *ivrs, unsigned working)
+{
+    if (working != unit_count || ivrs->units_left_out != 0) {
+        return "not every unit blocks DMA";
+    }
+    if (amdvi_segment.count == 0) {
+        return "no unit is of the first PCI segment";
+    }
+    return ivrs->ranges_left_out == 0 ? NULL : "some of what firmware wants is not known";
+}
+
+static void tell(const struct acpi_ivrs *ivrs, unsigned working, const char *why)
+{
+    if (ivrs->units_left_out != 0) {
+        remap_warn_left_out(ivrs->units_left_out);
+    }
+    for (unsigned i = 0; i < ivrs->range_count; i++) {
+        const struct acpi_ivrs_range *range = &ivrs->ranges[i];
+        const bool one = range->first_source == range->last_source;
+
+        remap_tell_range(range->first, range->last, one ? &range->first_source : NULL,
+                         range->last_source - range->first_source + 1u);
+    }
+    remap_tell_sum(working, unit_count, ivrs->units_left_out);
+    if (why != NULL) {
+        remap_tell_why_not(why);
+    }
+}
+
+void amdvi_begin(const struct acpi_ivrs *ivrs)
+{
+    const char *why;
+    unsigned working;
+
+    remap_report_begin();
+    amdvi_segment = (struct amdvi_segment){.count = 0};
+    unit_count = ivrs->unit_count;
+    is_there = ivrs->unit_count + ivrs->units_left_out != 0;
+    if (!is_there) {
+        return;
+    }
+    amdvi_segment.table = amdvi_table();
+    amdvi_segment.empty = remap_page();
+    working = start_units(ivrs);
+    take_sources(ivrs);
+    why = why_not(ivrs, working);
+    amdvi_segment.iommu = (struct hal_iommu){.levels = why == NULL ? AMDVI_LEVELS : 0,
+                                             .leaf_level_max = LEAF_LEVEL_MAX,
+                                             .domain_count = DOMAINS,
+                                             /* Whether a unit does, only its PCI function would say. */
+                                             .caches_absence = true};
+    tell(ivrs, working, why);
+}
+
+bool amdvi_is_there(void)
+{
+    return is_there;
+}
+
+/* ---- attempts ---- */
+
+static void tell_fault(unsigned unit, const struct hal_iommu_fault *fault)
+{
+    remap_report_fault(unit, fault, false);
+    for (unsigned i = 0; i < amdvi_segment.count; i++) {
+        if (amdvi_segment.units[i] == unit) {
+            hal_upcall_iommu_fault(fault);
+        }
+    }
+}
+
+void amdvi_watch(void)
+{
+    remap_report_look();
+    for (unsigned unit = 0; unit < unit_count; unit++) {
+        if (statuses[unit] == AMDVI_TRANSLATES && amdvi_take_events(unit, tell_fault)) {
+            remap_report_overflow(unit);
+        }
+    }
+}
+
+bool amdvi_all_translate(void)
+{
+    for (unsigned unit = 0; unit < unit_count; unit++) {
+        if (statuses[unit] == AMDVI_TRANSLATES && !amdvi_translates(unit)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the drivers of remapping hardware (hal/vtd.h, hal/amdvi.h) have in common. Supplied by the machine.
+ */
+#ifndef HAL_REMAPPING_H
+#define HAL_REMAPPING_H
+
+#include "hal/types.h"
+
+/* 8 bytes, at a multiple of 8, of a driver's tables, queues and words, or of a domain's tables. Loaded before
+ * all that is loaded later; stored in one piece, after all that was stored before. */
+uint64_t remap_load(hal_paddr_t at);
+void remap_store(hal_paddr_t at, uint64_t value);
+/* Memory has what CPUs wrote there: for a unit that does not look into their caches. */
+void remap_write_back(hal_paddr_t at, size_t size);
+/* Boot CPU: a zeroed page, for good. */
+hal_paddr_t remap_page(void);
+/* Writes a line, without its end, to the console. */
+void remap_print(const char *line);
+
+#endif
