@@ -38,6 +38,9 @@ def parse(arguments):
     iommu = parser.add_mutually_exclusive_group()
     iommu.add_argument("--no-iommu", action="store_const", dest="iommu", const=None, help="a machine without one")
     iommu.add_argument(
+        "--plain-iommu", action="store_const", dest="iommu", const=qemu_machine.PLAIN_IOMMU, help="VT-d as it is in real machines"
+    )
+    iommu.add_argument(
         "--amd-iommu", action="store_const", dest="iommu", const=qemu_machine.AMD_IOMMU, help="AMD-Vi instead of VT-d"
     )
     parser.set_defaults(iommu=qemu_machine.INTEL_IOMMU)

@@ -69,6 +69,13 @@ static keel_status_t commit(struct domain *domain, struct dma *dma, struct frame
     return lives ? KEEL_OK : KEEL_E_NOT_FOUND;
 }
 
+/* What is captive makes room first, if there is none. */
+static keel_status_t reserve_or_flush(struct domain *domain, struct dma *dma, uint64_t *tables)
+{
+    keel_status_t status = reserve(domain, dma, tables);
+    return status == KEEL_E_LIMIT && dma_flush(domain) ? reserve(domain, dma, tables) : status;
+}
+
 /* A mapping that is BUSY and holds segment and device. E_UNSUPPORTED: it is captive. */
 static keel_status_t enter(struct dma *dma)
 {
@@ -77,7 +84,7 @@ static keel_status_t enter(struct dma *dma)
     uint64_t missing;
     uint32_t number = 0;
     bool tables = false;
-    keel_status_t status = reserve(domain, dma, &missing);
+    keel_status_t status = reserve_or_flush(domain, dma, &missing);
     if (status != KEEL_OK) {
         return status;
     }

@@ -72,10 +72,11 @@ keel_status_t keel_dma_disable(keel_pci_device_t device);
 keel_status_t keel_dma_state(keel_pci_device_t device, struct keel_dma_state *state);
 
 /* Maps pages [index, index + page_count) of the segment, at addresses in a row, the first a multiple of the
- * mapping's size rounded up to a power of two. The mapping holds the device and the segment. Errors:
- * E_INVALID (page_count 0 or above KEEL_DMA_PAGES_MAX, pages outside the segment, direction, NULL),
- * E_NOT_FOUND (DMA is not enabled, or the device is cut off), E_NO_MEMORY (tables), E_LIMIT (page_limit; no
- * addresses of that size are left; no free slot), E_UNSUPPORTED (the hardware ceased to obey). */
+ * mapping's size rounded up to a power of two. The mapping holds the device and the segment. Where captive
+ * mappings leave no room, it waits for their flush. Errors: E_INVALID (page_count 0 or above
+ * KEEL_DMA_PAGES_MAX, pages outside the segment, direction, NULL), E_NOT_FOUND (DMA is not enabled, or the
+ * device is cut off), E_NO_MEMORY (tables), E_LIMIT (page_limit; no addresses of that size are left; no free
+ * slot), E_UNSUPPORTED (the hardware ceased to obey). */
 keel_status_t keel_dma_map(keel_pci_device_t device, keel_segment_t segment, uint64_t index,
                            uint64_t page_count, uint32_t direction, keel_dma_t *dma);
 keel_status_t keel_dma_ref(keel_dma_t dma);
