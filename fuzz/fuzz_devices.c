@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Fuzz target: a disk that does whatever the input says, under the virtio driver of services/, the calls that
+ * the driver makes, and the drivers of the machine below. At each access to its registers the device takes a
+ * byte of the input: it may answer something else, lose what it is told, lie about the next requests, write
+ * over the driver's rings or anywhere else, or interrupt. Once the input is used up it is honest. A task
+ * beside the driver has it write at other moments as well, so that what is read twice may differ (D7).
+ *
+ * The machine looks whether the device reaches what is not its own (D1, D2); the audit and a count of frames
+ * follow each round.
+ *
+ * Bytes: flags, seed, number of requests, three for each of them (kind, sector, count), the device's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/audit.h"
+#include "core/frame.h"
+#include "hal/machine.h"
+#include "hosted/disk.h"
+#include "hosted/machine.h"
+#include "keel/keel.h"
+#include "services/virtio_blk.h"
+
+#define HEADER_SIZE  3u
+#define REQUEST_SIZE 3u
+#define REQUESTS_MAX 16u
+#define SECTORS      64u
+#define STEP_LIMIT   (UINT64_C(1) << 26)
+#define TOLD_MAX     4u /* addresses that the driver has told the device last: of its rings */
+#define TOLD_FIRST   (UINT64_C(64) << 20)
+#define RING_WORDS   128u
+
+enum {
+    FLAG_TWICE = 1,        /* the disk is closed and opened again */
+    FLAG_CAPABILITIES = 2, /* what its configuration space says comes from the input, too */
+    FLAG_SCRIBBLES = 4,    /* it writes at other moments as well */
+};
+
+static const uint8_t *input;
+static size_t input_size, input_at;
+static bool print;
+
+static uint8_t contents[SECTORS * HOSTED_DISK_SECTOR];
+static uint8_t buffer[SECTORS * HOSTED_DISK_SECTOR];
+static struct hosted_disk drive = {.bytes = contents, .size = sizeof(contents)};
+static struct services_virtio_blk disk;
+static struct hosted_pci_function function; /* the device's, as its configuration space has it */
+static uint64_t told[TOLD_MAX];
+static unsigned told_count;
+static bool finished;
+
+/* 0 where the input has ended. */
+static uint8_t next(void)
+{
+    return input_at < input_size ? input[input_at++] : 0;
+}
+
+static uint64_t next_number(unsigned width)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < width; i++) {
+        value |= (uint64_t)next() << 8 * i;
+    }
+    return value;
+}
+
+/* --- What the device does --- */
+
+/* Mostly over a word or two of the rings. */
+static void scribble(void)
+{
+    uint8_t bytes[8];
+    uint8_t where = next(), length = next();
+    uint64_t address = told[where % TOLD_MAX] + 4u * (next() % RING_WORDS);
+    if (where >= 0xe0) {
+        address = next_number(4) << (where % 8);
+    }
+    for (unsigned i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = next();
+    }
+    (void)hosted_dma((uint16_t)(function.bus << 8 | function.device << 3 | function.function), address, bytes,
+                     length % 8 + 1u, true);
+}
+
+/* Answers whether it goes on as an honest one would. */
+static bool act(void)
+{
+    const struct hal_pci_address at = {function.bus, function.device, function.function};
+    uint8_t byte = next();
+    switch (byte >> 4) {
+    case 0xc:
+        return false;
+    case 0xd:
+        drive.lie = (enum hosted_disk_lie)(next() % HOSTED_DISK_LIES);
+        return true;
+    case 0xe:
+        scribble();
+        return true;
+    case 0xf:
+        (void)hosted_pci_message(at, byte % 4);
+        return true;
+    default:
+        return true;
+    }
+}
+
+static void power_on(void *context)
+{
+    (void)context;
+    hosted_disk_function.device_model->power_on(NULL);
+}
+
+static uint64_t answer(void *context, const struct hosted_pci_function *of, unsigned bar, uint64_t offset,
+                       unsigned width)
+{
+    bool honest = act();
+    uint64_t value = hosted_disk_function.device_model->read(context, of, bar, offset, width);
+    return honest ? value : next_number(width);
+}
+
+static void take(void *context, const struct hosted_pci_function *of, unsigned bar, uint64_t offset,
+                 unsigned width, uint64_t value)
+{
+    if (value >= TOLD_FIRST) {
+        told[told_count++ % TOLD_MAX] = value;
+    }
+    if (act()) {
+        hosted_disk_function.device_model->write(context, of, bar, offset, width, value);
+    }
+}
+
+static const struct hosted_device model = {.power_on = power_on, .read = answer, .write = take};
+
+static void make_function(bool from_input)
+{
+    function = hosted_disk_function; /* which the machine has, too: this one is elsewhere, and before it */
+    function.device = 1;
+    function.bars[0] += 0x4000;
+    function.bars[1] += 0x2000;
+    function.device_model = &model;
+    for (size_t i = 0; from_input && i < sizeof(function.words) / sizeof(function.words[0]); i++) {
+        uint8_t changes = next();
+        if (changes % 4 == 0 && function.words[i].offset != 0) {
+            function.words[i].value ^= (uint32_t)next_number(4);
+        }
+    }
+}
+
+/* --- The kernel --- */
+
+static void scribbler(uint64_t argument)
+{
+    (void)argument;
+    while (!finished && input_at < input_size) {
+        scribble();
+        (void)keel_task_yield();
+    }
+}
+
+static void audit(void)
+{
+    if (audit_run() != 0) {
+        hal_panic("the audit found a violated invariant");
+    }
+}
+
+static void request(const uint8_t *bytes)
+{
+    uint64_t sector = bytes[1] % (SECTORS + 2), count = bytes[2] % (SECTORS - 1) + 1u;
+    keel_status_t status = KEEL_OK;
+    switch (bytes[0] % 3) {
+    case 0:
+        status = services_virtio_blk_read(&disk, sector, buffer, count);
+        break;
+    case 1:
+        status = services_virtio_blk_write(&disk, sector, buffer, count);
+        break;
+    default:
+        status = services_virtio_blk_flush(&disk);
+        break;
+    }
+    if (print) {
+        fprintf(stderr, "request %u, sector %u, count %u: %d\n", bytes[0] % 3u, (unsigned)sector,
+                (unsigned)count, (int)status);
+    }
+}
+
+static void round_of(const uint8_t *requests, unsigned count)
+{
+    keel_status_t status = services_virtio_blk_open(&disk, 0);
+    if (print) {
+        fprintf(stderr, "open: %d\n", (int)status);
+    }
+    if (status != KEEL_OK) {
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        request(requests + (size_t)i * REQUEST_SIZE);
+        audit();
+    }
+    services_virtio_blk_close(&disk);
+}
+
+int32_t keel_main(void)
+{
+    const uint8_t *requests = input + HEADER_SIZE;
+    unsigned count = input[2] % REQUESTS_MAX;
+    uint64_t taken_before = frame_total() - frame_free_count();
+    const struct keel_task_options options = {.entry = scribbler, .name = "scribbler"};
+    keel_task_t task = {0};
+    int32_t status = 0;
+    if ((input[0] & FLAG_SCRIBBLES) != 0 && keel_task_spawn(&options, &task) != KEEL_OK) {
+        hal_panic("no memory for a task");
+    }
+    for (unsigned round = 0; round <= (input[0] & FLAG_TWICE); round++) {
+        round_of(requests, count);
+        audit();
+    }
+    finished = true;
+    if (task.value != 0) {
+        (void)keel_task_join(task, &status);
+        (void)keel_task_release(task);
+    }
+    audit();
+    /* The task may still be on its way off its CPU. */
+    for (unsigned turn = 0; turn < 100 && frame_total() - frame_free_count() != taken_before; turn++) {
+        (void)keel_task_sleep(1000000);
+    }
+    if (frame_total() - frame_free_count() != taken_before) {
+        hal_panic("frames are left although the disk is closed (M8, D2)");
+    }
+    return 0;
+}
+
+static void print_console(void *context, const char *bytes, size_t size)
+{
+    (void)context;
+    if (print) {
+        fwrite(bytes, 1, size, stderr);
+    }
+}
+
+/* No driver runs one. */
+static void no_program(void *context, struct keel_user_regs *regs, struct keel_user_event *event)
+{
+    (void)context;
+    (void)regs;
+    (void)event;
+    hal_panic("a user program runs");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < HEADER_SIZE || size < HEADER_SIZE + (size_t)REQUEST_SIZE * (data[2] % REQUESTS_MAX)) {
+        return 0;
+    }
+    print = getenv("KEEL_PRINT") != NULL;
+    input = data;
+    input_size = size;
+    input_at = HEADER_SIZE + (size_t)REQUEST_SIZE * (data[2] % REQUESTS_MAX);
+    memset(told, 0, sizeof(told));
+    told_count = 0;
+    finished = false;
+    drive.lie = HOSTED_DISK_HONEST;
+    make_function((data[0] & FLAG_CAPABILITIES) != 0);
+    struct hosted_config config = {
+        .ram_size = 2 << 20,
+        .strategy = HOSTED_RANDOM,
+        .seed = data[1],
+        .disk = &drive,
+        .pci = &function,
+        .pci_count = 1,
+        .user_engine = HOSTED_USER_SCRIPT,
+        .user_script = no_program,
+        .console = print_console,
+        .step_limit = STEP_LIMIT,
+        .lazy_window = true,
+    };
+    struct hosted_result result = hosted_run(&config);
+    if (result.end != HOSTED_POWER_OFF) {
+        fprintf(stderr, "fuzz_devices: %s: %s\n", hosted_end_text(result.end), result.message);
+        abort();
+    }
+    return 0;
+}
