@@ -295,6 +295,34 @@ static void D3_device_masters_while_it_is_enabled(void)
     CHECK_OK(keel_pci_device_release(again));
 }
 
+/* What it may still lead to is never let go, whatever its mapping is about; and nobody gets more. */
+static void D2_hardware_that_dies_keeps_what_it_had(void)
+{
+    keel_pci_device_t device = dma_device(CARD), other = dma_acquire(CARD_SECOND);
+    keel_dma_t dma = dma_new(device, 3, BOTH), more = {0};
+    keel_segment_t segment = dma_segment(1);
+    for (unsigned round = 0; round < 100 && dma_state(device).pages == 3; round++) {
+        if (keel_dma_map(device, segment, 0, 1, BOTH, &more) == KEEL_OK) {
+            CHECK_OK(keel_dma_release(more));
+        }
+    }
+    CHECK_EQUAL(dma_state(device).pages, 4);
+    CHECK(unit_console_contains("iommu: the hardware does not obey any more"));
+    CHECK_STATUS(keel_dma_flush(device), KEEL_E_UNSUPPORTED);
+    CHECK_STATUS(keel_dma_map(device, segment, 0, 1, BOTH, &more), KEEL_E_UNSUPPORTED);
+    CHECK_STATUS(keel_dma_enable(other, 0), KEEL_E_UNSUPPORTED);
+    CHECK_OK(keel_dma_disable(device));
+    uint64_t before = free_frames();
+    CHECK_OK(keel_dma_release(dma));
+    CHECK_EQUAL(free_frames(), before);
+    CHECK_STATUS(keel_dma_enable(device, 0), KEEL_E_UNSUPPORTED);
+    CHECK(!masters(CARD));
+    CHECK_AUDIT();
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+    CHECK_OK(keel_pci_device_release(other));
+}
+
 /* --- Limits and errors --- */
 
 static void M8_pages_are_limited(void)
@@ -376,15 +404,44 @@ static void M8_no_memory_for_tables(void)
     CHECK_OK(keel_pci_device_release(device));
 }
 
+static void refuses(uint32_t index)
+{
+    keel_pci_device_t device = dma_acquire(index);
+    CHECK_STATUS(keel_dma_enable(device, 0), KEEL_E_UNSUPPORTED);
+    CHECK_STATUS(keel_dma_disable(device), KEEL_E_NOT_FOUND);
+    CHECK(!masters(index));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 static void D3_bridges_have_no_dma(void)
 {
-    static const uint32_t none[] = {ROOT_PORT};
-    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
-        keel_pci_device_t device = dma_acquire(none[i]);
-        CHECK_STATUS(keel_dma_enable(device, 0), KEEL_E_UNSUPPORTED);
-        CHECK_STATUS(keel_dma_disable(device), KEEL_E_NOT_FOUND);
-        CHECK_OK(keel_pci_device_release(device));
-    }
+    keel_pci_device_t device = dma_acquire(ROOT_PORT);
+    CHECK_STATUS(keel_dma_enable(device, 0), KEEL_E_UNSUPPORTED);
+    CHECK_STATUS(keel_dma_disable(device), KEEL_E_NOT_FOUND);
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+/* A bridge to the old bus, what is behind it, and a device of firmware's; one that is neither. */
+static const struct hosted_pci_function shared_source[] = {
+    {.device = 4,
+     .vendor_id = 0x1b36,
+     .device_id = 1,
+     .class_code = 0x060400,
+     .header = 1,
+     .command = 7,
+     .secondary = 1,
+     .last = 1},
+    {.device = HOSTED_IOMMU_RANGE_SOURCE >> 3, .vendor_id = 0x4b45, .device_id = 2, .command = 2},
+    {.device = 30, .vendor_id = 0x4b45, .device_id = 3, .command = 2},
+    {.bus = 1, .vendor_id = 0x4b45, .device_id = 4, .command = 2},
+};
+
+static void D1_who_shares_a_source_has_no_dma(void)
+{
+    refuses(1); /* firmware's */
+    refuses(3); /* behind the bridge */
+    keel_pci_device_t device = dma_device(2);
+    CHECK_OK(keel_pci_device_release(device));
 }
 
 static void H1_arguments_are_checked(void)
@@ -477,6 +534,12 @@ static void D3_without_hardware_there_is_no_dma(void)
     CHECK_OK(keel_pci_device_release(device));
 }
 
+static void D3_other_words_trust_nobody(void)
+{
+    CHECK(unit_console_contains("keel.dma has a value that is not known"));
+    D3_without_hardware_there_is_no_dma();
+}
+
 static void D3_devices_are_trusted_only_by_these_words(void)
 {
     keel_pci_device_t device = dma_device(CARD);
@@ -512,13 +575,18 @@ int main(int argc, char **argv)
         UNIT(D2_last_release_decides),
         UNIT(D2_nothing_is_reached_when_it_is_disabled, .seeds = 5),
         UNIT(D3_device_masters_while_it_is_enabled),
+        UNIT(D2_hardware_that_dies_keeps_what_it_had, .config.iommu = HOSTED_IOMMU_DIES,
+             .config.iommu_stalls = 40, .leaves_things = true),
         UNIT(M8_pages_are_limited),
         UNIT(M8_addresses_come_back, .config.ram_size = 16 << 20),
         UNIT(M8_no_memory_for_tables, .config.ram_size = 4 << 20),
         UNIT(D3_bridges_have_no_dma),
+        UNIT(D1_who_shares_a_source_has_no_dma, .config.pci = shared_source, .config.pci_count = 4,
+             .config.iommu = HOSTED_IOMMU_RANGE),
         UNIT(H1_arguments_are_checked),
         UNIT(D8_device_that_tries_on_is_cut_off),
         UNIT(D3_without_hardware_there_is_no_dma, .config.iommu = HOSTED_IOMMU_NONE, ),
+        UNIT(D3_other_words_trust_nobody, .config.iommu = HOSTED_IOMMU_NONE, WORDS("keel.dma=trust-device")),
         UNIT(D3_devices_are_trusted_only_by_these_words, .config.iommu = HOSTED_IOMMU_NONE,
              WORDS("keel.dma=trust-devices")),
     };
