@@ -21,7 +21,7 @@
 #define KEPT          UINT32_C(0x96ffffff)
 #define QUEUE_SIZE    4096u
 
-unsigned iommu_unit;
+unsigned iommu_unit, iommu_tried;
 hal_paddr_t iommu_tables[4], iommu_frame;
 static hal_paddr_t queue, word, contexts;
 static uint32_t tail, tickets;
@@ -218,4 +218,11 @@ unsigned iommu_reason(void)
 bool iommu_dma(uint64_t address, uint64_t *value, bool write)
 {
     return hosted_dma(DEVICE(iommu_unit), address, value, sizeof *value, write);
+}
+
+void iommu_run(void (*body)(void), const char *violation)
+{
+    for (iommu_tried = 0; iommu_tried < 2; iommu_tried++) {
+        mini_run_showing(&mini_small, body, NULL, violation);
+    }
 }

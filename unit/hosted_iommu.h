@@ -21,6 +21,10 @@ extern unsigned iommu_unit;
 /* What the set-up leaves: tables of DEVICE(iommu_unit), by level, up to the root; a frame to map. */
 extern hal_paddr_t iommu_tables[4], iommu_frame;
 
+/* Runs the body for each unit, whose number is then iommu_tried. */
+extern unsigned iommu_tried;
+void iommu_run(void (*body)(void), const char *violation);
+
 /* A store that the unit sees; and one that it does not, or not before what follows. */
 void iommu_put(hal_paddr_t table, unsigned index, uint64_t value);
 void iommu_put_hidden(hal_paddr_t table, unsigned index, uint64_t value);

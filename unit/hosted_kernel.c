@@ -188,12 +188,22 @@ struct hosted_result mini_run_with(const struct hosted_config *config, void (*bo
     return hosted_run(config);
 }
 
-void mini_run_well(void (*body)(void), void (*second)(void))
+void mini_run_showing(const struct hosted_config *config, void (*body)(void), void (*second)(void),
+                      const char *violation)
 {
-    struct hosted_result result = mini_run_with(&mini_small, body, second);
-    assert_string_equal(result.first_violation, "");
+    struct hosted_result result = mini_run_with(config, body, second);
     assert_int_equal(result.end, HOSTED_POWER_OFF);
     assert_int_equal(result.status, 0);
+    if (*violation == '\0') {
+        assert_string_equal(result.first_violation, "");
+    } else {
+        assert_memory_equal(result.first_violation, violation, strlen(violation));
+    }
+}
+
+void mini_run_well(void (*body)(void), void (*second)(void))
+{
+    mini_run_showing(&mini_small, body, second, "");
 }
 
 /* The planted mistake is seen, under the name of the invariant. */

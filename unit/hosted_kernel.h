@@ -57,6 +57,9 @@ extern const struct hosted_config mini_small;
 
 struct hosted_result mini_run_with(const struct hosted_config *config, void (*body)(void),
                                    void (*second)(void));
+/* Asserts that it comes to a good end, and that the first violation begins so; "": that there is none. */
+void mini_run_showing(const struct hosted_config *config, void (*body)(void), void (*second)(void),
+                      const char *violation);
 /* Asserts that all is well. */
 void mini_run_well(void (*body)(void), void (*second)(void));
 /* Asserts that the machine sees the planted mistake, under the name of the invariant. */

@@ -3,40 +3,10 @@
  * The hosted machine's remapping units themselves (hal/hosted/vtd_*.c), told what to do by their registers:
  * planted mistakes that the model promises to see, and what a driver may rely on.
  */
-#include <string.h>
-
 #include "hal/machine.h"
 #include "hosted_iommu.h"
 
 #define PAGE(n) (IOVA + (n) * HAL_PAGE_SIZE)
-
-static unsigned tried; /* unit */
-
-static void begin(void)
-{
-    iommu_begin(tried);
-}
-
-static void run_with(const struct hosted_config *config, void (*body)(void), void (*second)(void),
-                     const char *violation)
-{
-    struct hosted_result result = mini_run_with(config, body, second);
-    assert_int_equal(result.end, HOSTED_POWER_OFF);
-    assert_int_equal(result.status, 0);
-    if (*violation == '\0') {
-        assert_string_equal(result.first_violation, "");
-    } else {
-        assert_memory_equal(result.first_violation, violation, strlen(violation));
-    }
-}
-
-/* With each unit. */
-static void run(void (*body)(void), const char *violation)
-{
-    for (tried = 0; tried < 2; tried++) {
-        run_with(&mini_small, body, NULL, violation);
-    }
-}
 
 static bool reads(uint64_t address)
 {
@@ -60,7 +30,7 @@ static void free_frame(void)
 static void map_and_reach(void)
 {
     uint64_t value = 0x1234, back = 0;
-    begin();
+    iommu_begin(iommu_tried);
     mini_expect(!reads(PAGE(3)) && iommu_reason() == 6 && !writes(PAGE(3)) && iommu_reason() == 5);
     iommu_map(3, READS | WRITES);
     iommu_forget_page(3);
@@ -70,28 +40,28 @@ static void map_and_reach(void)
     mini_expect(!reads(PAGE(2)) && !reads(PAGE(4)) && !reads(iommu_frame.value));
     iommu_map(4, READS);
     iommu_map(5, WRITES);
-    iommu_do(FORGET_DOMAIN(DOMAIN(tried)), 0);
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
     (void)iommu_reason();
     mini_expect(reads(PAGE(4)) && !writes(PAGE(4)) && iommu_reason() == 5);
     mini_expect(writes(PAGE(5)) && !reads(PAGE(5)) && iommu_reason() == 6);
-    mini_expect(!hosted_dma(DEVICE(tried) ^ 1, PAGE(3), &value, 8, true) && iommu_reason() == 2);
-    mini_expect(!hosted_dma(DEVICE(tried) ^ 0x200, PAGE(3), &value, 8, true) && iommu_reason() == 1);
+    mini_expect(!hosted_dma(DEVICE(iommu_tried) ^ 1, PAGE(3), &value, 8, true) && iommu_reason() == 2);
+    mini_expect(!hosted_dma(DEVICE(iommu_tried) ^ 0x200, PAGE(3), &value, 8, true) && iommu_reason() == 1);
     mini_audit();
     mini_expect(mini_audit_lines == 0);
 }
 
 static void rights_of_all_levels(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS | WRITES);
     iommu_put(iommu_tables[2], hal_pt_index(IOVA, 2), iommu_tables[1].value | READS);
-    iommu_do(FORGET_DOMAIN(DOMAIN(tried)), 0);
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
     mini_expect(reads(PAGE(0)) && !writes(PAGE(0)) && iommu_reason() == 5);
 }
 
 static void entries_that_are_wrong(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS | WRITES | UINT64_C(1) << 62);
     iommu_forget_page(0);
     mini_expect(!reads(PAGE(0)) && iommu_reason() == 12 && !reads(UINT64_C(1) << 48) && iommu_reason() == 4);
@@ -99,15 +69,15 @@ static void entries_that_are_wrong(void)
     const struct {
         uint64_t low, high;
         unsigned reason;
-    } wrong[] = {{1, CONTEXT_HIGH(DOMAIN(tried), 5), 3}, /* the unit has no five levels */
-                 {5, CONTEXT_HIGH(DOMAIN(tried), 4), 3}, /* nor another type */
-                 {17, CONTEXT_HIGH(DOMAIN(tried), 4), 11},
-                 {1, CONTEXT_HIGH(DOMAIN(tried), 3), 4}}; /* IOVA is not beyond, but this is: */
+    } wrong[] = {{1, CONTEXT_HIGH(DOMAIN(iommu_tried), 5), 3}, /* the unit has no five levels */
+                 {5, CONTEXT_HIGH(DOMAIN(iommu_tried), 4), 3}, /* nor another type */
+                 {17, CONTEXT_HIGH(DOMAIN(iommu_tried), 4), 11},
+                 {1, CONTEXT_HIGH(DOMAIN(iommu_tried), 3), 4}}; /* IOVA is not beyond, but this is: */
     for (unsigned i = 0; i < 4; i++) {
-        iommu_attach(DEVICE(tried), 0, 0);
+        iommu_attach(DEVICE(iommu_tried), 0, 0);
         iommu_do(FORGET_CONTEXTS, 0);
         iommu_do(FORGET_ALL, 0);
-        iommu_attach(DEVICE(tried), iommu_tables[i < 3 ? 3 : 2].value | wrong[i].low, wrong[i].high);
+        iommu_attach(DEVICE(iommu_tried), iommu_tables[i < 3 ? 3 : 2].value | wrong[i].low, wrong[i].high);
         iommu_do(FORGET_CONTEXTS, 0);
         iommu_do(FORGET_ALL, 0);
         mini_expect(!reads(UINT64_C(1) << 40) && iommu_reason() == wrong[i].reason);
@@ -117,16 +87,16 @@ static void entries_that_are_wrong(void)
 static void large_pages(void)
 {
     uint64_t value = 7;
-    begin();
+    iommu_begin(iommu_tried);
     hal_paddr_t block = hal_paddr(UINT64_C(2) << 20);
     hal_frame_use(block, HAL_PT_ENTRIES, HAL_FRAME_UNTYPED);
     iommu_put(iommu_tables[1], hal_pt_index(IOVA, 1) + 1, block.value | READS | WRITES | 1 << 7);
-    iommu_do(FORGET_PAGES(DOMAIN(tried)), (IOVA + (UINT64_C(2) << 20)) | 9);
+    iommu_do(FORGET_PAGES(DOMAIN(iommu_tried)), (IOVA + (UINT64_C(2) << 20)) | 9);
     mini_expect(iommu_dma(IOVA + (UINT64_C(3) << 20), &value, true));
     iommu_put(iommu_tables[1], hal_pt_index(IOVA, 1) + 1, 0);
-    iommu_do(FORGET_PAGES(DOMAIN(tried)), (IOVA + (UINT64_C(2) << 20)) | 8); /* half of it */
+    iommu_do(FORGET_PAGES(DOMAIN(iommu_tried)), (IOVA + (UINT64_C(2) << 20)) | 8); /* half of it */
     mini_expect(reads(IOVA + (UINT64_C(3) << 20)) && !reads(IOVA + (UINT64_C(2) << 20)));
-    iommu_do(FORGET_PAGES(DOMAIN(tried)), (IOVA + (UINT64_C(3) << 20)) | 8);
+    iommu_do(FORGET_PAGES(DOMAIN(iommu_tried)), (IOVA + (UINT64_C(3) << 20)) | 8);
     mini_expect(!reads(IOVA + (UINT64_C(3) << 20)));
     hal_frame_use(block, HAL_PT_ENTRIES, HAL_FRAME_UNUSED);
 }
@@ -134,17 +104,17 @@ static void large_pages(void)
 /* The first unit has domains of three levels only, or both are told by registers. */
 static void other_machines(void)
 {
-    begin();
-    iommu_attach(DEVICE(tried), 0, 0);
+    iommu_begin(iommu_tried);
+    iommu_attach(DEVICE(iommu_tried), 0, 0);
     iommu_do(FORGET_CONTEXTS, 0);
     iommu_do(FORGET_ALL, 0);
-    iommu_attach(DEVICE(tried), iommu_tables[2].value | 1, CONTEXT_HIGH(DOMAIN(tried), 3));
+    iommu_attach(DEVICE(iommu_tried), iommu_tables[2].value | 1, CONTEXT_HIGH(DOMAIN(iommu_tried), 3));
     iommu_map(0, READS);
     iommu_do(FORGET_CONTEXTS, 0);
-    iommu_do(FORGET_DOMAIN(DOMAIN(tried)), 0);
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
     mini_expect(reads(PAGE(0)) && !reads(PAGE(1)));
     iommu_unmap(0);
-    iommu_do(FORGET_PAGES(DOMAIN(tried) + 1), PAGE(0));
+    iommu_do(FORGET_PAGES(DOMAIN(iommu_tried) + 1), PAGE(0));
     mini_expect(reads(PAGE(0)));
     iommu_forget_page(0);
     mini_expect(!reads(PAGE(0)));
@@ -167,24 +137,24 @@ static void D1_other_units(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
         config.iommu = variants[i];
-        for (tried = 0; tried < 2; tried++) {
-            run_with(&config, other_machines, NULL, "");
+        for (iommu_tried = 0; iommu_tried < 2; iommu_tried++) {
+            mini_run_showing(&config, other_machines, NULL, "");
         }
     }
     config.iommu = HOSTED_IOMMU_NONE;
-    run_with(&config, no_unit_at_all, NULL, "");
+    mini_run_showing(&config, no_unit_at_all, NULL, "");
 }
 
 static void D1_device_reaches_what_is_mapped(void **state)
 {
     struct hosted_config config = mini_small;
     (void)state;
-    run(map_and_reach, "");
-    run(rights_of_all_levels, "");
-    run(entries_that_are_wrong, "");
+    iommu_run(map_and_reach, "");
+    iommu_run(rights_of_all_levels, "");
+    iommu_run(entries_that_are_wrong, "");
     config.ram_size = UINT64_C(4) << 20;
-    for (tried = 0; tried < 2; tried++) {
-        run_with(&config, large_pages, NULL, "");
+    for (iommu_tried = 0; iommu_tried < 2; iommu_tried++) {
+        mini_run_showing(&config, large_pages, NULL, "");
     }
 }
 
@@ -192,16 +162,16 @@ static void D1_device_reaches_what_is_mapped(void **state)
 
 static void stale_translation_is_used(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS | WRITES);
     iommu_forget_page(0);
     iommu_unmap(0);
     mini_expect(writes(PAGE(0)));
     iommu_forget_page(1);
-    iommu_do(FORGET_DOMAIN(DOMAIN(tried) + 1), 0);
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried) + 1), 0);
     iommu_do(FORGET_CONTEXTS, 0);
     mini_expect(writes(PAGE(0)));
-    iommu_post(FORGET_PAGES(DOMAIN(tried)), PAGE(0));
+    iommu_post(FORGET_PAGES(DOMAIN(iommu_tried)), PAGE(0));
     mini_expect(writes(PAGE(0))); /* it is only posted */
     uint32_t ticket = iommu_post_wait();
     while (!iommu_is_done(ticket)) {
@@ -213,7 +183,7 @@ static void stale_translation_is_used(void)
 
 static void freed_while_mapped(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS);
     iommu_forget_page(0);
     free_frame();
@@ -221,7 +191,7 @@ static void freed_while_mapped(void)
 
 static void freed_before_the_flush(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS);
     iommu_unmap(0);
     free_frame();
@@ -229,26 +199,26 @@ static void freed_before_the_flush(void)
 
 static void freed_after_another_flush(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS);
     iommu_unmap(0);
     iommu_forget_page(1);
-    iommu_do(FORGET_DOMAIN(DOMAIN(tried) + 1), 0);
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried) + 1), 0);
     free_frame();
 }
 
 static void freed_before_the_flush_is_done(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS);
     iommu_unmap(0);
-    iommu_post(FORGET_PAGES(DOMAIN(tried)), PAGE(0));
+    iommu_post(FORGET_PAGES(DOMAIN(iommu_tried)), PAGE(0));
     free_frame();
 }
 
 static void lower_right_is_not_flushed(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS | WRITES);
     iommu_forget_page(0);
     iommu_map(0, READS);
@@ -259,7 +229,7 @@ static void lower_right_is_not_flushed(void)
 
 static void unlink_table(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS);
     iommu_put(iommu_tables[1], hal_pt_index(IOVA, 1), 0);
     mini_expect(reads(PAGE(0)));
@@ -276,7 +246,7 @@ static void table_freed_without_its_flush(void)
 static void table_freed_after_its_flush(void)
 {
     unlink_table();
-    iommu_do(FORGET_PAGES(DOMAIN(tried)), PAGE(0) | 9);
+    iommu_do(FORGET_PAGES(DOMAIN(iommu_tried)), PAGE(0) | 9);
     mini_expect(!reads(PAGE(0)));
     hal_frame_use(iommu_tables[0], 1, HAL_FRAME_UNUSED);
     free_frame();
@@ -294,19 +264,19 @@ static void frame_behind_a_cached_table(void)
 
 static void detach(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS);
-    iommu_do(FORGET_DOMAIN(DOMAIN(tried)), 0);
-    iommu_attach(DEVICE(tried), 0, 0);
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
+    iommu_attach(DEVICE(iommu_tried), 0, 0);
     mini_expect(reads(PAGE(0)));
 }
 
 static void all_freed_after_detach(void)
 {
     detach();
-    iommu_do(FORGET_CONTEXT(DOMAIN(tried), DEVICE(tried)), 0);
+    iommu_do(FORGET_CONTEXT(DOMAIN(iommu_tried), DEVICE(iommu_tried)), 0);
     mini_expect(!reads(PAGE(0)) && iommu_reason() == 2);
-    iommu_do(FORGET_DOMAIN(DOMAIN(tried)), 0);
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
     free_frame();
     for (unsigned level = 0; level < 4; level++) {
         hal_frame_use(iommu_tables[level], 1, HAL_FRAME_UNUSED);
@@ -316,16 +286,16 @@ static void all_freed_after_detach(void)
 static void translations_flushed_before_contexts(void)
 {
     detach();
-    iommu_do(FORGET_DOMAIN(DOMAIN(tried)), 0);
-    iommu_do(FORGET_CONTEXT(DOMAIN(tried), DEVICE(tried)), 0);
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
+    iommu_do(FORGET_CONTEXT(DOMAIN(iommu_tried), DEVICE(iommu_tried)), 0);
     free_frame();
 }
 
 static void root_freed_without_context_flush(void)
 {
     detach();
-    iommu_do(FORGET_DOMAIN(DOMAIN(tried)), 0);
-    iommu_do(FORGET_CONTEXT(DOMAIN(tried), DEVICE(tried) ^ 1), 0);
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
+    iommu_do(FORGET_CONTEXT(DOMAIN(iommu_tried), DEVICE(iommu_tried) ^ 1), 0);
     hal_frame_use(iommu_tables[3], 1, HAL_FRAME_UNUSED);
 }
 
@@ -333,56 +303,56 @@ static void domain_used_again_too_early(void)
 {
     detach();
     iommu_do(FORGET_CONTEXTS, 0);
-    iommu_attach(DEVICE(tried) ^ 1, iommu_tables[2].value | 1, CONTEXT_HIGH(DOMAIN(tried), 3));
+    iommu_attach(DEVICE(iommu_tried) ^ 1, iommu_tables[2].value | 1, CONTEXT_HIGH(DOMAIN(iommu_tried), 3));
 }
 
 static void D2_what_is_cached_is_used_until_it_is_flushed(void **state)
 {
     (void)state;
-    run(stale_translation_is_used, "M3");
-    run(lower_right_is_not_flushed, "");
-    run(table_freed_after_its_flush, "");
-    run(all_freed_after_detach, "");
+    iommu_run(stale_translation_is_used, "M3");
+    iommu_run(lower_right_is_not_flushed, "");
+    iommu_run(table_freed_after_its_flush, "");
+    iommu_run(all_freed_after_detach, "");
 }
 
 static void D2_missed_flush_is_reported(void **state)
 {
     (void)state;
-    run(freed_before_the_flush, "D2");
-    run(freed_after_another_flush, "D2");
-    run(freed_before_the_flush_is_done, "D2");
-    run(table_freed_without_its_flush, "D2");
-    run(frame_behind_a_cached_table, "D2");
-    run(translations_flushed_before_contexts, "D2");
-    run(root_freed_without_context_flush, "D2");
-    run(domain_used_again_too_early, "D2");
+    iommu_run(freed_before_the_flush, "D2");
+    iommu_run(freed_after_another_flush, "D2");
+    iommu_run(freed_before_the_flush_is_done, "D2");
+    iommu_run(table_freed_without_its_flush, "D2");
+    iommu_run(frame_behind_a_cached_table, "D2");
+    iommu_run(translations_flushed_before_contexts, "D2");
+    iommu_run(root_freed_without_context_flush, "D2");
+    iommu_run(domain_used_again_too_early, "D2");
 }
 
 static void root_freed_while_attached(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     hal_frame_use(iommu_tables[3], 1, HAL_FRAME_UNUSED);
 }
 
 static void table_freed_while_linked(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     hal_frame_use(iommu_tables[0], 1, HAL_FRAME_UNUSED);
 }
 
 static void M1_frame_that_a_device_reaches_is_reported(void **state)
 {
     (void)state;
-    run(freed_while_mapped, "M1");
-    run(root_freed_while_attached, "M1");
-    run(table_freed_while_linked, "M1");
+    iommu_run(freed_while_mapped, "M1");
+    iommu_run(root_freed_while_attached, "M1");
+    iommu_run(table_freed_while_linked, "M1");
 }
 
 /* --- What leads where it must not --- */
 
 static void maps_a_table(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_put(iommu_tables[0], 0, iommu_tables[0].value | READS);
     mini_audit();
     mini_expect(mini_audit_lines == 1);
@@ -390,45 +360,45 @@ static void maps_a_table(void)
 
 static void links_a_frame(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_put(iommu_tables[1], 0, iommu_frame.value | READS);
 }
 
 static void attaches_to_wrong_tables(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     hal_paddr_t root = mini_take_frame(HAL_FRAME_TABLE);
     iommu_put(root, 0, mini_take_frame(HAL_FRAME_OBJECT).value | READS | 1 << 7);
-    iommu_attach(DEVICE(tried) ^ 1, root.value | 1, CONTEXT_HIGH(DOMAIN(tried) + 1, 4));
+    iommu_attach(DEVICE(iommu_tried) ^ 1, root.value | 1, CONTEXT_HIGH(DOMAIN(iommu_tried) + 1, 4));
 }
 
 static void zeroes_a_linked_table(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     hal_phys_zero(iommu_tables[0], HAL_PAGE_SIZE);
 }
 
 static void shares_a_domain(void)
 {
-    begin();
-    iommu_attach(DEVICE(tried) ^ 1, iommu_tables[2].value | 1, CONTEXT_HIGH(DOMAIN(tried), 3));
+    iommu_begin(iommu_tried);
+    iommu_attach(DEVICE(iommu_tried) ^ 1, iommu_tables[2].value | 1, CONTEXT_HIGH(DOMAIN(iommu_tried), 3));
 }
 
 static void M3_typed_frame_for_a_device_is_reported(void **state)
 {
     (void)state;
-    run(maps_a_table, "M3");
-    run(links_a_frame, "M3");
-    run(attaches_to_wrong_tables, "M3");
-    run(zeroes_a_linked_table, "M3");
-    run(shares_a_domain, "D1");
+    iommu_run(maps_a_table, "M3");
+    iommu_run(links_a_frame, "M3");
+    iommu_run(attaches_to_wrong_tables, "M3");
+    iommu_run(zeroes_a_linked_table, "M3");
+    iommu_run(shares_a_domain, "D1");
 }
 
 /* --- Memory that the unit does not see, and absence that it caches --- */
 
 static void hidden_unmap(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS);
     iommu_forget_page(0);
     iommu_put_hidden(iommu_tables[0], 0, 0);
@@ -446,7 +416,7 @@ static void hidden_unmap(void)
 
 static void freed_while_the_unit_sees_it(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS);
     iommu_put_hidden(iommu_tables[0], 0, 0);
     iommu_write_back(iommu_tables[0]);
@@ -456,7 +426,7 @@ static void freed_while_the_unit_sees_it(void)
 
 static void absence_is_cached(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_map(0, READS);
     mini_expect(!reads(PAGE(0)) && iommu_reason() == 6);
     iommu_forget_page(0);
@@ -471,7 +441,7 @@ static void absence_is_cached(void)
 
 static void table_that_was_not_written_back(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     hal_paddr_t table = mini_take_frame(HAL_FRAME_TABLE);
     iommu_put(iommu_tables[1], 7, table.value | READS);
     iommu_do(FORGET_DOMAIN(DOMAIN(1)), 0);
@@ -489,11 +459,11 @@ static void table_that_was_not_written_back(void)
 static void D2_unit_that_sees_old_memory(void **state)
 {
     (void)state;
-    tried = 1;
-    run_with(&mini_small, hidden_unmap, NULL, "");
-    run_with(&mini_small, freed_while_the_unit_sees_it, NULL, "M1");
-    run_with(&mini_small, absence_is_cached, NULL, "");
-    run_with(&mini_small, table_that_was_not_written_back, NULL, "");
+    iommu_tried = 1;
+    mini_run_showing(&mini_small, hidden_unmap, NULL, "");
+    mini_run_showing(&mini_small, freed_while_the_unit_sees_it, NULL, "M1");
+    mini_run_showing(&mini_small, absence_is_cached, NULL, "");
+    mini_run_showing(&mini_small, table_that_was_not_written_back, NULL, "");
 }
 
 int main(void)

@@ -3,8 +3,6 @@
  * The driver of remapping units (hal/iommu.h, hal/x86_common/vtd*.c) on the hosted machine, whose units do
  * what they may do at the worst: with it no device reaches a frame after its flush was done.
  */
-#include <string.h>
-
 #include "hal/iommu.h"
 #include "hal/machine.h"
 #include "hosted_kernel.h"
@@ -17,19 +15,6 @@ static uint16_t source; /* of the device */
 static hal_paddr_t tables[4], frame;
 static unsigned levels;
 
-static void run_with(const struct hosted_config *config, void (*body)(void), void (*second)(void),
-                     const char *violation)
-{
-    struct hosted_result result = mini_run_with(config, body, second);
-    assert_int_equal(result.end, HOSTED_POWER_OFF);
-    assert_int_equal(result.status, 0);
-    if (*violation == '\0') {
-        assert_string_equal(result.first_violation, "");
-    } else {
-        assert_memory_equal(result.first_violation, violation, strlen(violation));
-    }
-}
-
 /* With all units, and a device behind each. */
 static void run_everywhere(void (*body)(void), void (*second)(void), unsigned seeds, const char *violation)
 {
@@ -40,9 +25,9 @@ static void run_everywhere(void (*body)(void), void (*second)(void), unsigned se
         config.iommu = variants[i];
         for (config.seed = 1; config.seed <= seeds; config.seed++) {
             source = 0x0028;
-            run_with(&config, body, second, violation);
+            mini_run_showing(&config, body, second, violation);
             source = 0x0128;
-            run_with(&config, body, second, violation);
+            mini_run_showing(&config, body, second, violation);
         }
     }
 }
@@ -186,7 +171,7 @@ static void D2_core_that_forgets_a_flush_is_reported(void **state)
     source = 0x0028; /* by registers the other knows no pages */
     for (unsigned i = 0; i < 2; i++) {
         config.iommu = queues[i];
-        run_with(&config, table_freed_after_flush_of_leaves, NULL, "D2");
+        mini_run_showing(&config, table_freed_after_flush_of_leaves, NULL, "D2");
     }
 }
 
@@ -261,11 +246,11 @@ static void D2_unit_that_stalls_starts_over_or_is_lost(void **state)
     config.step_limit = UINT64_C(1) << 30;
     config.iommu_stalls = 20;
     source = 0x0028;
-    run_with(&config, starts_over, NULL, "");
+    mini_run_showing(&config, starts_over, NULL, "");
     config.iommu = HOSTED_IOMMU_DIES;
-    run_with(&config, is_lost, NULL, "");
+    mini_run_showing(&config, is_lost, NULL, "");
     config.iommu = HOSTED_IOMMU_REGISTERS;
-    run_with(&config, is_lost, NULL, "");
+    mini_run_showing(&config, is_lost, NULL, "");
 }
 
 /* --- What is there --- */
@@ -298,14 +283,14 @@ static void D1_segment_offers_what_all_units_have(void **state)
     struct hosted_config config = mini_small;
     (void)state;
     wanted_levels = 3; /* the fewest */
-    run_with(&config, describes, NULL, "");
+    mini_run_showing(&config, describes, NULL, "");
     config.iommu = HOSTED_IOMMU_NARROW;
-    run_with(&config, describes, NULL, "");
+    mini_run_showing(&config, describes, NULL, "");
     wanted_levels = 0;
     config.iommu = HOSTED_IOMMU_NONE;
-    run_with(&config, describes, NULL, "");
+    mini_run_showing(&config, describes, NULL, "");
     config.iommu = HOSTED_IOMMU_RANGE;
-    run_with(&config, has_a_range, NULL, "");
+    mini_run_showing(&config, has_a_range, NULL, "");
 }
 
 int main(void)

@@ -3,8 +3,6 @@
  * The hosted machine's remapping units: their queues, what a driver must not do with them, accesses that are
  * on their way, and units that stand still (hal/hosted/vtd_queue.c, vtd_dma.c).
  */
-#include <string.h>
-
 #include "hal/cpu.h"
 #include "hal/irq.h"
 #include "hal/machine.h"
@@ -21,34 +19,7 @@
 #define QUEUE_ERROR   0x10u
 #define KEPT          UINT32_C(0x96ffffff)
 
-static unsigned tried; /* unit */
 static uint32_t ticket;
-
-static void begin(void)
-{
-    iommu_begin(tried);
-}
-
-static void run_with(const struct hosted_config *config, void (*body)(void), void (*second)(void),
-                     const char *violation)
-{
-    struct hosted_result result = mini_run_with(config, body, second);
-    assert_int_equal(result.end, HOSTED_POWER_OFF);
-    assert_int_equal(result.status, 0);
-    if (*violation == '\0') {
-        assert_string_equal(result.first_violation, "");
-    } else {
-        assert_memory_equal(result.first_violation, violation, strlen(violation));
-    }
-}
-
-/* With each unit. */
-static void run(void (*body)(void), const char *violation)
-{
-    for (tried = 0; tried < 2; tried++) {
-        run_with(&mini_small, body, NULL, violation);
-    }
-}
 
 static bool comes_to_an_end(uint32_t of)
 {
@@ -65,7 +36,7 @@ static bool comes_to_an_end(uint32_t of)
 /* More than the queue has places, some at a time. */
 static void queue_wraps(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     for (unsigned i = 0; i < 100; i++) {
         for (unsigned j = 0; j < i % 7; j++) {
             iommu_post(FORGET_ALL, 0);
@@ -79,7 +50,7 @@ static void queue_wraps(void)
 /* Nobody looks, but time passes. */
 static void queue_is_done_some_time(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     for (unsigned i = 0; i < 50; i++) {
         iommu_post(FORGET_ALL, 0);
     }
@@ -89,7 +60,7 @@ static void queue_is_done_some_time(void)
     while (mini_timer_count == 0) {
         hal_point(HAL_POINT_RELAX, NULL);
     }
-    mini_expect(vtd_read64(tried, HEAD) == vtd_read64(tried, TAIL) && iommu_is_done(ticket));
+    mini_expect(vtd_read64(iommu_tried, HEAD) == vtd_read64(iommu_tried, TAIL) && iommu_is_done(ticket));
 }
 
 static void queue_stops_at_a_mistake(void)
@@ -101,55 +72,55 @@ static void queue_stops_at_a_mistake(void)
                                         {FORGET_ALL | 1 << 8, 0}, /* the same */
                                         {FORGET_PAGES(5), 0x80},  /* the same */
                                         {FORGET_PAGES(5), 0x3f}}; /* more than the unit can */
-    begin();
+    iommu_begin(iommu_tried);
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        uint64_t at = vtd_read64(tried, TAIL);
+        uint64_t at = vtd_read64(iommu_tried, TAIL);
         iommu_post(wrong[i][0], wrong[i][1]);
         ticket = iommu_post_wait();
-        mini_expect(!comes_to_an_end(ticket) && vtd_read64(tried, HEAD) == at);
-        mini_expect((vtd_read32(tried, FAULT_STATUS) & QUEUE_ERROR) != 0);
+        mini_expect(!comes_to_an_end(ticket) && vtd_read64(iommu_tried, HEAD) == at);
+        mini_expect((vtd_read32(iommu_tried, FAULT_STATUS) & QUEUE_ERROR) != 0);
         iommu_command(QUEUE_ON, false);
-        mini_expect((vtd_read32(tried, FAULT_STATUS) & QUEUE_ERROR) == 0);
+        mini_expect((vtd_read32(iommu_tried, FAULT_STATUS) & QUEUE_ERROR) == 0);
         iommu_queue_begin();
     }
 }
 
 static void queue_sleeps_after_a_mistake(void)
 {
-    begin();
-    uint64_t at = vtd_read64(tried, QUEUE_ADDRESS) + vtd_read64(tried, TAIL);
+    iommu_begin(iommu_tried);
+    uint64_t at = vtd_read64(iommu_tried, QUEUE_ADDRESS) + vtd_read64(iommu_tried, TAIL);
     iommu_post(0xf, 0);
     ticket = iommu_post_wait();
     mini_expect(!comes_to_an_end(ticket));
     remap_store(hal_paddr(at), FORGET_ALL);
-    vtd_write64(tried, TAIL, vtd_read64(tried, TAIL));
+    vtd_write64(iommu_tried, TAIL, vtd_read64(iommu_tried, TAIL));
     mini_expect(!comes_to_an_end(ticket));
-    vtd_write32(tried, FAULT_STATUS, QUEUE_ERROR);
+    vtd_write32(iommu_tried, FAULT_STATUS, QUEUE_ERROR);
     mini_expect(!comes_to_an_end(ticket));
-    vtd_write64(tried, TAIL, vtd_read64(tried, TAIL));
+    vtd_write64(iommu_tried, TAIL, vtd_read64(iommu_tried, TAIL));
     mini_expect(comes_to_an_end(ticket));
 }
 
 static void D2_queue_is_done_in_order_and_late(void **state)
 {
     (void)state;
-    run(queue_wraps, "");
-    run(queue_is_done_some_time, "");
-    run(queue_stops_at_a_mistake, "");
-    run(queue_sleeps_after_a_mistake, "");
+    iommu_run(queue_wraps, "");
+    iommu_run(queue_is_done_some_time, "");
+    iommu_run(queue_stops_at_a_mistake, "");
+    iommu_run(queue_sleeps_after_a_mistake, "");
 }
 
 /* --- What a driver must not do --- */
 
 static void tail_beyond_the_queue(void)
 {
-    begin();
-    vtd_write64(tried, TAIL, 4096);
+    iommu_begin(iommu_tried);
+    vtd_write64(iommu_tried, TAIL, 4096);
 }
 
 static void tail_over_the_head(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     for (unsigned i = 0; i < 256; i++) {
         iommu_post(FORGET_ALL, 0);
     }
@@ -157,41 +128,41 @@ static void tail_over_the_head(void)
 
 static void registers_beside_the_queue(void)
 {
-    begin();
-    vtd_write64(tried, CONTEXT, UINT64_C(5) << 61);
+    iommu_begin(iommu_tried);
+    vtd_write64(iommu_tried, CONTEXT, UINT64_C(5) << 61);
 }
 
 static void two_commands_at_once(void)
 {
-    begin();
-    vtd_write32(tried, COMMAND, vtd_read32(tried, STATUS) & KEPT & ~QUEUE_ON);
-    vtd_write32(tried, COMMAND, vtd_read32(tried, STATUS) & KEPT & ~QUEUE_ON);
+    iommu_begin(iommu_tried);
+    vtd_write32(iommu_tried, COMMAND, vtd_read32(iommu_tried, STATUS) & KEPT & ~QUEUE_ON);
+    vtd_write32(iommu_tried, COMMAND, vtd_read32(iommu_tried, STATUS) & KEPT & ~QUEUE_ON);
 }
 
 static void queue_off_while_it_works(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     iommu_post(FORGET_ALL, 0);
     iommu_command(QUEUE_ON, false);
 }
 
 static void half_of_a_context_entry(void)
 {
-    begin();
-    hal_paddr_t contexts =
-        hal_paddr(remap_load(hal_paddr(vtd_read64(tried, 0x20) + (unsigned)(DEVICE(tried) >> 8) * 16)) - 1);
-    iommu_put(contexts, (DEVICE(tried) & 0xff) * 2u + 1, 0);
+    iommu_begin(iommu_tried);
+    hal_paddr_t contexts = hal_paddr(
+        remap_load(hal_paddr(vtd_read64(iommu_tried, 0x20) + (unsigned)(DEVICE(iommu_tried) >> 8) * 16)) - 1);
+    iommu_put(contexts, (DEVICE(iommu_tried) & 0xff) * 2u + 1, 0);
 }
 
 static void D2_driver_that_does_wrong_is_reported(void **state)
 {
     (void)state;
-    run(tail_beyond_the_queue, "HAL: iommu_queue_write_tail: the tail is not in the queue");
-    run(tail_over_the_head, "HAL: iommu_queue_write_tail: the tail runs over the head");
-    run(registers_beside_the_queue, "HAL: write_invalidation: invalidation by registers beside");
-    run(two_commands_at_once, "HAL: write_command: a command while another");
-    run(queue_off_while_it_works, "HAL: write_command: the queue is not empty");
-    run(half_of_a_context_entry, "HAL: edit_context_word: half of a context entry");
+    iommu_run(tail_beyond_the_queue, "HAL: iommu_queue_write_tail: the tail is not in the queue");
+    iommu_run(tail_over_the_head, "HAL: iommu_queue_write_tail: the tail runs over the head");
+    iommu_run(registers_beside_the_queue, "HAL: write_invalidation: invalidation by registers beside");
+    iommu_run(two_commands_at_once, "HAL: write_command: a command while another");
+    iommu_run(queue_off_while_it_works, "HAL: write_command: the queue is not empty");
+    iommu_run(half_of_a_context_entry, "HAL: edit_context_word: half of a context entry");
 }
 
 /* --- Accesses that are on their way --- */
@@ -221,7 +192,7 @@ static void flush_at_once(void)
 
 static void unmap_meanwhile(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     for (unsigned i = 0; i < 5; i++) {
         iommu_map(0, READS | WRITES);
         iommu_do(flush, IOVA);
@@ -253,8 +224,8 @@ static unsigned count_seeds_with_violations(void)
 static void D2_accesses_on_their_way_are_waited_for(void **state)
 {
     (void)state;
-    for (tried = 0; tried < 2; tried++) {
-        flush = FORGET_PAGES(DOMAIN(tried));
+    for (iommu_tried = 0; iommu_tried < 2; iommu_tried++) {
+        flush = FORGET_PAGES(DOMAIN(iommu_tried));
         assert_int_equal(count_seeds_with_violations(), 0);
         flush &= ~UINT64_C(0xc0); /* not waiting for them */
         assert_true(count_seeds_with_violations() > 0);
@@ -265,7 +236,7 @@ static void D2_accesses_on_their_way_are_waited_for(void **state)
 
 static void stalls_once(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     while (comes_to_an_end(iommu_post_wait())) {
     }
     iommu_queue_begin();
@@ -276,7 +247,7 @@ static void stalls_once(void)
 
 static void dies(void)
 {
-    begin();
+    iommu_begin(iommu_tried);
     while (comes_to_an_end(iommu_post_wait())) {
     }
     vtd_write32(0, COMMAND, vtd_read32(0, STATUS) & KEPT & ~QUEUE_ON);
@@ -290,11 +261,11 @@ static void D2_units_that_stand_still(void **state)
 {
     struct hosted_config config = mini_small;
     (void)state;
-    tried = 0;
+    iommu_tried = 0;
     config.iommu_stalls = 20;
-    run_with(&config, stalls_once, NULL, "");
+    mini_run_showing(&config, stalls_once, NULL, "");
     config.iommu = HOSTED_IOMMU_DIES;
-    run_with(&config, dies, NULL, "");
+    mini_run_showing(&config, dies, NULL, "");
 }
 
 int main(void)
