@@ -119,12 +119,23 @@ static keel_status_t hold(struct dma *dma, struct pci_device *device, struct seg
     return KEEL_OK;
 }
 
+/* Captive mappings have slots, too. NULL: there is none. */
+static struct dma *claim(struct domain *domain)
+{
+    struct object *object = object_claim(OBJECT_DMA);
+    if (object == NULL && dma_flush(domain)) {
+        object = object_claim(OBJECT_DMA);
+    }
+    return (struct dma *)object;
+}
+
 keel_status_t dma_map(struct pci_device *device, struct segment *segment, uint64_t index, uint64_t page_count,
                       bool may_read, bool may_write, uint64_t *handle)
 {
     CORE_ASSERT(page_count > 0 && page_count <= IOVA_PAGES_MAX && (may_read || may_write));
     CORE_ASSERT(index < segment->frame_count && page_count <= segment->frame_count - index);
-    struct dma *dma = (struct dma *)object_claim(OBJECT_DMA);
+    struct domain *domain = domain_of(device->function);
+    struct dma *dma = claim(domain);
     if (dma == NULL) {
         return KEEL_E_LIMIT;
     }
@@ -133,7 +144,7 @@ keel_status_t dma_map(struct pci_device *device, struct segment *segment, uint64
         ref_unclaim(&dma->object.ref);
         return status;
     }
-    dma->domain = domain_of(device->function);
+    dma->domain = domain;
     dma->index = index;
     dma->page_count = page_count;
     dma->may_read = may_read;

@@ -370,6 +370,22 @@ static void M8_addresses_come_back(void)
     CHECK_OK(keel_pci_device_release(device));
 }
 
+/* A small machine has few slots, and captive mappings have one each. */
+static void M8_slots_come_back(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    keel_segment_t segment = dma_segment(1);
+    uint32_t slots = object_slots(OBJECT_DMA);
+    keel_dma_t dma = {0};
+    CHECK(slots < KEEL_DMA_BATCH);
+    for (uint32_t i = 0; i < 3 * slots; i++) {
+        dma = dma_of(device, segment, 0, 1, BOTH);
+        CHECK_OK(keel_dma_release_later(dma));
+    }
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 /* Whatever runs out, nothing has changed. */
 static void M8_no_memory_for_tables(void)
 {
@@ -579,6 +595,7 @@ int main(int argc, char **argv)
              .config.iommu_stalls = 40, .leaves_things = true),
         UNIT(M8_pages_are_limited),
         UNIT(M8_addresses_come_back, .config.ram_size = 16 << 20),
+        UNIT(M8_slots_come_back, .config.ram_size = 1 << 20),
         UNIT(M8_no_memory_for_tables, .config.ram_size = 4 << 20),
         UNIT(D3_bridges_have_no_dma),
         UNIT(D1_who_shares_a_source_has_no_dma, .config.pci = shared_source, .config.pci_count = 4,
