@@ -242,15 +242,6 @@ static void print_console(void *context, const char *bytes, size_t size)
     }
 }
 
-/* No driver runs one. */
-static void no_program(void *context, struct keel_user_regs *regs, struct keel_user_event *event)
-{
-    (void)context;
-    (void)regs;
-    (void)event;
-    hal_panic("a user program runs");
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < HEADER_SIZE || size < HEADER_SIZE + (size_t)REQUEST_SIZE * (data[2] % REQUESTS_MAX)) {
@@ -273,7 +264,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .pci = &function,
         .pci_count = 1,
         .user_engine = HOSTED_USER_SCRIPT,
-        .user_script = no_program,
         .console = print_console,
         .step_limit = STEP_LIMIT,
         .lazy_window = true,

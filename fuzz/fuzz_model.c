@@ -251,15 +251,6 @@ static void print_console(void *context, const char *bytes, size_t size)
     }
 }
 
-/* No operation runs a program. */
-static void no_program(void *context, struct keel_user_regs *regs, struct keel_user_event *event)
-{
-    (void)context;
-    (void)regs;
-    (void)event;
-    model_fail("a user program runs");
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < MODEL_HEADER_SIZE + MODEL_OP_SIZE) {
@@ -275,7 +266,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .cpu_count = (data[0] & MODEL_TWO_CPUS) != 0 ? 2 : 1,
         .strategy = HOSTED_SEQUENTIAL,
         .user_engine = HOSTED_USER_SCRIPT,
-        .user_script = no_program,
         .console = print_console,
         .step_limit = STEP_LIMIT,
         .lazy_window = true,

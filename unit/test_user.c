@@ -217,6 +217,16 @@ static void U1_registers_from_user_mode_are_sanitised_again(void)
     CHECK_OK(keel_space_release(space));
 }
 
+/* Where the machine is told that no program is to run, it says if one does. */
+static void U2_unexpected_program_is_reported(void)
+{
+    struct keel_user_regs regs = {.rip = CODE};
+    keel_space_t space = unit_space();
+    CHECK_OK(keel_space_activate(space));
+    CHECK_EQUAL(run(&regs).reason, KEEL_USER_EXCEPTION);
+    CHECK_OK(keel_space_release(space));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +242,8 @@ int main(int argc, char **argv)
         UNIT(U2_endless_program_is_interrupted),
         UNIT(U1_registers_from_user_mode_are_sanitised_again, .config.user_engine = HOSTED_USER_SCRIPT,
              .config.user_script = script),
+        UNIT(U2_unexpected_program_is_reported, .config.user_engine = HOSTED_USER_SCRIPT,
+             .config.count_violations = true, .violation = "HAL: a user program runs"),
     };
     return unit_main(tests, argc, argv);
 }

@@ -74,9 +74,6 @@ static void configure(const struct hosted_config *given)
     if (config->region_count > REGION_MAX - REGION_EXTRA) {
         refuse("too many regions");
     }
-    if (config->user_engine == HOSTED_USER_SCRIPT && !config->user_script) {
-        refuse("no user script");
-    }
 }
 
 static void describe_boot(void)

@@ -19,6 +19,11 @@ uint64_t script_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_us
                     uint64_t slice)
 {
     (void)cpu;
+    if (!machine.config.user_script) {
+        machine_check("HAL", "a user program runs, and none is to");
+        event->reason = KEEL_USER_EXCEPTION;
+        return 0;
+    }
     registers = regs;
     sanitizer_leave_machine();
     machine.config.user_script(machine.config.user_context, regs, event);

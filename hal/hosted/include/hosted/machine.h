@@ -41,7 +41,7 @@ enum hosted_strategy {
 
 enum hosted_user_engine {
     HOSTED_USER_UNICORN, /* user programs run for real */
-    HOSTED_USER_SCRIPT,  /* `user_script` plays them */
+    HOSTED_USER_SCRIPT,  /* `user_script` plays them; NULL: none is to run */
 };
 
 /* Plays a user program for a moment: may change registers, reach memory by hosted_user_access, and says in
