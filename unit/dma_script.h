@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#include "core/frame.h"
+#include "core/pci_parse.h"
+#include "hal/pci.h"
 #include "support.h"
 
 #define PAGE KEEL_PAGE_SIZE
@@ -85,6 +88,20 @@ static inline bool dma_reads(uint16_t source, uint64_t address, uint8_t *byte)
 static inline bool dma_writes(uint16_t source, uint64_t address, uint8_t byte)
 {
     return hosted_dma(source, address, &byte, 1, true);
+}
+
+static inline uint64_t free_frames(void)
+{
+    return frame_free_count();
+}
+
+/* Is bus mastering on in its command register? */
+static inline bool masters(uint32_t index)
+{
+    struct keel_pci_device_info info = {0};
+    CHECK_OK(keel_pci_device_info(index, &info));
+    return (hosted_pci_peek((struct hal_pci_address){info.bus, info.device, info.function}, PCI_COMMAND, 2) &
+            PCI_COMMAND_MASTER) != 0;
 }
 
 #endif
