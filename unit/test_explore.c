@@ -241,14 +241,14 @@ static void A2_explore_activation_against_unmap(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        EXPLORE(M2_explore_lookup_against_release_and_reuse, 3),
+        EXPLORE(M2_explore_lookup_against_release_and_reuse, RACE_BOUND + 1),
         EXPLORE(M2_explore_slow_lookup_against_release, 2),
         EXPLORE(M6_explore_two_releases_of_one_reference, 2),
         EXPLORE(M2_explore_reference_against_last_release, 2),
         EXPLORE(M5_explore_two_allocations, 2),
         EXPLORE(M1_explore_last_release_against_map, 2),
         EXPLORE(T9_explore_join_against_exit, 2),
-        EXPLORE(A2_explore_two_cpus_shooting_at_each_other, 2),
+        EXPLORE(A2_explore_two_cpus_shooting_at_each_other, RACE_BOUND),
         EXPLORE(A2_explore_activation_against_unmap, 2),
     };
     return unit_main(tests, argc, argv);

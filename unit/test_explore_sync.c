@@ -184,12 +184,12 @@ static void T9_explore_hand_over_against_deadline(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T9_explore_signal_against_wait, .explore = true, .explore_bound = 2),
-        UNIT(T9_explore_token_against_deadline, .explore = true, .explore_bound = 2),
-        UNIT(T9_explore_deadline_against_going_to_sleep, .explore = true, .explore_bound = 2),
-        UNIT(T9_explore_wake_up_is_not_spent_on_who_leaves, .explore = true, .explore_bound = 2),
-        UNIT(T5_explore_two_holders, .explore = true, .explore_bound = 2),
-        UNIT(T9_explore_hand_over_against_deadline, .explore = true, .explore_bound = 2),
+        UNIT(T9_explore_signal_against_wait, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_token_against_deadline, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_deadline_against_going_to_sleep, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_wake_up_is_not_spent_on_who_leaves, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T5_explore_two_holders, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_hand_over_against_deadline, .explore = true, .explore_bound = RACE_BOUND),
     };
     return unit_main(tests, argc, argv);
 }
