@@ -156,6 +156,15 @@ void iommu_do(uint64_t low, uint64_t high)
 
 /* --- Tables --- */
 
+void iommu_attach_at_once(uint16_t source, uint64_t low, uint64_t high)
+{
+    unsigned index = (source & 0xff) * 2u;
+    iommu_put_hidden(contexts, index + 1, high);
+    iommu_put_hidden(contexts, index, low);
+    remap_write_back(at(contexts, index * 8), 16);
+    iommu_flush_buffer();
+}
+
 void iommu_attach(uint16_t source, uint64_t low, uint64_t high)
 {
     iommu_put(contexts, (source & 0xff) * 2u, 0);

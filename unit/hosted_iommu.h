@@ -35,6 +35,8 @@ void iommu_flush_buffer(void);
 void iommu_begin(unsigned unit);
 /* The context entry of the device, where there is a context table. */
 void iommu_attach(uint16_t source, uint64_t low, uint64_t high);
+/* The same of one that was absent: both halves are written back together. */
+void iommu_attach_at_once(uint16_t source, uint64_t low, uint64_t high);
 #define CONTEXT_HIGH(domain, levels) ((uint64_t)(domain) << 8 | ((uint64_t)(levels) - 2))
 
 /* A queue that is empty and on. */

@@ -456,6 +456,19 @@ static void table_that_was_not_written_back(void)
     mini_expect(mini_audit_lines == 1);
 }
 
+/* No half of an entry is ever seen with the other's past: nothing was cached by it. */
+static void entry_that_arrives_as_a_whole(void)
+{
+    iommu_begin(iommu_tried);
+    iommu_map(0, READS);
+    iommu_forget_page(0);
+    iommu_attach_at_once(DEVICE(1) ^ 1, iommu_tables[3].value | 1, CONTEXT_HIGH(DOMAIN(1), 4));
+    mini_audit();
+    mini_expect(mini_audit_lines == 0);
+    iommu_do(FORGET_CONTEXT(0, DEVICE(1) ^ 1), 0);
+    mini_expect(hosted_dma(DEVICE(1) ^ 1, PAGE(0), &(uint64_t){0}, 8, false));
+}
+
 static void D2_unit_that_sees_old_memory(void **state)
 {
     (void)state;
@@ -464,6 +477,7 @@ static void D2_unit_that_sees_old_memory(void **state)
     mini_run_showing(&mini_small, freed_while_the_unit_sees_it, NULL, "M1");
     mini_run_showing(&mini_small, absence_is_cached, NULL, "");
     mini_run_showing(&mini_small, table_that_was_not_written_back, NULL, "");
+    mini_run_showing(&mini_small, entry_that_arrives_as_a_whole, NULL, "");
 }
 
 int main(void)

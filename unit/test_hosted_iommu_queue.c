@@ -162,7 +162,7 @@ static void D2_driver_that_does_wrong_is_reported(void **state)
     iommu_run(registers_beside_the_queue, "HAL: write_invalidation: invalidation by registers beside");
     iommu_run(two_commands_at_once, "HAL: write_command: a command while another");
     iommu_run(queue_off_while_it_works, "HAL: write_command: the queue is not empty");
-    iommu_run(half_of_a_context_entry, "HAL: edit_context_word: half of a context entry");
+    iommu_run(half_of_a_context_entry, "HAL: edit_pair: half of a context entry");
 }
 
 /* --- Accesses that are on their way --- */

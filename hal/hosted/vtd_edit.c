@@ -192,28 +192,6 @@ static void edit_context(struct iommu_unit *unit, enum iommu_view view, const st
     }
 }
 
-static void edit_context_word(struct iommu_unit *unit, enum iommu_view view, uint64_t at, uint16_t source,
-                              uint64_t old, uint64_t entry)
-{
-    struct iommu_context from = {.source = source}, to;
-    if (!load_pair(unit, view, at & ~UINT64_C(15), &from.low, &from.high)) {
-        return;
-    }
-    to = from;
-    if (at % 16 != 0) {
-        from.high = old;
-        to.high = entry;
-        CONTRACT((from.low & IOMMU_PRESENT) == 0 || view != IOMMU_OF_CPUS,
-                 "half of a context entry that is present");
-    } else {
-        from.low = old;
-        to.low = entry;
-    }
-    if (((from.low | to.low) & IOMMU_PRESENT) != 0) {
-        edit_context(unit, view, &from, &to);
-    }
-}
-
 /* All context entries of a bus come or go. */
 static void edit_bus(struct iommu_unit *unit, enum iommu_view view, unsigned bus, uint64_t old,
                      uint64_t entry)
@@ -263,29 +241,45 @@ static unsigned find_bus(const struct iommu_unit *unit, enum iommu_view view, ui
     return last[unit->id][view].bus;
 }
 
-void iommu_edit(struct iommu_unit *unit, enum iommu_view view, uint64_t at, uint64_t old, uint64_t entry)
+/* One entry of 16 bytes in a context table. */
+static void edit_pair(struct iommu_unit *unit, enum iommu_view view, uint16_t source, const uint64_t old[2],
+                      const uint64_t words[2])
+{
+    const struct iommu_context from = {.source = source, .low = old[0], .high = old[1]};
+    const struct iommu_context to = {.source = source, .low = words[0], .high = words[1]};
+    CONTRACT(view != IOMMU_OF_CPUS || (from.low & IOMMU_PRESENT) == 0 || from.high == to.high,
+             "half of a context entry that is present");
+    if (((from.low | to.low) & IOMMU_PRESENT) != 0) {
+        edit_context(unit, view, &from, &to);
+    }
+}
+
+void iommu_edit(struct iommu_unit *unit, enum iommu_view view, uint64_t at, const uint64_t old[2],
+                const uint64_t words[2])
 {
     uint64_t frame = at >> HAL_PAGE_SHIFT;
-    unsigned index = (unsigned)(at % HAL_PAGE_SIZE / 8);
-    struct iommu_part places[IOMMU_PLACES_MAX];
-    if (old == entry || unit->root == 0) {
+    unsigned index = (unsigned)(at % HAL_PAGE_SIZE / 16);
+    if ((old[0] == words[0] && old[1] == words[1]) || unit->root == 0) {
         return;
     }
     if (at - unit->root < HAL_PAGE_SIZE) {
         iommu_places_changed();
-        if (index % 2 == 0) {
-            edit_bus(unit, view, index / 2, old, entry);
+        if (old[0] != words[0]) {
+            edit_bus(unit, view, index, old[0], words[0]);
         }
         return;
     }
     unsigned bus = find_bus(unit, view, frame);
     if (bus < 256) {
-        edit_context_word(unit, view, at, (uint16_t)(bus << 8 | index / 2), old, entry);
+        edit_pair(unit, view, (uint16_t)(bus << 8 | index), old, words);
         return;
     }
-    size_t count = iommu_find_places(unit, frame, places);
-    for (size_t i = 0; i < count; i++) {
-        places[i].address += index * iommu_span(places[i].level);
-        edit_translation(unit, view, &places[i], old, entry);
+    for (unsigned half = 0; half < 2; half++) {
+        struct iommu_part places[IOMMU_PLACES_MAX];
+        size_t count = old[half] != words[half] ? iommu_find_places(unit, frame, places) : 0;
+        for (size_t i = 0; i < count; i++) {
+            places[i].address += (2 * index + half) * iommu_span(places[i].level);
+            edit_translation(unit, view, &places[i], old[half], words[half]);
+        }
     }
 }

@@ -142,18 +142,24 @@ bool iommu_view_complete(const struct iommu_unit *unit, uint64_t frame)
     return unit->kind.coherent || (page && page->known == UINT64_MAX);
 }
 
-/* What the unit sees of a page becomes what was written back. */
+/* What the unit sees of a page becomes what was written back: both halves of an entry at once, since they
+ * are in one line. */
 static void arrive(struct page *page)
 {
-    for (unsigned word = 0; word < WORDS && iommu_in_use; word++) {
+    for (unsigned word = 0; word < WORDS && iommu_in_use; word += 2) {
         uint64_t line = UINT64_C(1) << word / LINE_WORDS, at = (page->frame << HAL_PAGE_SHIFT) + 8 * word;
-        bool changes = (page->buffered & page->known & line) != 0 && page->seen[word] != page->written[word];
-        for (unsigned i = 0; i < IOMMU_UNITS && changes; i++) {
+        uint64_t *seen = &page->seen[word];
+        const uint64_t *written = &page->written[word];
+        if ((page->buffered & page->known & line) == 0) {
+            continue;
+        }
+        for (unsigned i = 0; i < IOMMU_UNITS; i++) {
             if (!iommu_units[i].kind.coherent) {
-                iommu_edit(&iommu_units[i], IOMMU_OF_UNIT, at, page->seen[word], page->written[word]);
+                iommu_edit(&iommu_units[i], IOMMU_OF_UNIT, at, seen, written);
             }
         }
-        page->seen[word] = changes ? page->written[word] : page->seen[word];
+        seen[0] = written[0];
+        seen[1] = written[1];
     }
     for (unsigned line = 0; line < 64; line++) {
         if (page->buffered >> line & 1) {
@@ -238,10 +244,12 @@ void remap_store(hal_paddr_t at, uint64_t value)
     }
     uint64_t frame = at.value >> HAL_PAGE_SHIFT, *word = (uint64_t *)(void *)ram_pointer(at.value);
     unsigned index = (unsigned)(at.value % HAL_PAGE_SIZE / 8);
-    uint64_t old = raw_load(word);
+    const uint64_t *pair = word - index % 2;
+    const uint64_t old[2] = {raw_load(&pair[0]), raw_load(&pair[1])};
+    const uint64_t words[2] = {index % 2 == 0 ? value : old[0], index % 2 == 0 ? old[1] : value};
     iommu_in_use = iommu_in_use || !is_own(frame);
     for (unsigned i = 0; i < IOMMU_UNITS && iommu_in_use; i++) {
-        iommu_edit(&iommu_units[i], IOMMU_OF_CPUS, at.value, old, value);
+        iommu_edit(&iommu_units[i], IOMMU_OF_CPUS, at.value & ~UINT64_C(15), old, words);
     }
     sanitizer_release(word);
     raw_store(word, value);
