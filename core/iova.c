@@ -81,17 +81,3 @@ void iova_give_back(struct iova *iova, uint64_t address, uint64_t page_count)
     iova->bits[bit / WORD_BITS] &= ~(UINT64_C(1) << bit % WORD_BITS);
     iova->hint[order] = (uint16_t)(bit / WORD_BITS);
 }
-
-void iova_reserve(struct iova *iova, uint64_t first, uint64_t last)
-{
-    for (unsigned order = 0; order < IOVA_ORDERS; order++) {
-        uint64_t size = HAL_PAGE_SIZE << order;
-        for (unsigned block = 0; block < bit_count(order); block++) {
-            uint64_t address = address_of(order, block);
-            unsigned bit = first_bit(order) + block;
-            if (first < address + size && last >= address) {
-                iova->bits[bit / WORD_BITS] |= UINT64_C(1) << bit % WORD_BITS;
-            }
-        }
-    }
-}

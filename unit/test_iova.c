@@ -111,26 +111,11 @@ static void M8_every_block_is_found(void **state)
     }
 }
 
-static void D1_reserved_addresses_are_left_out(void **state)
-{
-    const struct block hole = {3 * ARENA - HAL_PAGE_SIZE, 2};
-    (void)state;
-    prepare();
-    iova_reserve(&iova, hole.address + 1, hole.address + HAL_PAGE_SIZE);
-    mark(&hole, 1);
-    for (unsigned order = 0; order < 3; order++) {
-        while (take(UINT64_C(1) << order)) {
-        }
-        block_count = 0; /* they stay taken */
-    }
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(D1_blocks_never_overlap),
         cmocka_unit_test(M8_every_block_is_found),
-        cmocka_unit_test(D1_reserved_addresses_are_left_out),
     };
     return unit_main(tests, argc, argv);
 }

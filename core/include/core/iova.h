@@ -34,7 +34,4 @@ void iova_init(struct iova *iova, uint64_t *bits);
 bool iova_take(struct iova *iova, uint64_t page_count, uint64_t *address);
 void iova_give_back(struct iova *iova, uint64_t address, uint64_t page_count);
 
-/* No block will touch bytes [first, last]. All are free so far. */
-void iova_reserve(struct iova *iova, uint64_t first, uint64_t last);
-
 #endif
