@@ -8,12 +8,51 @@
 #include "core/iommu.h"
 #include "core/pagetable.h"
 
-hal_paddr_t dma_memory(const struct dma *dma)
+static hal_paddr_t piece_memory(const struct dma_piece *piece)
 {
-    return frame_address(dma->segment->first + dma->index);
+    return frame_address(piece->segment->first + piece->index);
+}
+
+hal_paddr_t dma_memory(const struct dma *dma, uint64_t offset, uint64_t *size)
+{
+    const struct dma_piece *piece = dma->pieces;
+    CORE_ASSERT(offset >> HAL_PAGE_SHIFT < dma->page_count);
+    while (offset >> HAL_PAGE_SHIFT >= piece->page_count) {
+        offset -= piece->page_count << HAL_PAGE_SHIFT;
+        piece++;
+    }
+    uint64_t rest = (piece->page_count << HAL_PAGE_SHIFT) - offset;
+    *size = *size < rest ? *size : rest;
+    return hal_paddr_add(piece_memory(piece), offset);
 }
 
 /* --- Mapping --- */
+
+/* How many there are to add at most: pieces may share one. */
+static uint64_t tables_missing(const struct domain *domain, const struct dma *dma)
+{
+    uint64_t missing = 0, address = dma->address;
+    for (uint32_t i = 0; i < dma->piece_count; i++) {
+        const struct dma_piece *piece = &dma->pieces[i];
+        missing += domain_tables_missing(domain, address, piece->page_count, piece_memory(piece));
+        address += piece->page_count << HAL_PAGE_SHIFT;
+    }
+    return missing;
+}
+
+/* Answers whether tables were added. */
+static bool map_pieces(struct domain *domain, const struct dma *dma, struct frame **spare)
+{
+    bool added = false;
+    uint64_t address = dma->address;
+    for (uint32_t i = 0; i < dma->piece_count; i++) {
+        const struct dma_piece *piece = &dma->pieces[i];
+        added |= domain_map(domain, address, piece->page_count, piece_memory(piece), dma->may_read,
+                            dma->may_write, spare);
+        address += piece->page_count << HAL_PAGE_SHIFT;
+    }
+    return added;
+}
 
 /* Addresses, and room in the count of pages. `tables` gets how many are missing. */
 static keel_status_t reserve(struct domain *domain, struct dma *dma, uint64_t *tables)
@@ -23,7 +62,7 @@ static keel_status_t reserve(struct domain *domain, struct dma *dma, uint64_t *t
     bool interrupts = spinlock_acquire(&domain->lock);
     dma->life = domain->life;
     dma->held = domain->number != 0;
-    dma->address = dma_memory(dma).value;
+    dma->address = piece_memory(&dma->pieces[0]).value;
     if (domain->state != DOMAIN_ON) {
         status = KEEL_E_NOT_FOUND;
     } else if (domain->pages > domain->page_limit || dma->page_count > domain->page_limit - domain->pages ||
@@ -31,8 +70,7 @@ static keel_status_t reserve(struct domain *domain, struct dma *dma, uint64_t *t
         status = KEEL_E_LIMIT;
     } else {
         domain->pages += dma->page_count;
-        *tables =
-            dma->held ? domain_tables_missing(domain, dma->address, dma->page_count, dma_memory(dma)) : 0;
+        *tables = dma->held ? tables_missing(domain, dma) : 0;
     }
     spinlock_release(&domain->lock, interrupts);
     return status;
@@ -62,9 +100,7 @@ static keel_status_t commit(struct domain *domain, struct dma *dma, struct frame
     bool interrupts = spinlock_acquire(&domain->lock);
     bool lives = domain->state == DOMAIN_ON && domain->life == dma->life;
     *number = domain->number;
-    *tables = lives && dma->held &&
-              domain_map(domain, dma->address, dma->page_count, dma_memory(dma), dma->may_read,
-                         dma->may_write, spare);
+    *tables = lives && dma->held && map_pieces(domain, dma, spare);
     spinlock_release(&domain->lock, interrupts);
     return lives ? KEEL_OK : KEEL_E_NOT_FOUND;
 }
@@ -102,20 +138,35 @@ static keel_status_t enter(struct dma *dma)
                                                                                   : KEEL_E_UNSUPPORTED;
 }
 
+static void let_go(struct pci_device *device, const struct dma_piece *pieces, uint32_t piece_count)
+{
+    for (uint32_t i = 0; i < piece_count; i++) {
+        segment_put(pieces[i].segment);
+    }
+    pci_device_put(device);
+}
+
 /* One reference more on each, which the caller holds already. */
-static keel_status_t hold(struct dma *dma, struct pci_device *device, struct segment *segment)
+static keel_status_t hold(struct dma *dma, struct pci_device *device, const struct dma_piece *pieces,
+                          uint32_t piece_count)
 {
     keel_status_t status = ref_get_more(&device->object.ref);
     if (status != KEEL_OK) {
         return status;
     }
-    status = ref_get_more(&segment->object.ref);
-    if (status != KEEL_OK) {
-        pci_device_put(device);
-        return status;
-    }
     dma->device = device;
-    dma->segment = segment;
+    dma->piece_count = piece_count;
+    dma->page_count = 0;
+    for (uint32_t i = 0; i < piece_count; i++) {
+        status = ref_get_more(&pieces[i].segment->object.ref);
+        if (status != KEEL_OK) {
+            let_go(device, pieces, i);
+            return status;
+        }
+        dma->pieces[i] = pieces[i];
+        dma->page_count += pieces[i].page_count;
+    }
+    CORE_ASSERT(dma->page_count > 0 && dma->page_count <= IOVA_PAGES_MAX);
     return KEEL_OK;
 }
 
@@ -129,24 +180,24 @@ static struct dma *claim(struct domain *domain)
     return (struct dma *)object;
 }
 
-keel_status_t dma_map(struct pci_device *device, struct segment *segment, uint64_t index, uint64_t page_count,
+keel_status_t dma_map(struct pci_device *device, const struct dma_piece *pieces, uint32_t piece_count,
                       bool may_read, bool may_write, uint64_t *handle)
 {
-    CORE_ASSERT(page_count > 0 && page_count <= IOVA_PAGES_MAX && (may_read || may_write));
-    CORE_ASSERT(index < segment->frame_count && page_count <= segment->frame_count - index);
+    CORE_ASSERT(piece_count > 0 && piece_count <= DMA_PIECES_MAX && (may_read || may_write));
     struct domain *domain = domain_of(device->function);
+    if (piece_count > 1 && hal_iommu_describe()->levels == 0) {
+        return KEEL_E_UNSUPPORTED;
+    }
     struct dma *dma = claim(domain);
     if (dma == NULL) {
         return KEEL_E_LIMIT;
     }
-    keel_status_t status = hold(dma, device, segment);
+    keel_status_t status = hold(dma, device, pieces, piece_count);
     if (status != KEEL_OK) {
         ref_unclaim(&dma->object.ref);
         return status;
     }
     dma->domain = domain;
-    dma->index = index;
-    dma->page_count = page_count;
     dma->may_read = may_read;
     dma->may_write = may_write;
     atomic_u32_init(&dma->later, 0);
@@ -156,8 +207,7 @@ keel_status_t dma_map(struct pci_device *device, struct segment *segment, uint64
         ref_publish(&dma->object.ref, 1, true);
     } else if (status != KEEL_E_UNSUPPORTED) {
         ref_unclaim(&dma->object.ref);
-        segment_put(segment);
-        pci_device_put(device);
+        let_go(device, pieces, piece_count);
     }
     return status;
 }
@@ -168,7 +218,9 @@ keel_status_t dma_map(struct pci_device *device, struct segment *segment, uint64
 static void finish(struct dma *dma)
 {
     unreserve(dma->domain, dma);
-    segment_put(dma->segment);
+    for (uint32_t i = 0; i < dma->piece_count; i++) {
+        segment_put(dma->pieces[i].segment);
+    }
     ref_finish(&dma->object.ref);
 }
 

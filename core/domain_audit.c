@@ -68,7 +68,8 @@ static void check_mapping(const struct dma *dma, uint32_t slot, audit_report_t *
 {
     for (uint64_t i = 0; i < dma->page_count; i++) {
         uint64_t offset, entry = entry_of(dma->domain, dma->address + (i << HAL_PAGE_SHIFT), &offset);
-        hal_paddr_t memory = hal_paddr_add(dma_memory(dma), i << HAL_PAGE_SHIFT);
+        uint64_t size = HAL_PAGE_SIZE;
+        hal_paddr_t memory = dma_memory(dma, i << HAL_PAGE_SHIFT, &size);
         if (entry == 0 || hal_iommu_entry_target(entry).value + offset != memory.value ||
             hal_iommu_entry_may_read(entry) != dma->may_read ||
             hal_iommu_entry_may_write(entry) != dma->may_write) {

@@ -24,6 +24,7 @@ union structure {
     struct keel_irq_handler_options irq_handler_options;
     struct keel_cpu_call_options call_options;
     struct keel_work_options work_options;
+    struct keel_dma_list list;
 };
 
 /* Room for whatever the calls store. */
@@ -103,6 +104,20 @@ static void fill_options(const struct calls_op *op, struct keel_task_options *op
     }
 }
 
+/* A few pieces of neighbouring segments, or one too many. */
+static void fill_list(const struct calls_op *op, struct keel_dma_list *list)
+{
+    *list = (struct keel_dma_list){.count = op->numbers[1] % (KEEL_DMA_PIECES_MAX + 2),
+                                   .reserved = op->numbers[2] == 0xff};
+    for (uint32_t i = 0; i < KEEL_DMA_PIECES_MAX; i++) {
+        uint8_t byte = (uint8_t)(op->handles[1] + i % (1 + op->numbers[2] % 4));
+        list->pieces[i] =
+            (struct keel_dma_piece){.segment = {calls_handle(OBJECT_SEGMENT, byte)},
+                                    .index = op->numbers[2] / 4 % 4,
+                                    .page_count = 1 + (op->numbers[2] / 16 + i) % (op->numbers[2] / 64 + 1)};
+    }
+}
+
 /* Fills a structure that is passed in. */
 static void fill_struct(const struct calls_op *op, const struct call_argument *argument,
                         union structure *structure)
@@ -133,6 +148,8 @@ static void fill_struct(const struct calls_op *op, const struct call_argument *a
     } else if (strcmp(argument->name, "work_options") == 0) {
         structure->work_options = calls_work_options();
         structure->work_options.handler = op->numbers[0] == 0 ? NULL : structure->work_options.handler;
+    } else if (strcmp(argument->name, "list") == 0) {
+        fill_list(op, &structure->list);
     } else if (strcmp(argument->name, "handler") == 0) {
         structure->handler = calls_fault_handler();
         structure->handler.handle = op->numbers[0] == 0 ? NULL : structure->handler.handle;

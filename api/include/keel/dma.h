@@ -32,13 +32,27 @@
 #define KEEL_DMA_BATCH 64u
 /* Attempts of one device, since DMA was enabled for it, that do not cut it off. */
 #define KEEL_DMA_FAULTS_MAX 256u
-/* Pages of one mapping. */
-#define KEEL_DMA_PAGES_MAX UINT64_C(16384)
+/* Pages of one mapping, and pieces. */
+#define KEEL_DMA_PAGES_MAX  UINT64_C(16384)
+#define KEEL_DMA_PIECES_MAX 16u
 
 enum keel_dma_direction {
     KEEL_DMA_TO_DEVICE = 1,   /* it may read */
     KEEL_DMA_FROM_DEVICE = 2, /* it may write */
     KEEL_DMA_BOTH = 3,
+};
+
+/* Pages [index, index + page_count) of the segment. */
+struct keel_dma_piece {
+    keel_segment_t segment;
+    uint64_t index, page_count;
+};
+
+/* A scatter list. */
+struct keel_dma_list {
+    uint32_t count;    /* of pieces, 1..KEEL_DMA_PIECES_MAX */
+    uint32_t reserved; /* 0 */
+    struct keel_dma_piece pieces[KEEL_DMA_PIECES_MAX];
 };
 
 struct keel_dma_info {
@@ -79,6 +93,13 @@ keel_status_t keel_dma_state(keel_pci_device_t device, struct keel_dma_state *st
  * slot), E_UNSUPPORTED (the hardware ceased to obey). */
 keel_status_t keel_dma_map(keel_pci_device_t device, keel_segment_t segment, uint64_t index,
                            uint64_t page_count, uint32_t direction, keel_dma_t *dma);
+/* Maps the pieces, which may be anywhere in memory, at addresses in a row: what is one buffer to the device,
+ * and one mapping in all calls below, with the pieces' bytes one after the other. All or nothing. Errors:
+ * those of keel_dma_map, and E_BAD_HANDLE, E_LIMIT of each piece's segment, E_INVALID (count, reserved, pages
+ * of all pieces above KEEL_DMA_PAGES_MAX), E_UNSUPPORTED (several pieces where devices are trusted: nothing
+ * can put them in a row). */
+keel_status_t keel_dma_map_list(keel_pci_device_t device, const struct keel_dma_list *list,
+                                uint32_t direction, keel_dma_t *dma);
 keel_status_t keel_dma_ref(keel_dma_t dma);
 keel_status_t keel_dma_release(keel_dma_t dma);
 keel_status_t keel_dma_release_later(keel_dma_t dma);
