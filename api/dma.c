@@ -24,6 +24,11 @@ keel_status_t call_dma_disable(struct pci_device *device)
     return domain_disable(domain_of(device->function));
 }
 
+keel_status_t call_dma_watch(struct pci_device *device, struct event *event)
+{
+    return domain_watch(domain_of(device->function), event);
+}
+
 keel_status_t call_dma_state(struct pci_device *device, struct keel_dma_state *state)
 {
     struct domain *domain = domain_of(device->function);

@@ -248,6 +248,21 @@ static keel_status_t attach(struct domain *domain)
     return KEEL_OK;
 }
 
+/* The caller's now. The lock is held. */
+static struct event *take_watch(struct domain *domain)
+{
+    struct event *watch = domain->watch;
+    domain->watch = NULL;
+    return watch;
+}
+
+static void let_go_watch(struct event *watch)
+{
+    if (watch != NULL) {
+        event_put(watch);
+    }
+}
+
 /* The end of a life: nothing that the device had is reached any more. Where the hardware does not say so, it
  * stays captive. */
 static void detach(struct domain *domain)
@@ -259,8 +274,10 @@ static void detach(struct domain *domain)
     bool done = number == 0 || iommu_detach(pci_source(domain->function), number);
     bool interrupts = spinlock_acquire(&domain->lock);
     struct dma *captive = domain_take_captive(domain);
+    struct event *watch = take_watch(domain);
     domain->life++;
     spinlock_release(&domain->lock, interrupts);
+    let_go_watch(watch);
     if (number != 0 && done) {
         free_tables(domain, number);
         dma_let_go(captive);
@@ -314,6 +331,37 @@ keel_status_t domain_disable(struct domain *domain)
 
 /* --- Attempts --- */
 
+static void tell(struct event *watch)
+{
+    if (watch != NULL) {
+        (void)event_signal(watch, UINT32_MAX);
+    }
+    let_go_watch(watch);
+}
+
+keel_status_t domain_watch(struct domain *domain, struct event *event)
+{
+    keel_status_t status = event != NULL ? ref_get_more(&event->object.ref) : KEEL_OK;
+    if (status != KEEL_OK) {
+        return status;
+    }
+    bool interrupts = spinlock_acquire(&domain->lock);
+    bool lives = domain->state == DOMAIN_ON || domain->state == DOMAIN_CUT_OFF;
+    bool is_late = domain->state == DOMAIN_CUT_OFF;
+    struct event *before = lives ? take_watch(domain) : NULL;
+    if (domain->state == DOMAIN_ON) {
+        domain->watch = event;
+    }
+    spinlock_release(&domain->lock, interrupts);
+    if (is_late) {
+        tell(event);
+    } else if (!lives) {
+        let_go_watch(event);
+    }
+    let_go_watch(before);
+    return lives ? KEEL_OK : KEEL_E_NOT_FOUND;
+}
+
 static void log_cut_off(const struct pci_function *function)
 {
     struct text line;
@@ -328,6 +376,7 @@ static void log_cut_off(const struct pci_function *function)
  * is given back: that is for who releases it. */
 static bool note_fault(struct domain *domain, uint64_t address)
 {
+    struct event *watch = NULL;
     bool interrupts = spinlock_acquire(&domain->lock);
     domain->faults++;
     domain->fault_address = address;
@@ -336,8 +385,10 @@ static bool note_fault(struct domain *domain, uint64_t address)
         domain->state = DOMAIN_CUT_OFF;
         (void)pci_command_change(domain->function, PCI_COMMAND_MASTER, false);
         iommu_detach_begin(pci_source(domain->function), domain->number);
+        watch = take_watch(domain);
     }
     spinlock_release(&domain->lock, interrupts);
+    tell(watch);
     return cuts;
 }
 

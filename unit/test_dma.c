@@ -348,6 +348,71 @@ static void D8_device_that_tries_on_is_cut_off(void)
     CHECK_OK(keel_pci_device_release(other));
 }
 
+static void try_on(uint16_t source)
+{
+    for (unsigned i = 0; i <= KEEL_DMA_FAULTS_MAX; i++) {
+        (void)dma_writes(source, 0x5000, 1);
+        CHECK_OK(keel_task_sleep(600 * MS)); /* until the records are looked at */
+    }
+}
+
+static uint64_t signals_of(keel_event_t event)
+{
+    uint64_t count = 0;
+    CHECK_OK(keel_event_sequence(event, &count));
+    return count;
+}
+
+static void wait_for_the_end(uint64_t event)
+{
+    CHECK_OK(keel_event_wait((keel_event_t){event}, 0, KEEL_FOREVER));
+}
+
+static void D8_driver_is_told_of_the_cut_off(void)
+{
+    const keel_event_t none = {0};
+    keel_event_t event = {0}, other = {0};
+    keel_pci_device_t device = dma_acquire(CARD);
+    CHECK_OK(keel_event_create(&event));
+    CHECK_OK(keel_event_create(&other));
+    CHECK_STATUS(keel_dma_watch(device, event), KEEL_E_NOT_FOUND);
+    CHECK_STATUS(keel_dma_watch(device, none), KEEL_E_NOT_FOUND);
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK_OK(keel_dma_watch(device, other));
+    CHECK_OK(keel_dma_watch(device, none));
+    CHECK_OK(keel_dma_watch(device, other));
+    CHECK_OK(keel_dma_watch(device, event));
+    struct keel_task_options options = {.entry = wait_for_the_end, .argument = event.value};
+    keel_task_t task = {0};
+    int32_t code = 0;
+    CHECK_OK(keel_task_spawn(&options, &task));
+    try_on(dma_source(CARD));
+    CHECK_OK(keel_task_join(task, &code));
+    CHECK_EQUAL(signals_of(event), 1);
+    CHECK_EQUAL(signals_of(other), 0);
+    CHECK_OK(keel_dma_watch(device, other)); /* late, but told */
+    CHECK_EQUAL(signals_of(other), 1);
+    CHECK_OK(keel_dma_watch(device, none));
+    CHECK_OK(keel_dma_disable(device));
+    CHECK_EQUAL(signals_of(event), 1);
+    /* The next life knows it no more, and lets go an event that nobody else holds. */
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK_OK(keel_dma_watch(device, event));
+    CHECK_OK(keel_dma_disable(device));
+    CHECK_OK(keel_dma_enable(device, 0));
+    try_on(dma_source(CARD));
+    CHECK_EQUAL(dma_state(device).cut_off, 1);
+    CHECK_EQUAL(signals_of(event), 1);
+    CHECK_OK(keel_dma_disable(device));
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK_OK(keel_dma_watch(device, other));
+    CHECK_OK(keel_event_release(other));
+    CHECK_AUDIT();
+    CHECK_OK(keel_event_release(event));
+    CHECK_OK(keel_task_release(task));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +431,7 @@ int main(int argc, char **argv)
         UNIT(D2_hardware_that_dies_keeps_what_it_had, .config.iommu = HOSTED_IOMMU_DIES,
              .config.iommu_stalls = 40, .leaves_things = true),
         UNIT(D8_device_that_tries_on_is_cut_off),
+        UNIT(D8_driver_is_told_of_the_cut_off),
     };
     return unit_main(tests, argc, argv);
 }

@@ -18,7 +18,7 @@
  *
  * A device that tries to reach what is not mapped for it is kept from it, and logged. After
  * KEEL_DMA_FAULTS_MAX attempts it is cut off: it masters the bus no more, and its addresses lead nowhere
- * (D8). Its mappings stay until they are released.
+ * (D8). Its mappings stay until they are released. Its driver can have itself told (keel_dma_watch).
  *
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. Context
  * of all calls: task, atomic; of those that neither map nor end anything also irq.
@@ -82,6 +82,10 @@ keel_status_t keel_dma_enable(keel_pci_device_t device, uint64_t page_limit);
  * to it, also when DMA is enabled again. With the last reference to the device, mappings' among them, that
  * happens by itself. Errors: E_NOT_FOUND (it is not enabled), E_BUSY (as above). */
 keel_status_t keel_dma_disable(keel_pci_device_t device);
+/* The event (keel/sync.h) is signalled once, and all who wait for it are woken, when the device is cut off;
+ * at once if it was. The last one that was named counts, until DMA is disabled; the zero handle: none.
+ * Errors: E_NOT_FOUND (DMA is not enabled). */
+keel_status_t keel_dma_watch(keel_pci_device_t device, keel_event_t event);
 /* Errors: E_INVALID (NULL). */
 keel_status_t keel_dma_state(keel_pci_device_t device, struct keel_dma_state *state);
 

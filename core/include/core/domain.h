@@ -25,6 +25,7 @@
 #include "core/iova.h"
 #include "core/pci.h"
 #include "core/spinlock.h"
+#include "core/sync.h"
 
 /* Attempts in a life that do not cut it off. */
 #define DOMAIN_FAULTS_MAX 256u
@@ -43,6 +44,7 @@ struct domain {
     struct iova iova;
     uint64_t pages, page_limit; /* of mappings, those that are captive among them */
     uint64_t faults, fault_address;
+    struct event *watch; /* signalled when it becomes CUT_OFF, and then let go; NULL: none */
     struct dma *captive; /* released, and waiting for a flush; linked by `next` */
     uint32_t captive_count;
 };
@@ -58,6 +60,10 @@ struct domain *domain_of(const struct pci_function *function);
 keel_status_t domain_enable(struct domain *domain, uint64_t page_limit);
 /* E_NOT_FOUND, E_BUSY (as above). */
 keel_status_t domain_disable(struct domain *domain);
+
+/* The event is signalled when the device is cut off, at once if it was; NULL: none any more. Until the end of
+ * the life. E_NOT_FOUND: the domain is neither ON nor CUT_OFF; E_LIMIT: the event's count is full. */
+keel_status_t domain_watch(struct domain *domain, struct event *event);
 
 /* All that is captive, which is the caller's now. The lock is held. */
 struct dma *domain_take_captive(struct domain *domain);
