@@ -206,8 +206,8 @@ void iommu_forget_contexts(struct iommu_unit *unit, enum iommu_scope scope, uint
 
 /* --- vtd_edit.c: what an edit of a table means for the caches --- */
 
-/* The two words at `at`, a multiple of 16, are `old` in the view, and become `words` at once. Called before they
- * do. */
+/* The two words at `at`, a multiple of 16, are `old` in the view, and become `words` at once. Called before
+ * they do. */
 void iommu_edit(struct iommu_unit *unit, enum iommu_view view, uint64_t at, const uint64_t old[2],
                 const uint64_t words[2]);
 /* The source's entry in the unit's context tables; false if none is there, or present. */
