@@ -25,6 +25,8 @@ _Static_assert((int)KEEL_REGION_USABLE == HAL_REGION_USABLE &&
                "one numbering of regions");
 _Static_assert((int)KEEL_LOG_ERROR == LOG_ERROR && (int)KEEL_LOG_DEBUG == LOG_DEBUG,
                "one numbering of log levels");
+_Static_assert(KEEL_LOG_LINES == LOG_LINES && KEEL_LOG_LINE_MAX == LOG_LINE_MAX,
+               "the documented limits are the real ones");
 
 keel_status_t call_boot_info(struct keel_boot_info *info)
 {
@@ -90,7 +92,24 @@ keel_status_t call_log(uint32_t level, const void *text, size_t text_size)
     if (level < KEEL_LOG_ERROR || level > KEEL_LOG_DEBUG) {
         return KEEL_E_INVALID;
     }
-    log_bytes((enum log_level)level, text, text_size < KEEL_LOG_LINE_MAX ? text_size : KEEL_LOG_LINE_MAX);
+    log_bytes((enum log_level)level, text, text_size);
+    return KEEL_OK;
+}
+
+keel_status_t call_log_read(uint64_t number, struct keel_log_record *record)
+{
+    struct log_record from;
+    if (!log_read(number, &from)) {
+        return KEEL_E_NOT_FOUND;
+    }
+    *record = (struct keel_log_record){.number = from.number,
+                                       .time = from.time,
+                                       .level = (uint32_t)from.level,
+                                       .cpu = from.cpu,
+                                       .size = from.size};
+    for (uint32_t i = 0; i < from.size; i++) {
+        record->text[i] = from.text[i];
+    }
     return KEEL_OK;
 }
 

@@ -388,4 +388,6 @@ TASKS = (
     Mutant("explorer-forgets-timers", "HAL", "hal/hosted/schedule.c", "            explore_disturb();\n", "", ("test_explorer",)),
     Mutant("explorer-forgets-audits", "HAL", "hal/hosted/power.c", "    explore_disturb(); /* the caller may look at everything */\n", "",
            ("test_explorer",)),
+    Mutant("log-line-not-there-yet", "M9", "core/log.c", "bool found = number < line_count;", "bool found = number <= line_count;", ("test_log",)),
+    Mutant("log-line-overwritten", "M9", "core/log.c", "line_count > LOG_LINES ? line_count - LOG_LINES : 0;", "0;", ("test_log",)),
 )

@@ -68,6 +68,56 @@ static void T9_lines_of_two_cpus_stay_whole(void)
     CHECK(!unit_console_contains("AB") && !unit_console_contains("BA"));
 }
 
+static struct keel_log_record read_line(uint64_t number)
+{
+    struct keel_log_record record;
+    memset(&record, 0xff, sizeof record);
+    CHECK_OK(keel_log_read(number, &record));
+    CHECK(record.size <= KEEL_LOG_LINE_MAX && record.reserved == 0);
+    for (uint32_t i = record.size; i < KEEL_LOG_LINE_MAX; i++) {
+        CHECK(record.text[i] == 0);
+    }
+    return record;
+}
+
+static uint64_t count_lines(void)
+{
+    struct keel_log_record record;
+    uint64_t number = 0;
+    while (keel_log_read(number, &record) == KEEL_OK) {
+        CHECK(record.number >= number && (record.number == number || number == 0));
+        number = record.number + 1;
+    }
+    return number;
+}
+
+static void M9_lines_can_be_read(void)
+{
+    uint64_t first = count_lines(), now = 0;
+    struct keel_log_record record = {0};
+    CHECK(first > 0); /* Keel's own */
+    CHECK(strncmp(read_line(0).text, "keel: starting", 14) == 0);
+    CHECK_STATUS(keel_log_read(first, &record), KEEL_E_NOT_FOUND);
+    CHECK_STATUS(keel_log_read(UINT64_MAX, &record), KEEL_E_NOT_FOUND);
+    CHECK_EQUAL(record.size, 0);
+    CHECK_OK(keel_log(KEEL_LOG_WARNING, "a\nb", 3));
+    record = read_line(first);
+    CHECK_OK(keel_time_now(&now));
+    CHECK(record.number == first && record.level == KEEL_LOG_WARNING && record.cpu == 0 &&
+          record.time <= now);
+    CHECK(record.size == 3 && memcmp(record.text, "a?b", 3) == 0);
+    memset(big, 'q', sizeof big);
+    CHECK_OK(keel_log(KEEL_LOG_INFO, big, sizeof big));
+    CHECK_EQUAL(read_line(first + 1).size, KEEL_LOG_LINE_MAX);
+    for (unsigned i = 0; i < KEEL_LOG_LINES; i++) {
+        CHECK_OK(keel_log(KEEL_LOG_DEBUG, "on", 2));
+    }
+    CHECK_EQUAL(read_line(0).number, first + 2);
+    CHECK_EQUAL(read_line(first + 1).number, first + 2);
+    CHECK_EQUAL(read_line(first + 3).number, first + 3);
+    CHECK_EQUAL(count_lines(), first + 2 + KEEL_LOG_LINES);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +125,7 @@ int main(int argc, char **argv)
         UNIT(M8_log_checks_levels_and_shows_each),
         UNIT(M8_log_cuts_long_lines_and_hides_control_bytes),
         UNIT(T9_lines_of_two_cpus_stay_whole, .seeds = 10),
+        UNIT(M9_lines_can_be_read),
     };
     return unit_main(tests, argc, argv);
 }

@@ -28,6 +28,25 @@ keel_status_t keel_console_write(const void *buffer, size_t size);
  * NULL). */
 keel_status_t keel_log(uint32_t level, const void *text, size_t size);
 
+/* Lines of the log that can be read: the last ones. */
+#define KEEL_LOG_LINES 64u
+
+struct keel_log_record {
+    uint64_t number; /* of the lines since boot, from 0 */
+    uint64_t time;   /* nanoseconds since boot */
+    uint32_t level;  /* enum keel_log_level */
+    uint32_t cpu;
+    uint32_t size;                /* of the text */
+    char text[KEEL_LOG_LINE_MAX]; /* zeroes after it */
+    uint32_t reserved;
+};
+
+/* Line `number` of the log, Keel's own lines among them; where it is gone already, the oldest that there is.
+ * So who goes on from record.number + 1 each time reads all lines, and sees where some are missing. Keel
+ * calls no client for a line: it may come from anywhere. Context: task, atomic, irq, policy. Errors:
+ * E_NOT_FOUND (no such line has come yet), E_INVALID (NULL). */
+keel_status_t keel_log_read(uint64_t number, struct keel_log_record *record);
+
 /* Nanoseconds since boot. Context: task, atomic, irq, policy. */
 keel_status_t keel_time_now(uint64_t *nanoseconds);
 
