@@ -112,8 +112,19 @@ static keel_status_t reserve_or_flush(struct domain *domain, struct dma *dma, ui
     return status == KEEL_E_LIMIT && dma_flush(domain) ? reserve(domain, dma, tables) : status;
 }
 
-/* A mapping that is BUSY and holds segment and device. E_UNSUPPORTED: it is captive. */
-static keel_status_t enter(struct dma *dma)
+/* The hardware may have seen the entries, and will never say that it forgot them. */
+static void withdraw(struct domain *domain, const struct dma *dma)
+{
+    bool interrupts = spinlock_acquire(&domain->lock);
+    if (is_mapped(domain, dma)) {
+        domain_unmap(domain, dma->address, dma->page_count);
+    }
+    spinlock_release(&domain->lock, interrupts);
+}
+
+/* A mapping that is BUSY and holds segments and device. `captive`: it failed, and its memory stays what it is
+ * for good. */
+static keel_status_t enter(struct dma *dma, bool *captive)
 {
     struct domain *domain = dma->domain;
     struct frame *spare = NULL;
@@ -134,8 +145,12 @@ static keel_status_t enter(struct dma *dma)
         return status;
     }
     bool flushes = dma->held && hal_iommu_describe()->caches_absence;
-    return !flushes || iommu_flush(number, dma->address, dma->page_count, tables) ? KEEL_OK
-                                                                                  : KEEL_E_UNSUPPORTED;
+    if (flushes && !iommu_flush(number, dma->address, dma->page_count, tables)) {
+        withdraw(domain, dma);
+        *captive = true;
+        return KEEL_E_UNSUPPORTED;
+    }
+    return KEEL_OK;
 }
 
 static void let_go(struct pci_device *device, const struct dma_piece *pieces, uint32_t piece_count)
@@ -185,7 +200,8 @@ keel_status_t dma_map(struct pci_device *device, const struct dma_piece *pieces,
 {
     CORE_ASSERT(piece_count > 0 && piece_count <= DMA_PIECES_MAX && (may_read || may_write));
     struct domain *domain = domain_of(device->function);
-    if (piece_count > 1 && hal_iommu_describe()->levels == 0) {
+    bool has_hardware = hal_iommu_describe()->levels > 0, captive = false;
+    if (has_hardware ? !iommu_works() : piece_count > 1) {
         return KEEL_E_UNSUPPORTED;
     }
     struct dma *dma = claim(domain);
@@ -201,11 +217,13 @@ keel_status_t dma_map(struct pci_device *device, const struct dma_piece *pieces,
     dma->may_read = may_read;
     dma->may_write = may_write;
     atomic_u32_init(&dma->later, 0);
-    status = enter(dma);
+    status = enter(dma, &captive);
     if (status == KEEL_OK) {
         *handle = object_handle(OBJECT_DMA, &dma->object);
         ref_publish(&dma->object.ref, 1, true);
-    } else if (status != KEEL_E_UNSUPPORTED) {
+    } else if (captive) {
+        pci_device_put(device);
+    } else {
         ref_unclaim(&dma->object.ref);
         let_go(device, pieces, piece_count);
     }
@@ -233,7 +251,7 @@ void dma_let_go(struct dma *list)
     }
 }
 
-/* Entries cleared; `batch` gets what is to be flushed together, NULL: nothing. */
+/* Its entries are cleared. `batch` gets what is to be flushed together, NULL: nothing. */
 static void make_captive(struct domain *domain, struct dma *dma, struct dma **batch)
 {
     dma->next = domain->captive;
@@ -259,7 +277,7 @@ bool dma_flush(struct domain *domain)
     struct dma *batch = domain_take_captive(domain);
     uint32_t number = domain->number;
     spinlock_release(&domain->lock, interrupts);
-    return number == 0 || flush_batch(number, batch);
+    return number != 0 ? flush_batch(number, batch) : hal_iommu_describe()->levels == 0 || iommu_works();
 }
 
 void dma_put(struct dma *dma)

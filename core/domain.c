@@ -205,7 +205,6 @@ static void forget_tables(struct domain *domain)
 {
     domain->tables = NULL;
     domain->bits = NULL;
-    domain->number = 0;
 }
 
 /* Firmware has the device use memory at addresses of its own, all the time. */
@@ -226,22 +225,22 @@ static bool can_be_held(const struct pci_function *function)
            !is_firmwares(function);
 }
 
-/* A life at the hardware. */
-static keel_status_t attach(struct domain *domain)
+/* A life at the hardware. Nobody looks at the tables before the domain is ON. */
+static keel_status_t attach(struct domain *domain, uint32_t *number)
 {
     if (!can_be_held(domain->function)) {
         return KEEL_E_UNSUPPORTED;
     }
-    domain->number = iommu_number_take();
-    if (domain->number == 0) {
+    *number = iommu_number_take();
+    if (*number == 0) {
         return KEEL_E_LIMIT;
     }
     keel_status_t status = make_tables(domain);
     if (status != KEEL_OK) {
-        iommu_number_give_back(domain->number);
+        iommu_number_give_back(*number);
         return status;
     }
-    if (!iommu_attach(pci_source(domain->function), domain->number, domain->root)) {
+    if (!iommu_attach(pci_source(domain->function), *number, domain->root)) {
         forget_tables(domain); /* captive */
         return KEEL_E_UNSUPPORTED;
     }
@@ -270,12 +269,13 @@ static void detach(struct domain *domain)
     if (!pci_command_change(domain->function, PCI_COMMAND_MASTER, false)) {
         log_string(LOG_WARNING, "dma: a device does not cease to master the bus");
     }
-    uint32_t number = domain->number;
+    uint32_t number = domain->number; /* changes while the domain is CHANGING, by who made it so */
     bool done = number == 0 || iommu_detach(pci_source(domain->function), number);
     bool interrupts = spinlock_acquire(&domain->lock);
     struct dma *captive = domain_take_captive(domain);
     struct event *watch = take_watch(domain);
     domain->life++;
+    domain->number = 0;
     spinlock_release(&domain->lock, interrupts);
     let_go_watch(watch);
     if (number != 0 && done) {
@@ -287,12 +287,14 @@ static void detach(struct domain *domain)
 
 static keel_status_t begin_life(struct domain *domain, uint64_t page_limit)
 {
-    keel_status_t status = trust ? KEEL_OK : attach(domain);
+    uint32_t number = 0;
+    keel_status_t status = trust ? KEEL_OK : attach(domain, &number);
     if (status != KEEL_OK) {
         return status;
     }
     bool interrupts = spinlock_acquire(&domain->lock);
     domain->life++;
+    domain->number = number;
     domain->page_limit = page_limit != 0 ? page_limit : UINT64_MAX;
     domain->faults = 0;
     domain->fault_address = 0;
@@ -384,7 +386,9 @@ static bool note_fault(struct domain *domain, uint64_t address)
     if (cuts) {
         domain->state = DOMAIN_CUT_OFF;
         (void)pci_command_change(domain->function, PCI_COMMAND_MASTER, false);
-        iommu_detach_begin(pci_source(domain->function), domain->number);
+        if (domain->number != 0) {
+            iommu_detach_begin(pci_source(domain->function), domain->number);
+        }
         watch = take_watch(domain);
     }
     spinlock_release(&domain->lock, interrupts);

@@ -120,8 +120,11 @@ void domain_audit(audit_report_t *report)
         some = some || has_tables(domain_of(pci_at(index)));
     }
     bool settled = some && is_settled();
-    for (uint32_t index = 0; some && index < pci_count(); index++) {
+    for (uint32_t index = 0; index < pci_count(); index++) {
         const struct domain *domain = domain_of(pci_at(index));
+        if (domain->state == DOMAIN_OFF && domain->number != 0) {
+            report("D1", "a domain that is off has a number, function", index);
+        }
         if (has_tables(domain) && check_mappings(domain, report) != count_pages(domain, report) && settled) {
             report("D1", "a device reaches what is not mapped for it, function", index);
         }

@@ -98,6 +98,7 @@ static bool wait(uint64_t ticket)
 
 bool iommu_attach(uint16_t source, uint32_t number, hal_paddr_t root)
 {
+    CORE_ASSERT(number != 0);
     bool interrupts = spinlock_acquire(&lock);
     uint64_t ticket = hal_iommu_attach(source, number, root);
     spinlock_release(&lock, interrupts);
@@ -106,6 +107,7 @@ bool iommu_attach(uint16_t source, uint32_t number, hal_paddr_t root)
 
 static uint64_t post_detach(uint16_t source, uint32_t number)
 {
+    CORE_ASSERT(number != 0);
     bool interrupts = spinlock_acquire(&lock);
     uint64_t ticket = hal_iommu_detach(source, number);
     spinlock_release(&lock, interrupts);
@@ -124,6 +126,7 @@ void iommu_detach_begin(uint16_t source, uint32_t number)
 
 bool iommu_flush(uint32_t number, uint64_t address, uint64_t page_count, bool tables)
 {
+    CORE_ASSERT(number != 0);
     bool interrupts = spinlock_acquire(&lock);
     uint64_t ticket = hal_iommu_flush(number, address, page_count, tables);
     spinlock_release(&lock, interrupts);

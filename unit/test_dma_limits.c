@@ -217,6 +217,23 @@ static void D3_devices_are_trusted_only_by_these_words(void)
     CHECK(!masters(CARD));
 }
 
+/* Trusted, but a unit that is of no use blocks it: it is cut off at no unit. */
+static void D8_trusted_device_that_is_blocked(void)
+{
+    const uint64_t ms = 1000000;
+    keel_pci_device_t device = dma_device(CARD);
+    uint8_t byte = 0;
+    for (unsigned i = 0; i <= KEEL_DMA_FAULTS_MAX; i++) {
+        CHECK(!dma_reads(dma_source(CARD), 0, &byte));
+        CHECK_OK(keel_task_sleep(600 * ms)); /* until the records are looked at */
+    }
+    CHECK_EQUAL(dma_state(device).cut_off, 1);
+    CHECK(!masters(CARD));
+    CHECK_AUDIT();
+    CHECK_OK(keel_dma_disable(device));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 #define WORDS(text) .config.command_line = text, .config.command_line_size = sizeof(text) - 1
 
 int main(int argc, char **argv)
@@ -232,6 +249,8 @@ int main(int argc, char **argv)
         UNIT(H1_arguments_are_checked),
         UNIT(D3_without_hardware_there_is_no_dma, .config.iommu = HOSTED_IOMMU_NONE, ),
         UNIT(D3_other_words_trust_nobody, .config.iommu = HOSTED_IOMMU_NONE, WORDS("keel.dma=trust-device")),
+        UNIT(D8_trusted_device_that_is_blocked, .config.iommu = HOSTED_IOMMU_APART,
+             WORDS("keel.dma=trust-devices")),
         UNIT(D3_devices_are_trusted_only_by_these_words, .config.iommu = HOSTED_IOMMU_NONE,
              WORDS("keel.dma=trust-devices")),
     };

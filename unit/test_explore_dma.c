@@ -256,6 +256,22 @@ static void enable(uint64_t argument)
     race_done();
 }
 
+/* Nobody looks at a life that is being made. */
+static void D3_explore_map_against_enable(void)
+{
+    prepare();
+    CHECK_OK(keel_dma_release(mapping));
+    CHECK_OK(keel_dma_disable(device));
+    keel_task_t other = race_start(map_memory, 0);
+    CHECK_OK(keel_dma_enable(device, 0));
+    race_finish(other);
+    CHECK(theirs == KEEL_OK || theirs == KEEL_E_NOT_FOUND);
+    if (theirs == KEEL_OK) {
+        CHECK_OK(keel_dma_release(other_mapping));
+    }
+    put_away();
+}
+
 static void D3_explore_two_enable(void)
 {
     prepare();
@@ -292,6 +308,7 @@ int main(int argc, char **argv)
         EXPLORE(D1_explore_two_maps, 1),
         EXPLORE_AT_ONCE(D8_explore_cut_off_against_next_life, 1),
         EXPLORE_AT_ONCE(D1_explore_map_against_next_life, 1),
+        EXPLORE_AT_ONCE(D3_explore_map_against_enable, 1),
         EXPLORE(D8_explore_cut_off_against_release, 1),
         EXPLORE(D3_explore_two_enable, 1),
     };

@@ -395,6 +395,9 @@ static void reset(unsigned id)
         unit->kind.widths = 2;
         unit->kind.address_bits = 39;
     }
+    if ((machine.config.iommu & HOSTED_IOMMU_APART) != 0) {
+        unit->kind.widths = id == 0 ? 2 : 4;
+    }
     unit->context = unit->status != 0 ? INVALIDATE | CONTEXT_GLOBAL : 0;
 }
 

@@ -126,13 +126,16 @@ bool vtd_queue_off(unsigned unit)
 }
 
 /* A unit that stopped at a descriptor would stop there again, and one does not let its queue be switched off
- * before it has run empty. It may read in the midst of this: the upper half first, since that of another
- * descriptor, as a wait's, would be an address to write to. */
+ * before it has run empty. It may read in the midst of this: the newest first, so that it meets no wait whose
+ * flush it has not met; and of each the upper half first, since that of another descriptor, as a wait's,
+ * would be an address to write to. */
 void vtd_queue_clear(unsigned unit)
 {
     const struct vtd_unit *const u = &vtd_units[unit];
 
-    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+    for (uint32_t i = 1; i <= SLOTS; i++) {
+        const uint32_t slot = (u->tail - i) % SLOTS;
+
         remap_store(hal_paddr_add(slot_at(u, slot), 8), u->words.value + SECOND_WORD);
         remap_store(slot_at(u, slot), TYPE_WAIT | WAIT_WRITES);
     }

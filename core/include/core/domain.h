@@ -13,9 +13,9 @@
  * for each 2 MiB that were ever in use, until the domain is OFF. So tables never go while a device may walk
  * them, and the paging-structure caches need no thought.
  *
- * Each time that it is enabled begins a new `life`: what was mapped in an earlier one is reached no more, and
- * its addresses mean nothing. The lock guards all but what is said; it is not held while anyone waits, nor
- * while frames are allocated or freed.
+ * Each time that it is enabled begins a new `life`, and each end of one as well: what was mapped in an
+ * earlier one is reached no more, and its addresses mean nothing. The lock guards all but what is said; it is
+ * not held while anyone waits, nor while frames are allocated or freed.
  */
 #ifndef CORE_DOMAIN_H
 #define CORE_DOMAIN_H

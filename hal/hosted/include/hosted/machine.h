@@ -55,6 +55,7 @@ enum {
     HOSTED_IOMMU_NARROW = 4,    /* domains of three levels only */
     HOSTED_IOMMU_RANGE = 8,     /* firmware has a device use frame 0 all the time */
     HOSTED_IOMMU_DIES = 16,     /* with iommu_stalls: the unit never does anything again */
+    HOSTED_IOMMU_APART = 32,    /* no tables are good for both: they block all, and hold nobody */
 };
 #define HOSTED_IOMMU_RANGE_SOURCE 0x00e8u
 
