@@ -159,11 +159,13 @@ static void D7_dmar_names_units_and_ranges(void **state)
     assert_true(!found.units[0].include_all && found.units[1].include_all);
     assert_int_equal(found.units[2].segment, 1);
     assert_int_equal(found.units[2].size, 4 * 4096);
-    assert_int_equal(found.range_count, 1);
-    assert_true(found.ranges[0].first == 0x7b800000 && found.ranges[0].last == 0x7b8fffff);
-    assert_int_equal(found.ranges[0].segment, 3);
-    assert_int_equal(found.ranges[0].scope_count, 2);
+    assert_int_equal(found.range_count, 2); /* for a device each */
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(found.ranges[i].first == 0x7b800000 && found.ranges[i].last == 0x7b8fffff);
+        assert_int_equal(found.ranges[i].segment, 3);
+    }
     assert_true(found.ranges[0].device == 20 && found.ranges[0].function == 3 && found.ranges[0].depth == 2);
+    assert_true(found.ranges[1].device == 26 && found.ranges[1].function == 0 && found.ranges[1].depth == 1);
 }
 
 static void D7_dmar_units_that_make_no_sense_are_left_out(void **state)
@@ -181,13 +183,15 @@ static void D7_dmar_units_that_make_no_sense_are_left_out(void **state)
     unit(0xffffffffffffe000, 0, 1, 0, 0);  /* ends where addresses end */
     unit(0xfffffffffffff000, 0, 15, 0, 0); /* wraps */
     unit(0xfed92000, 0, 0, 0, 0);          /* right behind the first */
-    range(0x2000, 0x1fff, 0);
+    range(0x2000, 0x1fff, 8);
+    scope(0, 26, 0, 0);
+    range(0x1000, 0x1fff, 0); /* nobody's */
     assert_true(parse(&found));
     assert_int_equal(found.unit_count, 2);
     assert_int_equal(found.units[1].address, 0xfed92000);
     assert_int_equal(found.units_left_out, 7);
     assert_int_equal(found.range_count, 0);
-    assert_int_equal(found.ranges_left_out, 1);
+    assert_int_equal(found.ranges_left_out, 2);
 }
 
 static void D7_dmar_with_too_much(void **state)
@@ -199,13 +203,25 @@ static void D7_dmar_with_too_much(void **state)
         unit((i + 1) << 20, 0, 0, 0, 0);
     }
     for (uint64_t i = 0; i < ACPI_DMAR_RANGES_MAX + 2; i++) {
-        range(i << 12, i << 12 | 0xfff, 0);
+        range(i << 12, i << 12 | 0xfff, 8);
+        scope(0, 26, 0, 0);
     }
     assert_true(parse(&found));
     assert_int_equal(found.unit_count, ACPI_DMAR_UNITS_MAX);
     assert_int_equal(found.units_left_out, 3);
     assert_int_equal(found.range_count, ACPI_DMAR_RANGES_MAX);
     assert_int_equal(found.ranges_left_out, 2);
+    for (unsigned count = 16; count <= 17; count++) { /* devices of one */
+        begin();
+        range(0, 0xfff, (uint16_t)(count * 8));
+        for (uint8_t i = 0; i < count; i++) {
+            scope(0, i, 0, 0);
+        }
+        assert_true(parse(&found));
+        assert_int_equal(found.range_count, count == 16 ? 16 : 0);
+        assert_int_equal(found.ranges_left_out, count == 16 ? 0 : 1);
+        assert_true(count > 16 || found.ranges[15].device == 15);
+    }
 }
 
 static void D7_dmar_cut_anywhere_is_refused(void **state)

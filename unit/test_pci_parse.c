@@ -73,6 +73,20 @@ static bool parse_mcfg(uint8_t *bytes, uint32_t length, struct acpi_ecam *ecam)
     return acpi_parse_mcfg(&memory, &table, ecam);
 }
 
+static void check_windows(uint8_t *bytes)
+{
+    struct acpi_image image = {bytes, MCFG_SIZE};
+    const struct acpi_memory memory = {acpi_image_read, &image};
+    const struct acpi_table table = {.address = 0, .length = MCFG_SIZE};
+    uint64_t first = 0, last = 0;
+    CHECK(acpi_mcfg_window(&memory, &table, 0, &first, &last));
+    CHECK(first == 0xe0000000 && last == 0xe00fffff);
+    CHECK(acpi_mcfg_window(&memory, &table, 1, &first, &last));
+    CHECK(first == 0xb0200000 && last == 0xb7ffffff);
+    CHECK(!acpi_mcfg_window(&memory, &table, 2, &first, &last));
+    CHECK(!acpi_mcfg_window(&memory, &table, UINT32_MAX, &first, &last));
+}
+
 static void D7_mcfg_table_is_bounded(void)
 {
     /* Two entries: for segment 1, and buses 2 to 0x7f of segment 0 at 0xb0000000. */
@@ -82,6 +96,7 @@ static void D7_mcfg_table_is_bounded(void)
     CHECK_EQUAL(ecam.address, 0xb0000000);
     CHECK_EQUAL(ecam.bus_first, 2);
     CHECK_EQUAL(ecam.bus_last, 0x7f);
+    check_windows(bytes);
     CHECK(!parse_mcfg(bytes, MCFG_SIZE - 1, &ecam));
     CHECK(!parse_mcfg(bytes, 44, &ecam));
     bytes[70] = 0x80; /* the last before the first */

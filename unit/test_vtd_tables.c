@@ -188,27 +188,32 @@ static void D1_ranges_of_firmware_are_told(void **state)
     (void)state;
     (void)reset_capable(0);
     name_units(1);
-    dmar.range_count = 5;
+    dmar.range_count = 4;
     dmar.ranges[0] = (struct acpi_dmar_range){
-        .first = 0x1000, .last = 0x2fff, .scope_count = 1, .depth = 1, .bus = 3, .device = 26, .function = 7};
-    for (unsigned i = 1; i < 5; i++) {
+        .first = 0x1000, .last = 0x2fff, .depth = 1, .bus = 3, .device = 26, .function = 7};
+    for (unsigned i = 1; i < 4; i++) {
         dmar.ranges[i] = dmar.ranges[0];
     }
     dmar.ranges[0].is_endpoint = true;
     dmar.ranges[1].segment = 1;
-    dmar.ranges[3].is_endpoint = dmar.ranges[4].is_endpoint = true;
+    dmar.ranges[3].is_endpoint = true;
     dmar.ranges[3].depth = 2;
-    dmar.ranges[4].scope_count = 2;
     vtd_begin(&dmar);
     struct hal_iommu_range range;
     assert_true(vtd_range(0, &range));
     assert_true(range.first == 0x1000 && range.last == 0x2fff);
     assert_true(range.source == 0x03d7 && !range.any_source);
-    for (unsigned i = 1; i < 4; i++) {
+    for (unsigned i = 1; i < 3; i++) {
         assert_true(vtd_range(i, &range));
         assert_true(range.first == 0x1000 && range.any_source);
     }
-    assert_false(vtd_range(4, &range));
+    assert_false(vtd_range(3, &range));
+    assert_true(vtd_describe()->levels > 0);
+    (void)reset_capable(0); /* of one that is not known, any device may be meant */
+    name_units(1);
+    dmar.ranges_left_out = 1;
+    vtd_begin(&dmar);
+    assert_int_equal(vtd_describe()->levels, 0);
 }
 
 /* --- Entries --- */

@@ -359,7 +359,6 @@ static void describe(struct acpi_dmar *dmar)
         dmar->range_count = 1;
         dmar->ranges[0] = (struct acpi_dmar_range){.first = 0,
                                                    .last = HAL_PAGE_SIZE - 1,
-                                                   .scope_count = 1,
                                                    .bus = HOSTED_IOMMU_RANGE_SOURCE >> 8,
                                                    .depth = 1,
                                                    .is_endpoint = true,

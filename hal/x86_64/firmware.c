@@ -15,6 +15,8 @@ uint64_t x86_hpet_address;
 struct acpi_dmar x86_dmar;
 struct acpi_ivrs x86_ivrs;
 struct acpi_ecam x86_ecam;
+struct x86_range x86_ecam_windows[ACPI_ECAM_WINDOWS_MAX];
+unsigned x86_ecam_window_count;
 
 /* Tables lie in RAM that the linear map holds, or they are not read. */
 static bool read_physical(void *context, uint64_t physical, void *to, size_t size)
@@ -89,8 +91,15 @@ static void read_ivrs(const struct acpi_root *root)
 static void read_ecam(const struct acpi_root *root)
 {
     struct acpi_table mcfg;
+    uint64_t first, last;
 
-    if (acpi_find_table(&memory, root, "MCFG", 0, &mcfg) && !acpi_parse_mcfg(&memory, &mcfg, &x86_ecam)) {
+    if (!acpi_find_table(&memory, root, "MCFG", 0, &mcfg)) {
+        return;
+    }
+    while (acpi_mcfg_window(&memory, &mcfg, x86_ecam_window_count, &first, &last)) {
+        x86_ecam_windows[x86_ecam_window_count++] = (struct x86_range){first, last + 1};
+    }
+    if (!acpi_parse_mcfg(&memory, &mcfg, &x86_ecam)) {
         x86_print("keel: ACPI names no usable PCI configuration space\n");
         x86_ecam.address = 0;
     }

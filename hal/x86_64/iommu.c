@@ -178,6 +178,7 @@ void x86_iommu_init(void)
     cache_line = (x86_cpuid(1, 0).ebx >> 8 & 0xff) * UINT64_C(8);
     for (unsigned unit = 0; unit < x86_dmar.unit_count; unit++) {
         map_unit(unit, x86_dmar.units[unit].address);
+        x86_pci_keep_out(x86_dmar.units[unit].address, x86_dmar.units[unit].size);
     }
     for (unsigned unit = 0; unit < x86_ivrs.unit_count; unit++) {
         map_amd_unit(unit, x86_ivrs.units[unit].address);

@@ -136,6 +136,9 @@ extern uint64_t x86_hpet_address; /* 0: none */
 extern struct acpi_dmar x86_dmar; /* no units: none are named */
 extern struct acpi_ivrs x86_ivrs; /* likewise */
 extern struct acpi_ecam x86_ecam; /* address 0: none */
+/* All that firmware names, of other segments and what makes no sense as well. */
+extern struct x86_range x86_ecam_windows[ACPI_ECAM_WINDOWS_MAX];
+extern unsigned x86_ecam_window_count;
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interrupts *interrupts);
 
 /* iommu.c */

@@ -25,7 +25,7 @@ enum {
 #define LOW_SIZE     (UINT64_C(1) << 20)
 
 /* All registers that are mapped, and some ranges besides. */
-#define KEPT_MAX (X86_FIXED_COUNT + ACPI_IVRS_UNITS_MAX + 8u)
+#define KEPT_MAX (X86_FIXED_COUNT + ACPI_IVRS_UNITS_MAX + ACPI_DMAR_UNITS_MAX + ACPI_ECAM_WINDOWS_MAX + 8u)
 static struct x86_range kept[KEPT_MAX]; /* what no device may be given */
 static unsigned kept_count;             /* KEPT_MAX: there may be more */
 
@@ -84,7 +84,6 @@ static void find_ecam(void)
         x86_ecam.address = 0;
         return;
     }
-    x86_pci_keep_out(base, size);
     (void)x86_map_registers(X86_FIXED_ECAM, base); /* the tables stand from now on */
 }
 

@@ -32,9 +32,13 @@ enum {
 #define SCOPE_HIERARCHY   2u
 #define SCOPE_IOAPIC      3u
 
+#define SCOPES_MAX 16u /* that are told one by one */
+
 struct scopes {
     uint16_t count;
-    uint8_t type, bus, depth, device, function; /* of the first */
+    struct scope {
+        uint8_t type, bus, depth, device, function; /* of the first hop */
+    } first[SCOPES_MAX];
     unsigned ioapic_count;
     struct acpi_dmar_ioapic ioapics[ACPI_IOAPICS_MAX];
     uint8_t named[256]; /* of bus 0 */
@@ -70,13 +74,16 @@ static bool read_scopes(const struct acpi_memory *memory, const struct acpi_tabl
             scope[1] < SCOPE_SIZE_MIN || scope[1] > end - offset) {
             return false;
         }
-        if (scopes->count++ == 0) {
-            scopes->type = scope[0];
-            scopes->bus = scope[5];
-            scopes->depth = (uint8_t)((scope[1] - SCOPE_HEADER_SIZE) / SCOPE_HOP_SIZE);
-            scopes->device = scope[6];
-            scopes->function = scope[7];
+        if (scopes->count < SCOPES_MAX) {
+            scopes->first[scopes->count] = (struct scope){
+                .type = scope[0],
+                .bus = scope[5],
+                .depth = (uint8_t)((scope[1] - SCOPE_HEADER_SIZE) / SCOPE_HOP_SIZE),
+                .device = scope[6],
+                .function = scope[7],
+            };
         }
+        scopes->count++;
         take_scope(scopes, scope);
         offset += scope[1];
     }
@@ -130,25 +137,30 @@ static void take_unit(struct acpi_dmar *dmar, const uint8_t *entry, const struct
     }
 }
 
+/* One for each device that it names. */
 static void take_range(struct acpi_dmar *dmar, const uint8_t *entry, const struct scopes *scopes)
 {
-    const struct acpi_dmar_range range = {
-        .first = acpi_le64(entry + 8),
-        .last = acpi_le64(entry + 16),
-        .segment = acpi_le16(entry + 6),
-        .scope_count = scopes->count,
-        .bus = scopes->bus,
-        .depth = scopes->depth,
-        .device = scopes->device,
-        .function = scopes->function,
-        .is_endpoint = scopes->type == SCOPE_ENDPOINT,
-    };
+    const uint64_t first = acpi_le64(entry + 8), last = acpi_le64(entry + 16);
 
-    if (range.last < range.first || dmar->range_count == ACPI_DMAR_RANGES_MAX) {
+    if (last < first || scopes->count == 0 || scopes->count > SCOPES_MAX ||
+        scopes->count > ACPI_DMAR_RANGES_MAX - dmar->range_count) {
         dmar->ranges_left_out++;
         return;
     }
-    dmar->ranges[dmar->range_count++] = range;
+    for (unsigned i = 0; i < scopes->count; i++) {
+        const struct scope *scope = &scopes->first[i];
+
+        dmar->ranges[dmar->range_count++] = (struct acpi_dmar_range){
+            .first = first,
+            .last = last,
+            .segment = acpi_le16(entry + 6),
+            .bus = scope->bus,
+            .depth = scope->depth,
+            .device = scope->device,
+            .function = scope->function,
+            .is_endpoint = scope->type == SCOPE_ENDPOINT,
+        };
+    }
 }
 
 /* The bytes that an entry of this type must have before its scopes; 0: a type of no interest. */

@@ -11,7 +11,6 @@ enum {
     MCFG_SEGMENT = 8,
     MCFG_BUS_FIRST = 10,
     MCFG_BUS_LAST = 11,
-    MCFG_COUNT_MAX = 64, /* entries that are looked at */
 };
 
 #define ADDRESS_END (UINT64_C(1) << 52)
@@ -20,7 +19,7 @@ bool acpi_parse_mcfg(const struct acpi_memory *memory, const struct acpi_table *
 {
     uint8_t entry[MCFG_SIZE];
 
-    for (uint32_t i = 0; i < MCFG_COUNT_MAX; i++) {
+    for (uint32_t i = 0; i < ACPI_ECAM_WINDOWS_MAX; i++) {
         if (!acpi_read(memory, table, MCFG_FIRST + i * MCFG_SIZE, entry, sizeof(entry))) {
             return false;
         }
@@ -33,4 +32,18 @@ bool acpi_parse_mcfg(const struct acpi_memory *memory, const struct acpi_table *
         }
     }
     return false;
+}
+
+bool acpi_mcfg_window(const struct acpi_memory *memory, const struct acpi_table *table, uint32_t index,
+                      uint64_t *first, uint64_t *last)
+{
+    uint8_t entry[MCFG_SIZE];
+
+    if (index >= ACPI_ECAM_WINDOWS_MAX ||
+        !acpi_read(memory, table, MCFG_FIRST + index * MCFG_SIZE, entry, sizeof(entry))) {
+        return false;
+    }
+    *first = acpi_le64(entry) % ADDRESS_END + entry[MCFG_BUS_FIRST] * ACPI_ECAM_BUS_SIZE;
+    *last = acpi_le64(entry) % ADDRESS_END + (entry[MCFG_BUS_LAST] + UINT64_C(1)) * ACPI_ECAM_BUS_SIZE - 1;
+    return true;
 }

@@ -140,6 +140,7 @@ static void tell(const struct acpi_ivrs *ivrs, unsigned working, const char *why
     if (why != NULL) {
         remap_tell_why_not(why);
     }
+    remap_warn_interrupts();
 }
 
 void amdvi_begin(const struct acpi_ivrs *ivrs)

@@ -93,12 +93,19 @@ void remap_tell_range(uint64_t first, uint64_t last, const uint16_t *source, uin
     add(&line, " for ");
     if (source != NULL) {
         add_device(&line, *source);
+    } else if (count == 1) {
+        add(&line, "a device behind a bridge");
     } else {
         add_number(&line, count, 10, 1);
         add(&line, " devices, or one behind a bridge");
     }
     add(&line, ": blocked as well");
     remap_print(line.text);
+}
+
+void remap_warn_interrupts(void)
+{
+    remap_print("keel: iommu: WARNING: interrupts are not remapped: a device can raise those of others");
 }
 
 void remap_tell_why_not(const char *why)

@@ -21,6 +21,7 @@ void remap_warn_left_out(unsigned count);
 void remap_tell_range(uint64_t first, uint64_t last, const uint16_t *source, uint32_t count);
 void remap_tell_sum(unsigned working, unsigned unit_count, unsigned left_out);
 void remap_tell_why_not(const char *why);
+void remap_warn_interrupts(void);
 
 /* --- Attempts. However many there are, one device's lines get fewer and fewer (D8) --- */
 

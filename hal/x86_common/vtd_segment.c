@@ -67,7 +67,7 @@ static void take_ranges(const struct acpi_dmar *dmar)
     range_count = 0;
     for (unsigned i = 0; i < dmar->range_count; i++) {
         const struct acpi_dmar_range *range = &dmar->ranges[i];
-        const bool known = range->scope_count == 1 && range->is_endpoint && range->depth == 1;
+        const bool known = range->is_endpoint && range->depth == 1;
 
         if (range->segment == 0) {
             ranges[range_count++] = (struct hal_iommu_range){
@@ -93,6 +93,9 @@ static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *
     }
     if (levels_of(common) == 0) {
         return "the units want different tables";
+    }
+    if (dmar->ranges_left_out != 0) {
+        return "some of what firmware wants is not known";
     }
     return common->drain ? NULL : "a unit does not wait for what is on its way";
 }

@@ -96,10 +96,10 @@ bool vtd_all_translate(void)
 
 static void tell_range(const struct acpi_dmar_range *range)
 {
-    const bool one = range->scope_count == 1 && range->depth == 1;
+    const bool one = range->depth == 1;
     const uint16_t source = (uint16_t)(range->bus << 8 | (range->device & 31) << 3 | (range->function & 7));
 
-    remap_tell_range(range->first, range->last, one ? &source : NULL, range->scope_count);
+    remap_tell_range(range->first, range->last, one ? &source : NULL, 1);
 }
 
 void vtd_begin(const struct acpi_dmar *dmar)
@@ -113,6 +113,7 @@ void vtd_begin(const struct acpi_dmar *dmar)
     vtd_segment = (struct vtd_segment){.count = 0};
     if (dmar->unit_count + dmar->units_left_out == 0) {
         remap_print("keel: iommu: WARNING: firmware names no remapping unit: DMA is NOT blocked");
+        remap_warn_interrupts();
         (void)vtd_segment_join(dmar, statuses);
         (void)vtd_interrupts_begin(dmar, statuses);
         return;
@@ -131,6 +132,6 @@ void vtd_begin(const struct acpi_dmar *dmar)
         remap_tell_why_not(why_not);
     }
     if (!remaps) {
-        remap_print("keel: iommu: WARNING: interrupts are not remapped: a device can raise those of others");
+        remap_warn_interrupts();
     }
 }

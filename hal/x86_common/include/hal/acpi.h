@@ -115,14 +115,14 @@ struct acpi_dmar {
 #define ACPI_DMAR_ENDPOINT  1u /* the function itself */
 #define ACPI_DMAR_HIERARCHY 2u /* the bridge, and all that is behind it */
     uint8_t named[256];
-    /* Memory that firmware has its devices use all the time (RMRR). */
+    /* Memory that firmware has a device use all the time (RMRR), once for each device. Left out are those
+     * that end before they begin, that name no device or too many, or found no room. */
     unsigned range_count, ranges_left_out;
     struct acpi_dmar_range {
         uint64_t first, last; /* bytes */
         uint16_t segment;
-        uint16_t scope_count;
-        /* The first of its devices: how it is reached from the root bus `bus`, by `depth` hops, of which this
-         * is the first. An endpoint stands for itself alone. */
+        /* The device: how it is reached from the root bus `bus`, by `depth` hops, of which this is the first.
+         * An endpoint stands for itself alone. */
         uint8_t bus, depth, device, function;
         bool is_endpoint;
     } ranges[ACPI_DMAR_RANGES_MAX];
@@ -211,6 +211,11 @@ struct acpi_ecam {
 /* Reads the MCFG table. False: it names no such place, or one that cannot be. */
 bool acpi_parse_mcfg(const struct acpi_memory *memory, const struct acpi_table *table,
                      struct acpi_ecam *ecam);
+#define ACPI_ECAM_WINDOWS_MAX 64u
+/* The bytes of window `index` of them all, of whatever segment, sensible or not (`last` may be before
+ * `first`): no device's registers are there. False: there are not so many, or ACPI_ECAM_WINDOWS_MAX. */
+bool acpi_mcfg_window(const struct acpi_memory *memory, const struct acpi_table *table, uint32_t index,
+                      uint64_t *first, uint64_t *last);
 
 /* The two SLP_TYP values of the \_S5 package (7.4.2), found in the DSDT's byte code by a bounded scan: no AML
  * is executed. False: not found in the plain form that firmware uses. */
