@@ -141,11 +141,15 @@ static keel_status_t open_line(struct irq_line *line, const struct irq_handler_o
 
 static void close_line(struct irq_line *line)
 {
+    bool source_open = line->state != IRQ_GONE;
     line->state = IRQ_CLOSED;
     update(line);
     (void)deadline_remove(&line->deadline);
     acquire_controller();
     lines_of[line->cpu]--;
+    if (source_open) {
+        hal_irq_close(source_of(line));
+    }
     spinlock_release_irq_off(&controller);
 }
 
@@ -532,6 +536,10 @@ static void check_line(const struct irq_line *line, audit_report_t *report)
     bool leads_nowhere = line->state != IRQ_CLOSED && line->message == NULL && is_message(line);
     if (leads_nowhere != (line->state == IRQ_GONE) || (line->message != NULL && !is_message(line))) {
         report("D4", "a line stands for a message that is not open, source", source_of(line));
+    }
+    if (hal_irq_is_routed(source_of(line)) != (line->state != IRQ_CLOSED && line->state != IRQ_GONE)) {
+        report("D4", "a source is routed though its line is closed, or the other way round, source",
+               source_of(line));
     }
 }
 

@@ -157,6 +157,17 @@ bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
     return false;
 }
 
+void hal_irq_close(unsigned source)
+{
+    (void)source;
+}
+
+bool hal_irq_is_routed(unsigned source)
+{
+    (void)source;
+    return false;
+}
+
 void hal_irq_mask(unsigned source, bool masked)
 {
     (void)source;

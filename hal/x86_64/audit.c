@@ -4,6 +4,7 @@
  * compares the registers that protection hangs on with what they were set to.
  */
 #include "hal/cpu.h"
+#include "hal/ioapic.h"
 #include "hal/machine.h"
 #include "hal/mmu.h"
 #include "insn.h"
@@ -141,12 +142,25 @@ static void audit_table(hal_paddr_t table, unsigned level, uint64_t va, report_f
     }
 }
 
+/* No entry lets pass what nobody was given. */
+static void audit_interrupts(report_fn *report)
+{
+    uint16_t owner;
+
+    for (unsigned source = 0; source < HAL_IRQ_SOURCES_MAX; source++) {
+        if (vtd_interrupt_is_set(source) && !ioapic_owner(source, &owner)) {
+            report("D4: interrupts pass of a source that is closed");
+        }
+    }
+}
+
 void hal_audit(report_fn *report)
 {
     audit_registers(report);
     if (!(vtd_all_translate() && amdvi_all_translate())) {
         report("D3: a DMA remapping unit no longer translates, or D4: remaps interrupts");
     }
+    audit_interrupts(report);
     /* The upper half's addresses have bits 63..48 set, which the root's indices leave out. */
     audit_table(x86_kernel_root, HAL_PT_LEVELS - 1, UINT64_C(0xffff000000000000), report);
 }

@@ -30,7 +30,8 @@ enum {
 
 struct pin {
     bool exists;
-    bool kept; /* raises NMIs */
+    bool kept;   /* raises NMIs */
+    bool routed; /* and not closed since; its entry of remapping is set no sooner, and cleared no later */
     uint8_t unit, number;
     uint32_t low; /* as written last */
     struct hal_irq_source source;
@@ -153,6 +154,7 @@ bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
 {
     struct pin *pin = &pins[source];
     const uint32_t apic_id = ioapic_apic_id(cpu), before = pin->low;
+    const bool was_routed = pin->routed;
     const uint8_t vector = (uint8_t)(IOAPIC_VECTOR_FIRST + source);
     uint32_t high = apic_id << ENTRY_DESTINATION;
 
@@ -164,8 +166,10 @@ bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
     }
     /* Masked in between: both halves change, and no message must go out with one of them. */
     write_low(pin, pin->low | ENTRY_MASKED);
+    pin->routed = true;
     if (vtd_remaps_interrupts()) {
         if (!vtd_interrupt_set(source, source_ids[pin->unit], vector, apic_id, wire.level)) {
+            pin->routed = was_routed;
             write_low(pin, before);
             return false;
         }
@@ -176,6 +180,40 @@ bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
     write_low(pin,
               vector | (wire.low ? ENTRY_LOW : 0) | (wire.level ? ENTRY_LEVEL : 0) | (before & ENTRY_MASKED));
     return true;
+}
+
+/* As at boot. */
+static void close_pin(struct pin *pin, unsigned source)
+{
+    write_low(pin, ENTRY_MASKED);
+    ioapic_write(pin->unit, (uint8_t)(register_of(pin) + 1), 0);
+    if (vtd_remaps_interrupts()) {
+        (void)vtd_interrupt_clear(source); /* if that is not obeyed, nothing will be set there any more */
+    }
+    pin->routed = false;
+}
+
+void hal_irq_close(unsigned source)
+{
+    if (source < source_count) {
+        close_pin(&pins[source], source);
+    } else {
+        irq_message_unroute(source);
+    }
+}
+
+bool hal_irq_is_routed(unsigned source)
+{
+    return source < source_count ? pins[source].exists && pins[source].routed : irq_message_is_routed(source);
+}
+
+bool ioapic_owner(unsigned source, uint16_t *source_id)
+{
+    if (source >= source_count) {
+        return irq_message_owner(source, source_id);
+    }
+    *source_id = source_ids[pins[source].unit];
+    return hal_irq_is_routed(source);
 }
 
 void hal_irq_mask(unsigned source, bool masked)

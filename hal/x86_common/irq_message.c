@@ -47,10 +47,27 @@ bool hal_irq_message_open(unsigned source, uint16_t requester)
 
 void hal_irq_message_close(unsigned source)
 {
+    irq_message_unroute(source);
+    messages[source] = (struct message){.open = false};
+}
+
+void irq_message_unroute(unsigned source)
+{
     if (messages[source].routed && vtd_remaps_interrupts()) {
         (void)vtd_interrupt_clear(source); /* if that is not obeyed, nothing will be set there any more */
     }
-    messages[source] = (struct message){.open = false};
+    messages[source].routed = false;
+}
+
+bool irq_message_is_routed(unsigned source)
+{
+    return messages[source].routed;
+}
+
+bool irq_message_owner(unsigned source, uint16_t *requester)
+{
+    *requester = messages[source].requester;
+    return messages[source].open;
 }
 
 bool irq_message_route(unsigned source, uint32_t apic_id)

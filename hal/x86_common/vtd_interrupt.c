@@ -86,6 +86,11 @@ bool vtd_interrupt_clear(unsigned index)
     return is_clear;
 }
 
+bool vtd_interrupt_is_set(unsigned index)
+{
+    return remaps && index < ENTRIES && (remap_load(entry_at(index)) & ENTRY_PRESENT) != 0;
+}
+
 void vtd_interrupt_message(unsigned index, uint64_t *address, uint32_t *data)
 {
     *address = HAL_IOMMU_INTERRUPTS_FIRST | MESSAGE_REMAPPED | (uint64_t)index << MESSAGE_INDEX;

@@ -38,6 +38,13 @@ bool hal_irq_source(unsigned source, struct hal_irq_source *description);
  * False: it cannot reach that CPU; nothing has changed. Of a message nothing counts of the wire. */
 bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu);
 
+/* Of a source that was routed, a message that is open among them: nothing of it passes any more until it is
+ * routed again; a wire is masked. What was sent before may still arrive. */
+void hal_irq_close(unsigned source);
+
+/* For audits: was it routed, and not closed since? */
+bool hal_irq_is_routed(unsigned source);
+
 /* Of a wire. Edges that come while it is masked are lost. What was on its way before it was masked may still
  * arrive. (Messages are masked where they are sent.) */
 void hal_irq_mask(unsigned source, bool masked);
@@ -50,7 +57,7 @@ unsigned hal_irq_message_first(void);
  * messages alone raise it where the machine can tell requesters apart. False: the machine cannot have one
  * more. */
 bool hal_irq_message_open(unsigned source, uint16_t requester);
-/* No device is told of it any more. What was sent before may still arrive. */
+/* It is closed as above, and no requester's any more. */
 void hal_irq_message_close(unsigned source);
 
 /* What the requester must write, `data` to `address`, to raise it. It is open and was routed since; a route

@@ -18,6 +18,10 @@
  * answer, or pins that were there before or are beyond HAL_IRQ_SOURCES_MAX, are left out. */
 void ioapic_init(const struct acpi_interrupts *interrupts);
 
+/* Where interrupts are remapped, of a source below HAL_IRQ_SOURCES_MAX: the source id of whoever may raise
+ * it. False: nobody may. For audits: whatever an entry of remapping lets pass has an owner. */
+bool ioapic_owner(unsigned source, uint16_t *source_id);
+
 /* Supplied by the machine: the 32-bit register `index` of the unit that stands `unit`-th in what ioapic_init
  * was given. Of one unit core calls them one at a time (hal/irq.h). */
 uint32_t ioapic_read(unsigned unit, uint8_t index);

@@ -98,6 +98,8 @@ bool vtd_remaps_interrupts(void);
 bool vtd_interrupt_set(unsigned index, uint16_t source_id, uint8_t vector, uint32_t apic_id, bool level);
 /* Nothing passes any more. False: the hardware does not obey. */
 bool vtd_interrupt_clear(unsigned index);
+/* For an audit: does the table let something pass? */
+bool vtd_interrupt_is_set(unsigned index);
 /* What a device writes, and where, to send the message with this index. */
 void vtd_interrupt_message(unsigned index, uint64_t *address, uint32_t *data);
 /* The source id of messages of the I/O APIC with this id in the MADT. False: firmware does not name it. */
