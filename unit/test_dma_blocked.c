@@ -15,6 +15,7 @@
 #define OTHER  ((uint16_t)0xff2f)
 #define EVIL   0xee
 #define QUEUE  (UINT32_C(1) << 26) /* stays on */
+#define REMAPS (UINT32_C(1) << 25) /* and this */
 
 static uint8_t bytes[2 * KEEL_PAGE_SIZE];
 
@@ -123,13 +124,13 @@ static void D8_storm_of_attempts(void)
 static void D3_audit_sees_a_unit_switched_off(void)
 {
     CHECK_AUDIT();
-    vtd_write32(1, 0x18, QUEUE);
+    vtd_write32(1, 0x18, QUEUE | REMAPS);
     while (vtd_translates(1)) {
     }
     CHECK_EQUAL(unit_audit(), 1);
     memset(bytes, EVIL, sizeof bytes);
     CHECK(hosted_dma(OTHER, HOSTED_IO_BASE / 2, bytes, 1, true)); /* where nothing is */
-    vtd_write32(1, 0x18, QUEUE | UINT32_C(1) << 31);
+    vtd_write32(1, 0x18, QUEUE | REMAPS | UINT32_C(1) << 31);
     while (!vtd_translates(1)) {
     }
     CHECK_AUDIT();

@@ -171,6 +171,9 @@ void hal_audit(void (*report)(const char *line))
     if (iommu_wrong()) {
         violation("M3: an entry that a remapping unit may go by %s", iommu_wrong());
     }
+    if (iommu_interrupts_wrong()) {
+        violation("D4: an entry for interrupts %s", iommu_interrupts_wrong());
+    }
     if (pci_wrong()) {
         violation("%s", pci_wrong());
     }

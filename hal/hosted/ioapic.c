@@ -12,13 +12,12 @@
 #include "hal/ioapic.h"
 #include "report.h"
 #include "schedule.h"
-
-#define UNITS 2u
+#include "vtd.h"
 
 static const struct acpi_interrupts wiring = {
-    .ioapic_count = UNITS,
-    .ioapics = {{.address = 0xfec00000, .source = 0},
-                {.address = 0xfec10000, .source = HOSTED_IRQ_FAR}}, /* with a gap before it */
+    .ioapic_count = IOAPIC_UNITS,
+    .ioapics = {{.address = 0xfec00000, .source = 0, .id = IOAPIC_ID(0)},
+                {.address = 0xfec10000, .source = HOSTED_IRQ_FAR, .id = IOAPIC_ID(1)}}, /* after a gap */
     /* As PCs have it: the timer is where the cascade would be, ACPI's own line is a level. */
     .legacy = {{2, false, false},
                {1, false, false},
@@ -39,7 +38,7 @@ static const struct acpi_interrupts wiring = {
     .nmi_count = 1,
     .nmi = {HOSTED_IRQ_NMI},
 };
-static const unsigned pin_counts[UNITS] = {HOSTED_IRQ_COUNT, HOSTED_IRQ_FAR_COUNT};
+static const unsigned pin_counts[IOAPIC_UNITS] = {HOSTED_IRQ_COUNT, HOSTED_IRQ_FAR_COUNT};
 
 /* Bits of an entry's low half (3.2.4). */
 enum {
@@ -50,21 +49,26 @@ enum {
     MASKED = 1 << 16,
     WRITABLE = 0x1afff,
 };
+/* Of the high half, where interrupts are remapped (VT-d specification 4.0, 5.1.5.1). */
+#define REMAPPED (UINT32_C(1) << 16)
+#define INDEX    17
 
 /* Where devices write their messages (Intel SDM vol. 3A, 10.11), in MiB. */
-#define MESSAGES 0xfeeu
+#define MESSAGES         0xfeeu
+#define MESSAGE_REMAPPED 0x10u /* VT-d specification 4.0, 5.1.2.2 */
+#define MESSAGE_INDEX    5
 
 struct pin {
     uint32_t low, high;
     bool asserted; /* by its device */
     bool seen;     /* as the entry sees it: active */
 };
-static struct pin pins[UNITS][HOSTED_IRQ_COUNT];
+static struct pin pins[IOAPIC_UNITS][HOSTED_IRQ_COUNT];
 
 void ioapic_prepare(void)
 {
     memset(pins, 0, sizeof pins);
-    for (unsigned unit = 0; unit < UNITS; unit++) {
+    for (unsigned unit = 0; unit < IOAPIC_UNITS; unit++) {
         for (unsigned number = 0; number < pin_counts[unit]; number++) {
             pins[unit][number].low = MASKED;
         }
@@ -109,6 +113,15 @@ static bool send(uint32_t apic_id, unsigned vector)
     return false;
 }
 
+/* It writes a message like any device. */
+static void send_of(const struct pin *pin)
+{
+    uint64_t address = (uint64_t)MESSAGES << 20;
+    address |= (pin->high & REMAPPED) != 0 ? MESSAGE_REMAPPED | pin->high >> INDEX << MESSAGE_INDEX
+                                           : pin->high >> 24 << 12;
+    (void)vtd_message(IOAPIC_SOURCE(pin >= pins[1]), address, pin->low & 0xff);
+}
+
 /* Its wire or its entry has changed. */
 static void look(struct pin *pin)
 {
@@ -120,7 +133,7 @@ static void look(struct pin *pin)
     }
     if ((pin->low & LEVEL) == 0 ? edge : active && (pin->low & REMOTE_IRR) == 0) {
         pin->low |= pin->low & LEVEL ? REMOTE_IRR : 0;
-        (void)send(pin->high >> 24, pin->low & 0xff);
+        send_of(pin);
     }
 }
 
@@ -128,7 +141,7 @@ static void look(struct pin *pin)
 
 uint32_t ioapic_read(unsigned unit, uint8_t index)
 {
-    if (!CONTRACT(unit < UNITS, "no such unit")) {
+    if (!CONTRACT(unit < IOAPIC_UNITS, "no such unit")) {
         return UINT32_MAX;
     }
     return index == 1 ? 0x20u | (pin_counts[unit] - 1) << 16 : 0;
@@ -149,8 +162,9 @@ void ioapic_write(unsigned unit, uint8_t index, uint32_t value)
 {
     hosted_point(HAL_POINT_HAL, NULL);
     unsigned entry = (index - 0x10u) / 2;
-    if (CONTRACT(unit < UNITS && index >= 0x10 && entry < pin_counts[unit], "no such register")) {
+    if (CONTRACT(unit < IOAPIC_UNITS && index >= 0x10 && entry < pin_counts[unit], "no such register")) {
         write_entry(&pins[unit][entry], index % 2 != 0, value);
+        machine.edits++;
     }
 }
 
@@ -158,7 +172,7 @@ void ioapic_write(unsigned unit, uint8_t index, uint32_t value)
 
 void ioapic_end_of_interrupt(unsigned vector)
 {
-    for (unsigned unit = 0; unit < UNITS; unit++) {
+    for (unsigned unit = 0; unit < IOAPIC_UNITS; unit++) {
         for (unsigned number = 0; number < pin_counts[unit]; number++) {
             struct pin *pin = &pins[unit][number];
             if ((pin->low & REMOTE_IRR) != 0 && (pin->low & 0xff) == vector) {

@@ -179,9 +179,9 @@ struct hosted_result hosted_run(const struct hosted_config *config)
         reset_cpu(i);
     }
     schedule_prepare();
+    vtd_prepare();
     ioapic_prepare();
     uart_prepare();
-    vtd_prepare();
     pci_prepare();
     io_prepare();
     machine.frozen = 0;

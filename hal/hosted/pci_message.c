@@ -6,11 +6,11 @@
  */
 #include "hal/atomic.h"
 #include "hal/irq_message.h"
-#include "ioapic.h"
 #include "pci.h"
 #include "pci_function.h"
 #include "report.h"
 #include "state.h"
+#include "vtd.h"
 
 enum {
     COMMAND = 0x04,
@@ -112,7 +112,8 @@ void pci_message_power_on(struct function *function)
 /* A message is a write to memory. */
 static bool send(const struct function *function, uint64_t address, uint32_t data)
 {
-    return (function->config[COMMAND] & COMMAND_MASTER) != 0 && ioapic_message(address, data);
+    return (function->config[COMMAND] & COMMAND_MASTER) != 0 &&
+           vtd_message(pci_requester(function), address, data);
 }
 
 /* Of MSI: the registers behind the address. */

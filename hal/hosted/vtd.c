@@ -8,6 +8,7 @@
 #include "vtd.h"
 
 #include "hal/vtd.h"
+#include "ioapic.h"
 #include "ram.h"
 #include "report.h"
 #include "schedule.h"
@@ -29,6 +30,7 @@ enum {
     QUEUE_TAIL = 0x88,
     QUEUE_ADDRESS = 0x90,
     INVALIDATION_CONTROL = 0xa0,
+    INTERRUPT_TABLE = 0xb8,
     IOTLB_ADDRESS = 0x100,
     IOTLB = 0x108,
     RECORDS = 0x200,
@@ -50,6 +52,8 @@ static const struct iommu_kind kinds[IOMMU_UNITS] = {
      .has_queue = true,
      .has_pages = true,
      .snoops = true,
+     .remaps = true,
+     .entry_mask_max = 4,
      .widths = 6,
      .address_bits = 48,
      .leaf_level_max = 2,
@@ -60,12 +64,13 @@ static const struct iommu_kind kinds[IOMMU_UNITS] = {
      .caches_absence = true,
      .has_queue = true,
      .has_pages = true,
+     .remaps = true,
      .widths = 6,
      .address_bits = 48,
      .leaf_level_max = 1,
      .domain_bits = 6,
      .mask_max = 9,
-     .left_on = IOMMU_TRANSLATE | IOMMU_SET_ROOT | IOMMU_QUEUE | IOMMU_INTERRUPTS},
+     .left_on = IOMMU_TRANSLATE | IOMMU_SET_ROOT | IOMMU_QUEUE | IOMMU_INTERRUPTS | IOMMU_OLD_FORMAT},
 };
 
 struct iommu_unit iommu_units[IOMMU_UNITS];
@@ -87,6 +92,10 @@ static void finish_command(struct iommu_unit *unit)
         unit->lies_contexts = unit->lies_translations = true; /* of whatever root there was */
         unit->status |= IOMMU_SET_ROOT;
         iommu_places_changed();
+        break;
+    case IOMMU_SET_TABLE:
+        iommu_interrupts_use(unit);
+        unit->status |= IOMMU_SET_TABLE;
         break;
     case IOMMU_FLUSH_BUFFER:
         iommu_view_flush();
@@ -131,9 +140,14 @@ static void write_command(struct iommu_unit *unit, uint32_t value)
              "translation is switched off");
     CONTRACT(!off || (unit->queue_size == 0 ? unit->firmware_left == 0 : empty), "the queue is not empty");
     CONTRACT((command & IOMMU_QUEUE) == 0 || off || unit->kind.has_queue, "there is no queue");
+    CONTRACT((command & value & IOMMU_OLD_FORMAT) == 0, "interrupts in the old format are let through");
+    CONTRACT((command & IOMMU_INTERRUPTS) == 0 || unit->kind.remaps || (value & IOMMU_INTERRUPTS) == 0,
+             "the unit does not remap interrupts");
+    CONTRACT((command & IOMMU_INTERRUPTS) == 0 || !machine.running || (value & IOMMU_INTERRUPTS) != 0,
+             "interrupts are no longer remapped");
     unit->command = command;
     unit->late = IOMMU_LATE;
-    unit->status &= command == IOMMU_SET_ROOT ? ~IOMMU_SET_ROOT : UINT32_MAX;
+    unit->status &= ~(command & (IOMMU_SET_ROOT | IOMMU_SET_TABLE));
     unit->status |= command & IOMMU_FLUSH_BUFFER;
 }
 
@@ -253,7 +267,8 @@ static uint64_t capability(const struct iommu_kind *kind)
 
 static uint64_t extended(const struct iommu_kind *kind)
 {
-    return (uint64_t)IOTLB_ADDRESS / 16 << 8 | (uint64_t)kind->snoops << 7 | (uint64_t)kind->has_queue << 1 |
+    return (uint64_t)kind->entry_mask_max << 20 | (uint64_t)IOTLB_ADDRESS / 16 << 8 |
+           (uint64_t)kind->snoops << 7 | (uint64_t)kind->remaps << 3 | (uint64_t)kind->has_queue << 1 |
            kind->coherent;
 }
 
@@ -280,6 +295,8 @@ uint64_t vtd_read64(unsigned unit, uint32_t offset)
         return u->tail;
     case QUEUE_ADDRESS:
         return u->queue;
+    case INTERRUPT_TABLE:
+        return iommu_interrupts_given(u);
     default:
         return CONTRACT(record_at(u, offset) != NULL, "no such register") ? *record_at(u, offset) : 0;
     }
@@ -312,6 +329,9 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
         break;
     case QUEUE_ADDRESS:
         iommu_queue_write_address(u, value);
+        break;
+    case INTERRUPT_TABLE:
+        iommu_interrupts_give(u, value);
         break;
     default:
         if (CONTRACT(record_at(u, offset) != NULL && value == IOMMU_RECORD_FAULT, "no such register")) {
@@ -351,7 +371,12 @@ static void describe(struct acpi_dmar *dmar)
     if ((machine.config.iommu & HOSTED_IOMMU_NONE) != 0) {
         return;
     }
+    dmar->flags = (machine.config.iommu & HOSTED_IOMMU_OLD_INTERRUPTS) == 0; /* it remaps interrupts */
     dmar->unit_count = IOMMU_UNITS;
+    dmar->ioapic_count = IOAPIC_UNITS;
+    for (unsigned i = 0; i < IOAPIC_UNITS; i++) {
+        dmar->ioapics[i] = (struct acpi_dmar_ioapic){.source = IOAPIC_SOURCE(i), .id = IOAPIC_ID(i)};
+    }
     dmar->units[0] =
         (struct acpi_dmar_unit){.address = 0xfed90000, .size = HAL_PAGE_SIZE, .include_all = true};
     dmar->units[1] = (struct acpi_dmar_unit){.address = 0xfed91000, .size = HAL_PAGE_SIZE, .scope_count = 1};
@@ -387,8 +412,12 @@ static void reset(unsigned id)
     unit->status = unit->kind.left_on;
     if ((machine.config.iommu & HOSTED_IOMMU_REGISTERS) != 0) {
         unit->kind.has_queue = false;
+        unit->kind.remaps = false;
         unit->kind.has_pages = id == 0;
         unit->status &= ~IOMMU_QUEUE;
+    }
+    if ((machine.config.iommu & HOSTED_IOMMU_OLD_INTERRUPTS) != 0) {
+        unit->kind.remaps = false;
     }
     if ((machine.config.iommu & HOSTED_IOMMU_NARROW) != 0) {
         unit->kind.widths = 2;
@@ -405,6 +434,7 @@ void vtd_prepare(void)
     struct acpi_dmar dmar;
     iommu_memory_prepare();
     iommu_dma_prepare();
+    iommu_interrupts_prepare();
     iommu_places_changed();
     for (unsigned unit = 0; unit < IOMMU_UNITS; unit++) {
         reset(unit);

@@ -30,5 +30,10 @@ void iommu_memory_forget(uint64_t frame);
 
 /* What the audit finds wrong; NULL: nothing. */
 const char *iommu_wrong(void);
+const char *iommu_interrupts_wrong(void);
+
+/* The source writes `data` to an address for messages of interrupts. False: it is none, a remapping unit
+ * blocks it, or no CPU is there. */
+bool vtd_message(uint16_t source, uint64_t address, uint32_t data);
 
 #endif

@@ -247,10 +247,10 @@ static bool resolve(struct access *access)
 
 /* --- Blocked accesses --- */
 
-static void record(struct iommu_unit *unit, const struct access *access)
+void iommu_record(struct iommu_unit *unit, uint64_t low, uint64_t high)
 {
     bool pending = false;
-    if (unit->overflow || access->silent) {
+    if (unit->overflow) {
         return;
     }
     if ((unit->records[unit->next].high & IOMMU_RECORD_FAULT) != 0) {
@@ -261,10 +261,18 @@ static void record(struct iommu_unit *unit, const struct access *access)
         pending = pending || (unit->records[i].high & IOMMU_RECORD_FAULT) != 0;
     }
     unit->first = pending ? unit->first : unit->next;
-    unit->records[unit->next].low = access->address & ~(HAL_PAGE_SIZE - 1);
-    unit->records[unit->next].high = IOMMU_RECORD_FAULT | (access->write ? 0 : IOMMU_RECORD_READ) |
-                                     (uint64_t)access->reason << 32 | access->source;
+    unit->records[unit->next].low = low;
+    unit->records[unit->next].high = IOMMU_RECORD_FAULT | high;
     unit->next = (unit->next + 1) % unit->kind.record_count;
+}
+
+static void record(struct iommu_unit *unit, const struct access *access)
+{
+    if (!access->silent) {
+        iommu_record(unit, access->address & ~(HAL_PAGE_SIZE - 1),
+                     (access->write ? 0 : IOMMU_RECORD_READ) | (uint64_t)access->reason << 32 |
+                         access->source);
+    }
 }
 
 /* --- Accesses --- */
@@ -334,7 +342,11 @@ bool hosted_dma(uint16_t source, uint64_t address, void *bytes, size_t size, boo
                                 .address = address + done,
                                 .target = address + done,
                                 .write = write};
-        if (exists && is_interrupt(access.address)) {
+        if (is_interrupt(access.address) && write && size == 4) {
+            uint32_t data;
+            raw_copy(&data, bytes, sizeof data);
+            all = vtd_message(source, address, data);
+        } else if (exists && is_interrupt(access.address)) {
             all = false;
         } else if (!exists || resolve(&access)) {
             arrive(&access, (char *)bytes + done, part);

@@ -146,14 +146,15 @@ bool iommu_view_complete(const struct iommu_unit *unit, uint64_t frame)
  * are in one line. */
 static void arrive(struct page *page)
 {
-    for (unsigned word = 0; word < WORDS && iommu_in_use; word += 2) {
+    for (unsigned word = 0; word < WORDS; word += 2) {
         uint64_t line = UINT64_C(1) << word / LINE_WORDS, at = (page->frame << HAL_PAGE_SHIFT) + 8 * word;
         uint64_t *seen = &page->seen[word];
         const uint64_t *written = &page->written[word];
         if ((page->buffered & page->known & line) == 0) {
             continue;
         }
-        for (unsigned i = 0; i < IOMMU_UNITS; i++) {
+        iommu_interrupts_edit(IOMMU_OF_UNIT, at, seen, written);
+        for (unsigned i = 0; i < IOMMU_UNITS && iommu_in_use; i++) {
             if (!iommu_units[i].kind.coherent) {
                 iommu_edit(&iommu_units[i], IOMMU_OF_UNIT, at, seen, written);
             }
@@ -248,6 +249,7 @@ void remap_store(hal_paddr_t at, uint64_t value)
     const uint64_t old[2] = {raw_load(&pair[0]), raw_load(&pair[1])};
     const uint64_t words[2] = {index % 2 == 0 ? value : old[0], index % 2 == 0 ? old[1] : value};
     iommu_in_use = iommu_in_use || !is_own(frame);
+    iommu_interrupts_edit(IOMMU_OF_CPUS, at.value & ~UINT64_C(15), old, words);
     for (unsigned i = 0; i < IOMMU_UNITS && iommu_in_use; i++) {
         iommu_edit(&iommu_units[i], IOMMU_OF_CPUS, at.value & ~UINT64_C(15), old, words);
     }

@@ -24,6 +24,8 @@
 #define IOMMU_FLUSH_BUFFER (UINT32_C(1) << 27)
 #define IOMMU_QUEUE        (UINT32_C(1) << 26)
 #define IOMMU_INTERRUPTS   (UINT32_C(1) << 25)
+#define IOMMU_SET_TABLE    (UINT32_C(1) << 24) /* of interrupts */
+#define IOMMU_OLD_FORMAT   (UINT32_C(1) << 23) /* of interrupts */
 
 /* Entries (9.1, 9.3, 9.8). */
 #define IOMMU_PRESENT   UINT64_C(1) /* of the lower halves of root and context entries */
@@ -54,11 +56,20 @@ enum iommu_reason {
     IOMMU_ROOT_RESERVED,
     IOMMU_CONTEXT_RESERVED,
     IOMMU_TABLE_RESERVED,
+    /* And an interrupt. */
+    IOMMU_REQUEST_RESERVED = 0x20,
+    IOMMU_INDEX_BEYOND,
+    IOMMU_NO_ENTRY,
+    IOMMU_ENTRIES_UNREACHABLE,
+    IOMMU_ENTRY_RESERVED,
+    IOMMU_IN_OLD_FORMAT,
+    IOMMU_NOT_ITS_SOURCE,
 };
 
 struct iommu_kind {
     unsigned record_count;
-    bool coherent, write_buffer, caches_absence, has_queue, has_pages, snoops;
+    bool coherent, write_buffer, caches_absence, has_queue, has_pages, snoops, remaps;
+    uint8_t entry_mask_max; /* MHMV */
     uint8_t widths;         /* SAGAW: bit 1: 3 levels, bit 2: 4 */
     uint8_t address_bits;   /* MGAW + 1 */
     uint8_t leaf_level_max; /* by SLLPS */
@@ -255,7 +266,42 @@ void iommu_wait(void);
 unsigned iommu_invalidate_contexts(struct iommu_unit *unit, uint64_t command);
 unsigned iommu_invalidate_translations(struct iommu_unit *unit, uint64_t address, uint64_t command);
 
+/* --- vtd_interrupt_cache.c: the table of interrupts (9.9), and what a unit may have cached of it --- */
+
+/* An entry of 16 bytes. */
+struct iommu_interrupt {
+    uint32_t index;
+    bool absent; /* cached as not there */
+    uint64_t low, high;
+};
+#define IOMMU_ENTRY_SILENT UINT64_C(2) /* of the lower half: faults are not recorded */
+
+void iommu_interrupts_prepare(void);
+/* The register of the table: what was written, and that this is in use from now on. */
+uint64_t iommu_interrupts_given(const struct iommu_unit *unit);
+void iommu_interrupts_give(struct iommu_unit *unit, uint64_t value);
+void iommu_interrupts_use(struct iommu_unit *unit);
+/* As iommu_edit, of all units. */
+void iommu_interrupts_edit(enum iommu_view view, uint64_t at, const uint64_t old[2], const uint64_t words[2]);
+/* The unit was told to forget the entries that are `index` above the lowest `mask` bits, or all. */
+void iommu_interrupts_forget_all(struct iommu_unit *unit);
+void iommu_interrupts_forget(struct iommu_unit *unit, uint32_t index, unsigned mask);
+
+/* What there was before the table may be cached, and let anything pass. */
+bool iommu_interrupts_lie(const struct iommu_unit *unit);
+/* 0: there is no table. */
+uint32_t iommu_interrupts_count(const struct iommu_unit *unit);
+/* The entry of the table as the unit sees it. */
+enum iommu_seen { IOMMU_SEEN, IOMMU_UNREACHABLE, IOMMU_NEVER_WRITTEN };
+enum iommu_seen iommu_interrupts_load(const struct iommu_unit *unit, uint32_t index,
+                                      struct iommu_interrupt *entry);
+/* The `place`-th that is cached of the index; false: there are fewer. */
+bool iommu_interrupts_cached(const struct iommu_unit *unit, uint32_t index, unsigned place,
+                             struct iommu_interrupt *entry);
 /* --- vtd_dma.c: accesses --- */
+
+/* The unit records a fault, if there is room; the words are those of a record. */
+void iommu_record(struct iommu_unit *unit, uint64_t low, uint64_t high);
 
 void iommu_dma_prepare(void);
 /* An access that was let through by a translation of [first, last] is on its way yet. */

@@ -135,6 +135,21 @@ static enum outcome run_translations(struct iommu_unit *unit, uint64_t low, uint
     return forget(unit, &what) ? DONE : WAITS;
 }
 
+static enum outcome run_interrupts(struct iommu_unit *unit, uint64_t low, uint64_t high)
+{
+    unsigned mask = (unsigned)(low >> 27 & 0x1f);
+    if (!unit->kind.remaps || high != 0 || (low & UINT64_C(0xffff000007ffffe0)) != 0 ||
+        mask > unit->kind.entry_mask_max) {
+        return WRONG;
+    }
+    if ((low & 1 << 4) == 0) {
+        iommu_interrupts_forget_all(unit);
+    } else {
+        iommu_interrupts_forget(unit, (uint32_t)(low >> 32 & 0xffff), mask);
+    }
+    return DONE;
+}
+
 static enum outcome run_wait(uint64_t low, uint64_t high)
 {
     uint64_t at = high & ~UINT64_C(3);
@@ -160,7 +175,7 @@ static enum outcome run(struct iommu_unit *unit, uint64_t low, uint64_t high)
     case FLUSH_TRANSLATIONS:
         return run_translations(unit, low, high);
     case FLUSH_INTERRUPTS:
-        return (low & UINT64_C(0xffff000007ffffe0)) != 0 || high != 0 ? WRONG : DONE;
+        return run_interrupts(unit, low, high);
     case WAIT:
         return run_wait(low, high);
     default:

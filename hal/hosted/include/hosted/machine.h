@@ -50,12 +50,14 @@ typedef void hosted_user_script(void *context, struct keel_user_regs *regs, stru
 
 /* Remapping units that are others than the usual two (hal/hosted/README.md), bits of hosted_config.iommu. */
 enum {
-    HOSTED_IOMMU_NONE = 1,      /* there are none: devices reach all memory */
-    HOSTED_IOMMU_REGISTERS = 2, /* no queue, and the second can forget whole domains only */
-    HOSTED_IOMMU_NARROW = 4,    /* domains of three levels only */
-    HOSTED_IOMMU_RANGE = 8,     /* firmware has a device use frame 0 all the time */
-    HOSTED_IOMMU_DIES = 16,     /* with iommu_stalls: the unit never does anything again */
-    HOSTED_IOMMU_APART = 32,    /* no tables are good for both: they block all, and hold nobody */
+    HOSTED_IOMMU_NONE = 1,            /* there are none: devices reach all memory */
+    HOSTED_IOMMU_REGISTERS = 2,       /* no queue, and the second can forget whole domains only */
+    HOSTED_IOMMU_NARROW = 4,          /* domains of three levels only */
+    HOSTED_IOMMU_RANGE = 8,           /* firmware has a device use frame 0 all the time */
+    HOSTED_IOMMU_DIES = 16,           /* with iommu_stalls: the unit never does anything again */
+    HOSTED_IOMMU_APART = 32,          /* no tables are good for both: they block all, and hold nobody */
+    HOSTED_IOMMU_OLD_INTERRUPTS = 64, /* interrupts are not remapped: devices raise what they like; so too
+                                         without queues */
 };
 #define HOSTED_IOMMU_RANGE_SOURCE 0x00e8u
 
@@ -149,8 +151,11 @@ enum hal_cache hosted_io_policy(uint64_t address);
 /* What devices do; called by the kernel under test, on any CPU. Sources that there are not do nothing. */
 /* Asserts the wire of a source, or no longer. */
 void hosted_irq_assert(unsigned source, bool asserted);
-/* A message to a CPU, of any vector: a device may write what it likes. */
+/* An interrupt reaches a CPU by any vector: one that was on its way, or a device's where none is remapped. */
 void hosted_irq_message(unsigned cpu, unsigned vector);
+/* Device `source` writes `data` to an address for interrupts, as it likes; hosted_dma of 4 bytes does the
+ * same. True: a CPU takes it. Whatever it raises must be its own (D4). */
+bool hosted_message(uint16_t source, uint64_t address, uint32_t data);
 /* Device `source` (bus:8, device:5, function:3) writes `bytes` to memory, or reads into them. True: the IOMMU
  * let all of it through, and RAM has it; pages that it blocks are left out. */
 bool hosted_dma(uint16_t source, uint64_t address, void *bytes, size_t size, bool write);
