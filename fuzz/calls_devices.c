@@ -78,6 +78,20 @@ static void send(uint64_t random)
                              (random >> 8) % 4);
 }
 
+/* Whatever any device likes, by its own source or another; the machine looks whose it is (D4). */
+static void forge(uint64_t random)
+{
+    uint16_t source = (uint16_t)random;
+    uint64_t address = UINT64_C(0xfee00000) | (random >> 16 & 0xfffff);
+    if (random >> 62 != 0 && pci_count() > 0) {
+        source = pci_source(pci_at((uint32_t)(random % pci_count())));
+    }
+    if ((random >> 61) % 2 != 0) { /* the message of some source, as the table has it */
+        address = UINT64_C(0xfee00010) | ((random >> 16) % (MESSAGES + 4)) << 5;
+    }
+    (void)hosted_message(source, address, (uint32_t)(random >> 36) & 0x1ff);
+}
+
 void calls_devices(void)
 {
     uint64_t random = calls_random(&calls_world.random);
@@ -98,6 +112,7 @@ void calls_devices(void)
         send(random >> 8);
         break;
     default:
+        forge(calls_random(&calls_world.random));
         break;
     }
 }

@@ -84,6 +84,18 @@ static void scribble(void)
                      length % 8 + 1u, true);
 }
 
+/* A message of its own making; whatever it raises must be its own (D4). */
+static void forge(void)
+{
+    uint8_t index = next();
+    uint64_t address = UINT64_C(0xfee00010) | (uint64_t)(index % 64) << 5;
+    if (index >= 0xc0) {
+        address = UINT64_C(0xfee00000) | next_number(2) << 3;
+    }
+    (void)hosted_message((uint16_t)(function.bus << 8 | function.device << 3 | function.function), address,
+                         (uint32_t)next_number(1));
+}
+
 /* Answers whether it goes on as an honest one would. */
 static bool act(void)
 {
@@ -99,7 +111,11 @@ static bool act(void)
         scribble();
         return true;
     case 0xf:
-        (void)hosted_pci_message(at, byte % 4);
+        if (byte % 16 >= 12) {
+            forge();
+        } else {
+            (void)hosted_pci_message(at, byte % 4);
+        }
         return true;
     default:
         return true;

@@ -70,6 +70,9 @@ static void queue_stops_at_a_mistake(void)
                                         {0x1, 0},                 /* no granularity */
                                         {FORGET_CONTEXTS, 1},     /* reserved */
                                         {FORGET_ALL | 1 << 8, 0}, /* the same */
+                                        {0x24, 0},                /* the same, of interrupts */
+                                        {0x4, 1},                 /* the same */
+                                        {0x14 | 5 << 27, 0},      /* more entries than the unit can */
                                         {FORGET_PAGES(5), 0x80},  /* the same */
                                         {FORGET_PAGES(5), 0x3f}}; /* more than the unit can */
     iommu_begin(iommu_tried);

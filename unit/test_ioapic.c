@@ -14,6 +14,9 @@ unsigned test_irq_source_count(void);
 bool test_irq_source(unsigned source, struct hal_irq_source *description);
 bool test_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu);
 void test_irq_mask(unsigned source, bool masked);
+void test_irq_close(unsigned source);
+bool test_irq_is_routed(unsigned source);
+bool test_ioapic_owner(unsigned source, uint16_t *source_id);
 void test_ioapic_init(const struct acpi_interrupts *interrupts);
 uint32_t test_ioapic_read(unsigned unit, uint8_t index);
 void test_ioapic_write(unsigned unit, uint8_t index, uint32_t value);
@@ -238,6 +241,37 @@ static void D4_pins_are_remapped(void **state)
     assert_int_equal(entries_set, 0);
 }
 
+/* A line that is released leaves nothing: neither here nor in the table. */
+static void D4_closed_source_is_as_at_boot(void **state)
+{
+    (void)state;
+    struct acpi_interrupts wiring = plain_wiring();
+    const struct hal_irq_wire edge = {false, false};
+    uint16_t owner = 0;
+    remaps = true;
+    add(&wiring, 0, 0x00170020);
+    wiring.ioapics[0].id = 3;
+    test_ioapic_init(&wiring);
+    assert_false(test_irq_is_routed(17) || test_ioapic_owner(17, &owner));
+    assert_true(test_irq_route(17, edge, 2) && test_irq_is_routed(17));
+    assert_true(test_ioapic_owner(17, &owner) && owner == 0xf003);
+    test_irq_mask(17, false);
+    test_irq_close(17);
+    assert_int_equal(entries_cleared, 1);
+    assert_int_equal(registers[0][0x10 + 2 * 17], MASKED);
+    assert_int_equal(registers[0][0x10 + 2 * 17 + 1], 0);
+    assert_false(test_irq_is_routed(17) || test_ioapic_owner(17, &owner));
+    assert_true(test_message_open(30, 0x0110) && test_irq_route(30, edge, 1) && test_irq_is_routed(30));
+    test_irq_close(30); /* it stays its requester's */
+    assert_int_equal(entries_cleared, 2);
+    assert_true(!test_irq_is_routed(30) && test_ioapic_owner(30, &owner) && owner == 0x0110);
+    test_message_close(30);
+    assert_int_equal(entries_cleared, 2);
+    assert_false(test_ioapic_owner(30, &owner));
+    obeys = false;
+    assert_false(test_irq_route(17, edge, 2) || test_irq_is_routed(17));
+}
+
 /* Messages go by the numbers behind the last pin; which of them is open, and whose, is for audits. */
 static void D4_messages_say_which_source_they_are_of(void **state)
 {
@@ -393,6 +427,7 @@ int main(void)
         cmocka_unit_test(D4_old_lines_are_where_firmware_says),
         cmocka_unit_test(D4_entries_are_changed_masked),
         cmocka_unit_test(D4_pins_are_remapped),
+        cmocka_unit_test(D4_closed_source_is_as_at_boot),
         cmocka_unit_test(D4_messages_say_which_source_they_are_of),
         cmocka_unit_test(D4_messages_are_remapped),
         cmocka_unit_test(D7_madt_names_interrupt_controllers),

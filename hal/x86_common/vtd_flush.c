@@ -110,6 +110,16 @@ bool vtd_forget_all(unsigned unit)
     return await(unit, ticket);
 }
 
+bool vtd_all_obey(void)
+{
+    bool obey = true;
+
+    for (unsigned i = 0; i < vtd_segment.count; i++) {
+        obey = obey && !vtd_units[vtd_segment.units[i]].stands;
+    }
+    return obey;
+}
+
 bool vtd_forget_interrupt(unsigned index)
 {
     const uint64_t ticket = next_ticket();

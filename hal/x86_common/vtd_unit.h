@@ -122,6 +122,8 @@ void vtd_flush_begin(void);
 bool vtd_forget_all(unsigned unit);
 /* Posts it to all units of PCI segment 0; answers the ticket. */
 uint64_t vtd_flush_everything(void);
+/* No unit has failed to forget something since all started over. With the lock. */
+bool vtd_all_obey(void);
 /* The entry of the interrupt table is forgotten when it answers true. With the lock. */
 bool vtd_forget_interrupt(unsigned index);
 /* Calls about interrupts may come beside those that hal/iommu.h has one at a time. Interrupts off; innermost.
