@@ -8,6 +8,10 @@ IOAPIC = "hal/x86_common/ioapic.c"
 VTD = "hal/x86_common/vtd.c"
 VTD_FAULT = "hal/x86_common/vtd_fault.c"
 VTD_INTERRUPT = "hal/x86_common/vtd_interrupt.c"
+INTERRUPTS = ("test_hosted_interrupts_driver",)
+INTERRUPT_MODEL = ("test_hosted_interrupts",)
+INTERRUPT_CACHE = "hal/hosted/vtd_interrupt_cache.c"
+INTERRUPT_MESSAGE = "hal/hosted/vtd_message.c"
 VTD_FLUSH = "hal/x86_common/vtd_flush.c"
 VTD_QUEUE = "hal/x86_common/vtd_queue.c"
 VTD_REGISTERS = "hal/x86_common/vtd_registers.c"
@@ -179,7 +183,7 @@ DEVICES = (
     Mutant("pin-of-nmis-given-away", "D4", IOAPIC, " || pins[source].kept", "", ("test_ioapic", "test_irq")),
     Mutant("pin-given-to-two-units", "D4", IOAPIC, "source >= HAL_IRQ_SOURCES_MAX || pin->exists", "source >= HAL_IRQ_SOURCES_MAX",
            ("test_ioapic",)),
-    Mutant("pins-left-armed", "D4", IOAPIC, "    write_low(pin, ENTRY_MASKED);\n", "    pin->low = ENTRY_MASKED;\n", ("test_ioapic",)),
+    Mutant("pins-left-armed", "D4", IOAPIC, "    write_low(pin, ENTRY_MASKED);\n    source_count", "    pin->low = ENTRY_MASKED;\n    source_count", ("test_ioapic",)),
     Mutant("broadcast-destination", "D4", IOAPIC, "if (apic_id >= DESTINATION_LIMIT) {", "if (apic_id > DESTINATION_LIMIT) {", ("test_ioapic",)),
     Mutant("context-cache-keeps-lies", "D3", VTD_REGISTERS, "if (contexts && !invalidate(unit, VTD_CONTEXT, CONTEXT_ALL, CONTEXT_ACTUAL)) {",
            "if (contexts && unit > 99 && !invalidate(unit, VTD_CONTEXT, CONTEXT_ALL, CONTEXT_ACTUAL)) {", ("test_vtd",)),
@@ -274,6 +278,26 @@ DEVICES = (
     Mutant("unit-that-cannot-remap", "D4", VTD_INTERRUPT, "VTD_EXTENDED_REMAPS(vtd_units[unit].extended);", "vtd_units[unit].extended != 0;",
            ("test_vtd_interrupt",)),
     Mutant("entries-kept-over-a-restart", "D4", VTD_QUEUE, "        put(u, slot++, TYPE_INTERRUPT, 0); /* all */\n", "", ("test_vtd_interrupt",)),
+    Mutant("set-while-a-unit-stands", "D4", VTD_INTERRUPT, "is_set = vtd_all_obey() &&\n", "is_set = index < ENTRIES &&\n", INTERRUPTS),
+    Mutant("any-source-raises-it-for-real", "D4", VTD_INTERRUPT, "source_id | ENTRY_VERIFY);", "source_id | (uint64_t)(index > 999) << 18);",
+           INTERRUPTS),
+    Mutant("entry-really-not-forgotten", "D4", VTD_INTERRUPT, "return vtd_forget_interrupt(index);", "return remap_load(at) == low;",
+           INTERRUPTS),
+    Mutant("another-entry-forgotten", "D4", VTD_QUEUE, "INTERRUPT_ONE | (uint64_t)index << INTERRUPT_INDEX", "INTERRUPT_ONE | (uint64_t)(index ^ 1) << INTERRUPT_INDEX",
+           INTERRUPTS),
+    Mutant("closed-message-really-stays", "D4", "hal/x86_common/irq_message.c", "(void)vtd_interrupt_clear(source);", "(void)source;", INTERRUPTS),
+    Mutant("closed-pin-stays-remapped", "D4", IOAPIC, "(void)vtd_interrupt_clear(source);", "(void)source;", INTERRUPTS),
+    Mutant("old-format-left-on", "D4", VTD_INTERRUPT, "!vtd_give(unit, VTD_OLD_INTERRUPTS, false, false)", "unit > 99", INTERRUPTS),
+    Mutant("released-line-stays-routed", "D4", IRQ, "    if (source_open) {\n        hal_irq_close(source_of(line));\n    }\n",
+           "    (void)source_open;\n", ("test_irq",)),
+    Mutant("modelled-entry-not-cached", "D4", INTERRUPT_CACHE, "    if (!entry.absent || (unit", "    if ((entry.absent && unit->id > 9) || (unit", INTERRUPT_MODEL),
+    Mutant("modelled-entries-forget-each-other", "D4", INTERRUPT_CACHE, "cached[i].index >> mask != index >> mask", "cached[i].index >> 8 != index >> 8",
+           INTERRUPT_MODEL),
+    Mutant("modelled-index-is-free", "D4", INTERRUPT_CACHE, "        check_reuse(unit, index, words[0], words[1]);\n", "", INTERRUPT_MODEL),
+    Mutant("modelled-entry-of-nobody", "D4", INTERRUPT_CACHE, "ioapic_owner(source, &owner) && owner == SOURCE(high);",
+           "(ioapic_owner(source, &owner) || owner != SOURCE(high));", INTERRUPT_MODEL),
+    Mutant("modelled-any-source-passes", "D4", INTERRUPT_MESSAGE, "(enum iommu_reason)0 : IOMMU_NOT_ITS_SOURCE;",
+           "(enum iommu_reason)0 : (enum iommu_reason)0;", INTERRUPT_MODEL),
     Mutant("pin-not-remapped", "D4", IOAPIC, "high = ENTRY_REMAPPED | source << ENTRY_INDEX;", "high |= ENTRY_REMAPPED;", ("test_ioapic",)),
     Mutant("pin-of-a-stranger", "D4", IOAPIC, "        return false;\n    }\n    return true;\n}\n\nstatic void find_pins",
            "        return true;\n    }\n    return true;\n}\n\nstatic void find_pins", ("test_ioapic",)),

@@ -55,7 +55,7 @@ enum {
     HOSTED_IOMMU_NARROW = 4,          /* domains of three levels only */
     HOSTED_IOMMU_RANGE = 8,           /* firmware has a device use frame 0 all the time */
     HOSTED_IOMMU_DIES = 16,           /* with iommu_stalls: the unit never does anything again */
-    HOSTED_IOMMU_APART = 32,          /* no tables are good for both: they block all, and hold nobody */
+    HOSTED_IOMMU_APART = 128,         /* no tables are good for both: they block all, and hold nobody */
     HOSTED_IOMMU_OLD_INTERRUPTS = 64, /* interrupts are not remapped: devices raise what they like; so too
                                          without queues */
 };
