@@ -278,7 +278,7 @@ DEVICES = (
     Mutant("unit-that-cannot-remap", "D4", VTD_INTERRUPT, "VTD_EXTENDED_REMAPS(vtd_units[unit].extended);", "vtd_units[unit].extended != 0;",
            ("test_vtd_interrupt",)),
     Mutant("entries-kept-over-a-restart", "D4", VTD_QUEUE, "        put(u, slot++, TYPE_INTERRUPT, 0); /* all */\n", "", ("test_vtd_interrupt",)),
-    Mutant("set-while-a-unit-stands", "D4", VTD_INTERRUPT, "is_set = vtd_all_obey() &&\n", "is_set = index < ENTRIES &&\n", INTERRUPTS),
+    Mutant("set-while-a-unit-stands", "D4", VTD_INTERRUPT, "vtd_all_obey() && write_entry(index,", "index < ENTRIES && write_entry(index,", INTERRUPTS),
     Mutant("any-source-raises-it-for-real", "D4", VTD_INTERRUPT, "source_id | ENTRY_VERIFY);", "source_id | (uint64_t)(index > 999) << 18);",
            INTERRUPTS),
     Mutant("entry-really-not-forgotten", "D4", VTD_INTERRUPT, "return vtd_forget_interrupt(index);", "return remap_load(at) == low;",

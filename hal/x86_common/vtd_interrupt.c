@@ -63,11 +63,11 @@ bool vtd_interrupt_set(unsigned index, uint16_t source_id, uint8_t vector, uint3
     }
     vtd_lock();
     /* Another source's entry may be cached where that could not be forgotten. */
-    is_set = vtd_all_obey() &&
-             write_entry(index,
-                         ENTRY_PRESENT | (level ? ENTRY_LEVEL : 0) | (uint64_t)vector << ENTRY_VECTOR |
-                             (uint64_t)apic_id << ENTRY_APIC,
-                         source_id | ENTRY_VERIFY);
+    is_set =
+        vtd_all_obey() && write_entry(index,
+                                      ENTRY_PRESENT | (level ? ENTRY_LEVEL : 0) |
+                                          (uint64_t)vector << ENTRY_VECTOR | (uint64_t)apic_id << ENTRY_APIC,
+                                      source_id | ENTRY_VERIFY);
     if (!is_set) {
         (void)write_entry(index, 0, 0);
     }
