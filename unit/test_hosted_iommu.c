@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The hosted machine's remapping units themselves (hal/hosted/vtd_*.c), told what to do by their registers:
+ * The hosted machine's remapping units themselves (hal/hosted/iommu_*.c, vtd*.c), told what to do by their registers:
  * planted mistakes that the model promises to see, and what a driver may rely on.
  */
 #include "hal/machine.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The hosted machine's remapping units: their queues, what a driver must not do with them, accesses that are
- * on their way, and units that stand still (hal/hosted/vtd_queue.c, vtd_dma.c).
+ * on their way, and units that stand still (hal/hosted/vtd_queue.c, iommu_dma.c).
  */
 #include "hal/cpu.h"
 #include "hal/irq.h"

@@ -9,13 +9,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "iommu.h"
 #include "mmu.h"
 #include "pci.h"
 #include "raw.h"
 #include "report.h"
 #include "sanitizer.h"
 #include "state.h"
-#include "vtd.h"
 #include "window.h"
 
 #define UPPER_FIRST (HAL_PT_ENTRIES / 2)

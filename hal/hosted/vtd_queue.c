@@ -208,11 +208,6 @@ void iommu_queue_look(struct iommu_unit *unit)
     }
 }
 
-void iommu_wait(void)
-{
-    hosted_point(HAL_POINT_RELAX, NULL);
-}
-
 uint64_t iommu_queue_read_head(struct iommu_unit *unit)
 {
     if ((unit->status & IOMMU_QUEUE) == 0 || unit->queue_size != 0) {

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The remapping units, whoever made them: start-up, and what happens every now and then.
+ */
+#include "hal/amdvi.h"
+#include "hal/atomic.h"
+#include "hal/vtd.h"
+#include "iommu_model.h"
+#include "report.h"
+#include "schedule.h"
+#include "state.h"
+#include "vtd_model.h"
+
+#define WATCH_PERIOD_NS (UINT64_C(500) * 1000 * 1000)
+
+struct iommu_unit iommu_units[IOMMU_UNITS];
+const struct iommu_format *iommu_format;
+
+static uint64_t watched;
+
+void iommu_wait(void)
+{
+    hosted_point(HAL_POINT_RELAX, NULL);
+}
+
+void iommu_timer(void)
+{
+    uint64_t now = schedule_now();
+    for (unsigned i = 0; i < IOMMU_UNITS; i++) {
+        iommu_format->run(&iommu_units[i]);
+    }
+    if (now - watched >= WATCH_PERIOD_NS) {
+        watched = now;
+        vtd_watch();
+        amdvi_watch();
+    }
+}
+
+/* What it says before there is a kernel is the same each time. */
+void remap_print(const char *line)
+{
+    if (machine.running) {
+        machine_print("%s", line);
+    }
+}
+
+/* Firmware left the caches full of entries that let every device through. */
+static void reset(unsigned id)
+{
+    struct iommu_unit *unit = &iommu_units[id], old = *unit;
+    *unit = (struct iommu_unit){.id = id,
+                                .lies_contexts = true,
+                                .lies_translations = true,
+                                .cached = old.cached,
+                                .cached_capacity = old.cached_capacity,
+                                .spare = old.spare,
+                                .spare_capacity = old.spare_capacity,
+                                .contexts = old.contexts,
+                                .context_capacity = old.context_capacity,
+                                .sources = old.sources,
+                                .source_capacity = old.source_capacity};
+}
+
+void iommu_prepare(void)
+{
+    iommu_memory_prepare();
+    iommu_dma_prepare();
+    iommu_places_changed();
+    for (unsigned unit = 0; unit < IOMMU_UNITS; unit++) {
+        reset(unit);
+    }
+    watched = 0;
+    iommu_format = &vtd_format;
+    vtd_prepare();
+    for (unsigned unit = 0; unit < IOMMU_UNITS; unit++) {
+        iommu_units[unit].commands = 0;
+    }
+}
