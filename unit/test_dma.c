@@ -351,21 +351,21 @@ static void D8_device_that_tries_on_is_cut_off(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(D1_device_reaches_what_is_mapped_for_it, .seeds = 5),
-        UNIT(D1_device_reaches_nothing_else, .config.ram_size = 4 << 20),
-        UNIT(D1_two_devices_have_the_same_address),
-        UNIT(D1_direction_is_kept, .seeds = 5),
-        UNIT(D1_sizes, .config.ram_size = 32 << 20),
-        UNIT(D1_mappings_of_one_segment),
-        UNIT(D2_released_memory_is_not_reached, .seeds = 5),
-        UNIT(D2_frames_are_captive_until_the_flush, .seeds = 5),
-        UNIT(D2_full_batch_is_flushed),
-        UNIT(D2_last_release_decides),
-        UNIT(D2_nothing_is_reached_when_it_is_disabled, .seeds = 5),
-        UNIT(D3_device_masters_while_it_is_enabled),
-        UNIT(D2_hardware_that_dies_keeps_what_it_had, .config.iommu = HOSTED_IOMMU_DIES,
+        UNIT(D1_device_reaches_what_is_mapped_for_it, .by_amd = true, .seeds = 5),
+        UNIT(D1_device_reaches_nothing_else, .by_amd = true, .config.ram_size = 4 << 20),
+        UNIT(D1_two_devices_have_the_same_address, .by_amd = true),
+        UNIT(D1_direction_is_kept, .by_amd = true, .seeds = 5),
+        UNIT(D1_sizes, .by_amd = true, .config.ram_size = 32 << 20),
+        UNIT(D1_mappings_of_one_segment, .by_amd = true),
+        UNIT(D2_released_memory_is_not_reached, .by_amd = true, .seeds = 5),
+        UNIT(D2_frames_are_captive_until_the_flush, .by_amd = true, .seeds = 5),
+        UNIT(D2_full_batch_is_flushed, .by_amd = true),
+        UNIT(D2_last_release_decides, .by_amd = true),
+        UNIT(D2_nothing_is_reached_when_it_is_disabled, .by_amd = true, .seeds = 5),
+        UNIT(D3_device_masters_while_it_is_enabled, .by_amd = true),
+        UNIT(D2_hardware_that_dies_keeps_what_it_had, .by_amd = true, .config.iommu = HOSTED_IOMMU_DIES,
              .config.iommu_stalls = 40, .leaves_things = true),
-        UNIT(D8_device_that_tries_on_is_cut_off),
+        UNIT(D8_device_that_tries_on_is_cut_off, .by_amd = true),
     };
     return unit_main(tests, argc, argv);
 }

@@ -198,8 +198,8 @@ void iommu_forget_contexts(struct iommu_unit *unit, enum iommu_scope scope, uint
         const struct iommu_context *context = &unit->contexts[i];
         uint32_t tag = context->absent ? 0 : context->domain; /* 6.1 */
         bool right = ((context->source ^ source) & ~mask & 0xffff) == 0;
-        bool forgotten =
-            scope == IOMMU_SCOPE_ALL || (tag == domain && (scope == IOMMU_SCOPE_DOMAIN || right));
+        bool forgotten = scope == IOMMU_SCOPE_ALL || (scope == IOMMU_SCOPE_SOURCE_ALONE && right) ||
+                         (tag == domain && (scope == IOMMU_SCOPE_DOMAIN || right));
         if (!forgotten) {
             unit->contexts[kept++] = *context;
         }

@@ -87,7 +87,7 @@ static bool lead(struct access *access, uint32_t domain, uint64_t target)
     return true;
 }
 
-/* What was never written back may hold anything: it lets the device through. */
+/* Not translated. So by what was never written back: it may hold anything. */
 static bool lie(struct access *access)
 {
     access->translated = false;
@@ -178,7 +178,7 @@ static bool find(struct access *access)
 {
     struct iommu_context context;
     unsigned reason = iommu_format->find_context(access->unit, access->source, &context);
-    if (reason == IOMMU_UNSEEN) {
+    if (reason == IOMMU_PASSES) {
         return lie(access);
     }
     return reason == 0 ? translate(access, &context) : block(access, reason);
@@ -194,7 +194,8 @@ static bool resolve(struct access *access)
 {
     const struct iommu_unit *unit = access->unit;
     bool cached = false;
-    if (!iommu_format->translates(unit) || unit->lies_contexts || unit->lies_translations) {
+    if (!iommu_format->translates(unit) || unit->lies_contexts || unit->lies_translations ||
+        access->address - unit->passes_first < unit->passes_size) {
         return lie(access);
     }
     for (size_t i = 0; i < unit->context_count; i++) {

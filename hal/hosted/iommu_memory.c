@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "amdvi_model.h"
 #include "hal/atomic.h"
-#include "hal/vtd.h"
-#include "iommu_model.h"
 #include "mmu.h"
 #include "raw.h"
 #include "report.h"
@@ -211,6 +210,9 @@ static void point(void)
 uint64_t remap_load(hal_paddr_t at)
 {
     point();
+    if (amdvi_is_table(at.value)) {
+        return amdvi_table_load(at.value);
+    }
     if (!is_drivers(at.value, 8)) {
         return 0;
     }
@@ -236,6 +238,10 @@ void iommu_note_target(uint64_t entry)
 void remap_store(hal_paddr_t at, uint64_t value)
 {
     point();
+    if (amdvi_is_table(at.value)) {
+        amdvi_table_store(at.value, value);
+        return;
+    }
     if (!is_drivers(at.value, 8)) {
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the files of the modelled remapping units share, whoever made them: Intel's are in vtd*.c, and what is
- * said of their format is in struct iommu_format.
+ * What the files of the modelled remapping units share, whoever made them: Intel's are in vtd*.c, AMD's in
+ * amdvi*.c. What differs in how entries are written and found is behind struct iommu_format.
  *
  * A unit may cache, at any moment, every context entry of a device that it serves, and every translation and
  * table that these lead to. As long as an entry stands, caching it is harmless; so the model remembers, as
@@ -91,6 +91,7 @@ struct iommu_unit {
     uint32_t status, command; /* the latter is under way, for `late` looks yet */
     unsigned late;
     uint64_t root;                         /* of the tables by which sources are found; 0: none yet */
+    uint64_t passes_first, passes_size;    /* addresses that are not translated for anyone */
     bool lies_contexts, lies_translations; /* firmware's, or of another root: whoever asks gets through */
 
     uint64_t queue, queue_size; /* 0: firmware's, of which `firmware_left` descriptors are left */
@@ -140,7 +141,8 @@ static inline uint64_t iommu_span(unsigned level)
 
 /* --- A maker's format --- */
 
-#define IOMMU_UNSEEN 0xffu /* memory that was never written back: it may hold anything */
+#define IOMMU_PASSES                                                                                         \
+    0xffu /* it gets through, wherever it wants to; so by memory that was never written back */
 
 enum iommu_view { IOMMU_OF_CPUS, IOMMU_OF_UNIT };
 
@@ -156,7 +158,7 @@ struct iommu_format {
     /* The source's entry; false if none is there, or it lets nothing pass. */
     bool (*live_context)(const struct iommu_unit *unit, enum iommu_view view, uint16_t source,
                          struct iommu_context *context);
-    /* The same as the unit finds it; the reason why it does not, IOMMU_UNSEEN, or 0. */
+    /* The same as the unit finds it; the reason why it does not, IOMMU_PASSES, or 0. */
     unsigned (*find_context)(const struct iommu_unit *unit, uint16_t source, struct iommu_context *context);
     /* Why the unit does not go by it; 0: it does. */
     unsigned (*context_wrong)(const struct iommu_unit *unit, const struct iommu_context *context);
@@ -227,8 +229,9 @@ void iommu_remember_root(struct iommu_unit *unit, const struct iommu_context *co
 
 /* The unit was told to forget what it has cached: translations of [first, last], with tables or without. */
 void iommu_forget(struct iommu_unit *unit, uint32_t domain, uint64_t first, uint64_t last, bool tables);
-/* Context entries: all; of the domain; of the sources that are `source` outside of `mask`, and the domain. */
-enum iommu_scope { IOMMU_SCOPE_ALL = 1, IOMMU_SCOPE_DOMAIN, IOMMU_SCOPE_SOURCE };
+/* Context entries: all; of the domain; of the sources that are `source` outside of `mask`, and the domain;
+ * the same of any domain. */
+enum iommu_scope { IOMMU_SCOPE_ALL = 1, IOMMU_SCOPE_DOMAIN, IOMMU_SCOPE_SOURCE, IOMMU_SCOPE_SOURCE_ALONE };
 void iommu_forget_contexts(struct iommu_unit *unit, enum iommu_scope scope, uint32_t domain, uint16_t source,
                            uint16_t mask);
 
@@ -268,8 +271,16 @@ const char *iommu_entry_wrong(uint64_t entry, unsigned level);
 /* Likewise: may devices reach the frames? */
 const char *iommu_target_wrong(uint64_t frame, uint64_t count);
 
+/* --- iommu_units.c --- */
+
 /* The CPU reads a register again and again that changes only when others go on. */
 void iommu_wait(void);
+/* The unit stands still, as configured, or is about to: it does no command now. */
+bool iommu_gives_up(struct iommu_unit *unit);
+/* Its queue was switched off: it stands still once. */
+void iommu_goes_on(struct iommu_unit *unit);
+/* One that has died does nothing any more. */
+bool iommu_is_dead(const struct iommu_unit *unit);
 
 /* --- iommu_dma.c: accesses --- */
 

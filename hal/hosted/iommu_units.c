@@ -2,10 +2,9 @@
  *
  * The remapping units, whoever made them: start-up, and what happens every now and then.
  */
-#include "hal/amdvi.h"
+#include "amdvi_model.h"
 #include "hal/atomic.h"
 #include "hal/vtd.h"
-#include "iommu_model.h"
 #include "report.h"
 #include "schedule.h"
 #include "state.h"
@@ -21,6 +20,30 @@ static uint64_t watched;
 void iommu_wait(void)
 {
     hosted_point(HAL_POINT_RELAX, NULL);
+}
+
+/* Only the first does. */
+bool iommu_gives_up(struct iommu_unit *unit)
+{
+    uint64_t limit = machine.config.iommu_stalls;
+    if (!machine.running || limit == 0 || unit->id != 0) {
+        return false;
+    }
+    unit->stalled = unit->stalled || unit->commands == limit;
+    return unit->stalled;
+}
+
+void iommu_goes_on(struct iommu_unit *unit)
+{
+    if (unit->stalled && !iommu_is_dead(unit)) {
+        unit->stalled = false;
+        unit->commands++;
+    }
+}
+
+bool iommu_is_dead(const struct iommu_unit *unit)
+{
+    return unit->stalled && (machine.config.iommu & HOSTED_IOMMU_DIES) != 0;
 }
 
 void iommu_timer(void)
@@ -70,7 +93,8 @@ void iommu_prepare(void)
         reset(unit);
     }
     watched = 0;
-    iommu_format = &vtd_format;
+    iommu_format = (machine.config.iommu & HOSTED_IOMMU_AMD) != 0 ? &amdvi_format : &vtd_format;
+    amdvi_prepare();
     vtd_prepare();
     for (unsigned unit = 0; unit < IOMMU_UNITS; unit++) {
         iommu_units[unit].commands = 0;

@@ -98,15 +98,9 @@ static void finish_command(struct iommu_unit *unit)
     machine.edits++;
 }
 
-/* One that has died does nothing any more. */
-static bool is_dead(const struct iommu_unit *unit)
-{
-    return unit->stalled && (machine.config.iommu & HOSTED_IOMMU_DIES) != 0;
-}
-
 static uint32_t read_status(struct iommu_unit *unit)
 {
-    if (unit->command != 0 && !is_dead(unit) && is_due(unit)) {
+    if (unit->command != 0 && !iommu_is_dead(unit) && is_due(unit)) {
         finish_command(unit);
     }
     return unit->status;
@@ -117,7 +111,7 @@ static void write_command(struct iommu_unit *unit, uint32_t value)
     uint32_t command = ((value ^ unit->status) & ~GIVEN_ONCE) | (value & GIVEN_ONCE);
     bool off = (command & IOMMU_QUEUE) != 0 && (value & IOMMU_QUEUE) == 0;
     bool empty = unit->head == unit->tail || unit->stalled || unit->queue_error;
-    if (is_dead(unit)) {
+    if (iommu_is_dead(unit)) {
         return;
     }
     CONTRACT(unit->command == 0, "a command while another is under way");
@@ -343,7 +337,7 @@ void vtd_record(struct iommu_unit *unit, const struct iommu_attempt *attempt)
 static void describe(struct acpi_dmar *dmar)
 {
     *dmar = (struct acpi_dmar){.address_bits = 48};
-    if ((machine.config.iommu & HOSTED_IOMMU_NONE) != 0) {
+    if ((machine.config.iommu & (HOSTED_IOMMU_NONE | HOSTED_IOMMU_AMD)) != 0) {
         return;
     }
     dmar->unit_count = IOMMU_UNITS;
@@ -384,7 +378,7 @@ static void leave(struct iommu_unit *unit)
 void vtd_prepare(void)
 {
     struct acpi_dmar dmar;
-    for (unsigned unit = 0; unit < IOMMU_UNITS; unit++) {
+    for (unsigned unit = 0; unit < IOMMU_UNITS && iommu_format == &vtd_format; unit++) {
         leave(&iommu_units[unit]);
     }
     describe(&dmar);

@@ -92,7 +92,7 @@ static unsigned find_context(const struct iommu_unit *unit, uint16_t source, str
         return IOMMU_ROOT_UNREACHABLE;
     }
     if (!load_pair(unit, IOMMU_OF_UNIT, at, words)) {
-        return IOMMU_UNSEEN;
+        return IOMMU_PASSES;
     }
     if ((words[0] & PRESENT) == 0) {
         return IOMMU_NO_ROOT_ENTRY;
@@ -105,7 +105,7 @@ static unsigned find_context(const struct iommu_unit *unit, uint16_t source, str
         return IOMMU_CONTEXT_UNREACHABLE;
     }
     if (!load_pair(unit, IOMMU_OF_UNIT, at, words)) {
-        return IOMMU_UNSEEN;
+        return IOMMU_PASSES;
     }
     *context = decode(source, words[0], words[1]);
     return context->present ? 0 : IOMMU_NO_CONTEXT_ENTRY;
