@@ -72,6 +72,8 @@ static void D3_nothing_reaches_memory(void)
         through += hosted_dma(OTHER, address, bytes, sizeof bytes, true);
         through += hosted_dma(DEVICE, address, bytes, sizeof bytes, false);
         through += hosted_dma(OTHER, address, bytes, sizeof bytes, false);
+        through += hosted_dma(DEVICE, address, bytes, 1, false); /* of one page alone */
+        through += hosted_dma(OTHER, address, bytes, 1, false);
     }
     through += hosted_dma(DEVICE, hal_kernel_root().value, bytes, sizeof bytes, true);
     through += hosted_dma(DEVICE, UINT64_MAX - 1, bytes, 4, true);
@@ -173,6 +175,7 @@ static void D8_storm_of_attempts_by_amd(void)
     CHECK(!hosted_dma(OTHER, 0x1000, bytes, 1, true)); /* another device is heard all the same */
     look();
     CHECK(unit_console_contains("blocked: ff:05.7 writes to 0x1000"));
+    CHECK_EQUAL(unit_console_count("blocked: more attempts than unit"), 4);
 }
 
 static void D3_audit_sees_amds_unit_switched_off(void)

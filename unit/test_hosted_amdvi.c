@@ -369,6 +369,23 @@ static void table_that_lets_all_pass(void)
     mini_expect(reads(0x5000)); /* by what another table let be cached */
 }
 
+/* Whatever was cached by another table is forgotten only with each source and each domain, or with all. */
+static void table_that_is_set_again(void)
+{
+    iommu_begin(iommu_tried);
+    mini_expect(!reads(0x5000));
+    amdvi_write(iommu_unit, AMD_TABLE, amdvi_device_at(0).value | 511);
+    mini_expect(reads(0x5000));
+    iommu_post_amd(AMD_SOURCE(DEVICE(iommu_tried)), 0);
+    fence();
+    iommu_post_amd(AMD_PAGES(DOMAIN(iommu_tried)), AMD_EVERY_PAGE | AMD_TABLES | AMD_SEVERAL);
+    fence();
+    mini_expect(reads(0x5000));
+    iommu_post_amd(AMD_ALL, 0);
+    fence();
+    mini_expect(!reads(0x5000));
+}
+
 static void memory_left_out(void)
 {
     iommu_begin(iommu_tried);
@@ -398,6 +415,7 @@ static void D3_driver_that_does_wrong_is_reported(void **state)
     run(half_of_an_entry, "HAL: edit: half of an entry");
     run(interrupts_of_an_entry, "HAL: amdvi_table_store: interrupts are remapped");
     run(table_that_lets_all_pass, "D3");
+    run(table_that_is_set_again, "");
     run(memory_left_out, "");
 }
 
