@@ -35,7 +35,7 @@ struct amdvi_registers {
     uint64_t event_head, event_tail;
     bool overflow;    /* as the status says */
     bool log_stopped; /* from then on until the log was switched off */
-    /* Sources whose entries it was told to forget, and has not yet. */
+    /* Sources whose entries it was told to forget, and has not yet; there are no more than this at once. */
     uint16_t put_off[AMDVI_PUT_OFF];
     unsigned put_off_count;
     /* Sources, and domains, of which it has not forgotten yet what was cached before the table was set. */

@@ -141,8 +141,8 @@ static inline uint64_t iommu_span(unsigned level)
 
 /* --- A maker's format --- */
 
-#define IOMMU_PASSES                                                                                         \
-    0xffu /* it gets through, wherever it wants to; so by memory that was never written back */
+/* An access gets through, wherever it wants to; so by memory that was never written back. */
+#define IOMMU_PASSES 0xffu
 
 enum iommu_view { IOMMU_OF_CPUS, IOMMU_OF_UNIT };
 
