@@ -29,6 +29,7 @@ enum calls_flags {
     CALLS_INJECT_FAULT_HANDLER = 1u << 4,
     CALLS_DEVICES = 1u << 5, /* devices interrupt */
     CALLS_LIARS = 1u << 6,   /* those of PCI lie */
+    CALLS_AMD = 1u << 7,     /* what holds them is AMD's */
 };
 /* Room for large pages, which is slow, so few inputs have it: by the number of workers. */
 #define CALLS_MUCH_MEMORY(workers) ((workers) >= 0xf8)

@@ -235,6 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .choice_count = calls_world.input.ops_size,
         .pci = (calls_world.input.flags & CALLS_LIARS) != 0 ? hosted_pci_liars : hosted_pci_bus,
         .pci_count = (calls_world.input.flags & CALLS_LIARS) != 0 ? HOSTED_PCI_LIARS : HOSTED_PCI_COUNT,
+        .iommu = (calls_world.input.flags & CALLS_AMD) != 0 ? HOSTED_IOMMU_AMD : 0,
         .user_engine = HOSTED_USER_SCRIPT,
         .user_script = calls_user_script,
         .console = print_console,

@@ -36,6 +36,7 @@ enum {
     FLAG_TWICE = 1,        /* the disk is closed and opened again */
     FLAG_CAPABILITIES = 2, /* what its configuration space says comes from the input, too */
     FLAG_SCRIBBLES = 4,    /* it writes at other moments as well */
+    FLAG_AMD = 8,          /* the units that hold it are AMD's */
 };
 
 static const uint8_t *input;
@@ -277,6 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .strategy = HOSTED_RANDOM,
         .seed = data[1],
         .disk = &drive,
+        .iommu = (data[0] & FLAG_AMD) != 0 ? HOSTED_IOMMU_AMD : 0,
         .pci = &function,
         .pci_count = 1,
         .user_engine = HOSTED_USER_SCRIPT,

@@ -25,7 +25,7 @@ def main():
     for number in range(SEQUENCES):
         source = random.Random(number)
         rate = 0 if number == 0 else source.choice((0.01, 0.03, 0.1, 0.3))
-        header = bytes([number % 8, number, 5])
+        header = bytes([number % 16, number, 5])
         (folder / f"disk-{number:02}").write_bytes(header + requests(source) + device(source, rate))
 
 

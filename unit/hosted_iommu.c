@@ -4,6 +4,8 @@
  */
 #include "hosted_iommu.h"
 
+#include "hosted_amdvi.h"
+
 #define COMMAND       0x18u
 #define STATUS        0x1cu
 #define ROOT          0x20u
@@ -20,6 +22,7 @@
 #define FLUSH_BUFFER  (UINT32_C(1) << 27)
 #define KEPT          UINT32_C(0x96ffffff)
 #define QUEUE_SIZE    4096u
+#define LEAF          (UINT64_C(1) << 7)
 
 unsigned iommu_unit, iommu_tried;
 hal_paddr_t iommu_tables[4], iommu_frame;
@@ -52,7 +55,7 @@ void iommu_write_back(hal_paddr_t table)
 
 void iommu_flush_buffer(void)
 {
-    if (iommu_unit == 1) {
+    if (iommu_unit == 1 && !iommu_is_amd()) {
         iommu_command(FLUSH_BUFFER, true);
     }
 }
@@ -62,6 +65,17 @@ void iommu_put(hal_paddr_t table, unsigned index, uint64_t value)
     iommu_put_hidden(table, index, value);
     remap_write_back(at(table, index * 8), 8);
     iommu_flush_buffer();
+}
+
+uint64_t iommu_link(hal_paddr_t table, unsigned level, uint64_t rights)
+{
+    return iommu_is_amd() ? amdvi_table_entry(table, level) & ~(~rights << 61) : table.value | rights;
+}
+
+uint64_t iommu_leaf(hal_paddr_t frame, unsigned level, uint64_t rights)
+{
+    return iommu_is_amd() ? amdvi_leaf_entry(frame, level, (rights & READS) != 0, (rights & WRITES) != 0)
+                          : frame.value | rights | (level > 0 ? LEAF : 0);
 }
 
 static hal_paddr_t make_table(void)
@@ -76,22 +90,41 @@ static hal_paddr_t make_table(void)
 
 void iommu_queue_begin(void)
 {
-    if ((vtd_read32(iommu_unit, STATUS) & QUEUE_ON) != 0) {
-        iommu_command(QUEUE_ON, false);
-    }
     queue = mini_take_frame(HAL_FRAME_TABLE);
     word = mini_take_frame(HAL_FRAME_TABLE);
     tail = tickets = 0;
+    if (iommu_is_amd()) {
+        amdvi_use_ring(queue);
+        return;
+    }
+    if ((vtd_read32(iommu_unit, STATUS) & QUEUE_ON) != 0) {
+        iommu_command(QUEUE_ON, false);
+    }
     vtd_write64(iommu_unit, TAIL, 0);
     vtd_write64(iommu_unit, QUEUE_ADDRESS, queue.value);
     iommu_command(QUEUE_ON, true);
 }
 
-void iommu_post(uint64_t low, uint64_t high)
+static void put(uint64_t low, uint64_t high)
 {
     remap_store(at(queue, tail), low);
     remap_store(at(queue, tail + 8), high);
     tail = (tail + 16) % QUEUE_SIZE;
+}
+
+void iommu_post_amd(uint64_t low, uint64_t high)
+{
+    put(low, high);
+    amdvi_write(iommu_unit, AMD_TAIL, tail);
+}
+
+void iommu_post(uint64_t low, uint64_t high)
+{
+    if (iommu_is_amd()) {
+        amdvi_translate(low, high, iommu_post_amd);
+        return;
+    }
+    put(low, high);
     vtd_write64(iommu_unit, TAIL, tail);
 }
 
@@ -104,13 +137,14 @@ uint32_t iommu_post_wait(void)
 
 bool iommu_is_done(uint32_t ticket)
 {
-    (void)vtd_read64(iommu_unit, 0x80); /* time passes for the unit */
+    /* Time passes for the unit. */
+    (void)(iommu_is_amd() ? amdvi_read(iommu_unit, AMD_HEAD) : vtd_read64(iommu_unit, 0x80));
     return (uint32_t)remap_load(word) >= ticket;
 }
 
 static bool has_queue(void)
 {
-    return (vtd_read64(iommu_unit, EXTENDED) & 2) != 0;
+    return iommu_is_amd() || (vtd_read64(iommu_unit, EXTENDED) & 2) != 0;
 }
 
 /* Answers what was done; 0: nothing. */
@@ -165,16 +199,35 @@ void iommu_attach_at_once(uint16_t source, uint64_t low, uint64_t high)
     iommu_flush_buffer();
 }
 
-void iommu_attach(uint16_t source, uint64_t low, uint64_t high)
+void iommu_attach_words(uint16_t source, uint64_t low, uint64_t high)
 {
     iommu_put(contexts, (source & 0xff) * 2u, 0);
     iommu_put(contexts, (source & 0xff) * 2u + 1, high);
     iommu_put(contexts, (source & 0xff) * 2u, low);
 }
 
+void iommu_attach(uint16_t source, hal_paddr_t root, unsigned levels, uint32_t domain)
+{
+    if (iommu_is_amd()) {
+        amdvi_set_device(source, AMD_VALID, 0);
+        amdvi_set_device(source, AMD_DEVICE(root, levels), domain);
+    } else {
+        iommu_attach_words(source, root.value | 1, CONTEXT_HIGH(domain, levels));
+    }
+}
+
+void iommu_detach(uint16_t source)
+{
+    if (iommu_is_amd()) {
+        amdvi_set_device(source, AMD_VALID, 0);
+    } else {
+        iommu_attach_words(source, 0, 0);
+    }
+}
+
 void iommu_begin(unsigned unit)
 {
-    iommu_unit = unit;
+    iommu_unit = unit % 2;
     if (has_queue()) {
         iommu_queue_begin();
     }
@@ -183,19 +236,21 @@ void iommu_begin(unsigned unit)
         iommu_tables[level] = make_table();
         if (level > 0) {
             iommu_put(iommu_tables[level], hal_pt_index(IOVA, level),
-                      iommu_tables[level - 1].value | READS | WRITES);
+                      iommu_link(iommu_tables[level - 1], level, READS | WRITES));
         }
     }
     iommu_frame = mini_take_frame(HAL_FRAME_UNTYPED);
-    iommu_put(hal_paddr(vtd_read64(unit, ROOT)), (unsigned)(DEVICE(unit) >> 8) * 2, contexts.value | 1);
-    iommu_attach(DEVICE(unit), iommu_tables[3].value | 1, CONTEXT_HIGH(DOMAIN(unit), 4));
+    if (!iommu_is_amd()) {
+        iommu_put(hal_paddr(vtd_read64(unit, ROOT)), (unsigned)(DEVICE(unit) >> 8) * 2, contexts.value | 1);
+    }
+    iommu_attach(DEVICE(unit), iommu_tables[3], 4, DOMAIN(unit));
     iommu_do(FORGET_CONTEXTS, 0);
     iommu_do(FORGET_ALL, 0);
 }
 
 void iommu_map(unsigned page, uint64_t rights)
 {
-    iommu_put(iommu_tables[0], page, iommu_frame.value | rights);
+    iommu_put(iommu_tables[0], page, iommu_leaf(iommu_frame, 0, rights));
 }
 
 void iommu_unmap(unsigned page)
@@ -213,6 +268,9 @@ void iommu_forget_page(unsigned page)
 unsigned iommu_reason(void)
 {
     unsigned reason = 0;
+    if (iommu_is_amd()) {
+        return amdvi_last_event();
+    }
     for (unsigned i = 0; i < (iommu_unit == 0 ? 4u : 2u); i++) {
         uint64_t high = vtd_read64(iommu_unit, RECORDS + 16 * i + 8);
         if (high >> 63 != 0) {
@@ -224,14 +282,31 @@ unsigned iommu_reason(void)
     return reason;
 }
 
+bool iommu_was(unsigned reason)
+{
+    return iommu_reason() == (iommu_is_amd() ? amdvi_code(reason) : reason);
+}
+
 bool iommu_dma(uint64_t address, uint64_t *value, bool write)
 {
     return hosted_dma(DEVICE(iommu_unit), address, value, sizeof *value, write);
 }
 
+bool iommu_is_amd(void)
+{
+    return iommu_tried >= AMD_FIRST;
+}
+
+void iommu_run_tried(const struct hosted_config *config, void (*body)(void), const char *violation)
+{
+    struct hosted_config with = *config;
+    with.iommu |= iommu_is_amd() ? HOSTED_IOMMU_AMD : 0;
+    mini_run_showing(&with, body, NULL, violation);
+}
+
 void iommu_run(void (*body)(void), const char *violation)
 {
-    for (iommu_tried = 0; iommu_tried < 2; iommu_tried++) {
-        mini_run_showing(&mini_small, body, NULL, violation);
+    for (iommu_tried = 0; iommu_tried < UNITS_TRIED; iommu_tried++) {
+        iommu_run_tried(&mini_small, body, violation);
     }
 }

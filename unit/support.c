@@ -280,6 +280,8 @@ static void run_seed(const struct unit_case *test, const struct hosted_config *b
     struct hosted_result result = hosted_run(&config);
     if (!as_expected(test, &result)) {
         unit_print_run(test, &result);
+        fprintf(stderr, "remapping units are %s\n",
+                (config.iommu & HOSTED_IOMMU_AMD) != 0 ? "AMD's" : "Intel's");
         stop_if_asked();
         fail_msg("%s failed; to repeat: UNIT_SEED=%llu PROGRAM %s", test->name, (unsigned long long)seed,
                  test->name);
@@ -336,12 +338,14 @@ void unit_run_case(void **state)
         run_explorer(test, &config);
         return;
     }
-    if (only != NULL) {
-        run_seed(test, &config, strtoull(only, NULL, 0));
-        return;
-    }
-    for (uint64_t seed = 0; seed <= test->seeds; seed++) {
-        run_seed(test, &config, seed);
+    for (unsigned maker = 0; maker <= (test->by_amd ? 1 : 0); maker++) {
+        config.iommu |= maker != 0 ? HOSTED_IOMMU_AMD : 0;
+        for (uint64_t seed = 0; only == NULL && seed <= test->seeds; seed++) {
+            run_seed(test, &config, seed);
+        }
+        if (only != NULL) {
+            run_seed(test, &config, strtoull(only, NULL, 0));
+        }
     }
 }
 

@@ -25,6 +25,7 @@ struct unit_case {
     void (*body)(void);          /* the first task */
     struct hosted_config config; /* console belongs to this frame; strategy and seed too, where seeds > 0 */
     unsigned seeds;              /* this many more runs, randomly interleaved, with seeds 1, 2, ... */
+    bool by_amd;  /* all of that once more with AMD's remapping units in the place of Intel's */
     bool explore; /* every schedule within explore_bound preemptions, between the marks in the body */
     unsigned explore_bound;
     enum hosted_end end;   /* how the run must end ... */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Devices that reach for memory on the hosted machine, whose remapping units begin with caches full of lies:
- * nothing gets through, and the log says who tried (hal/x86_common/vtd.c, vtd_watch.c).
+ * nothing gets through, and the log says who tried (hal/x86_common/vtd.c, vtd_watch.c, amdvi.c,
+ * amdvi_events.c).
  */
 #include <string.h>
 
+#include "hal/amdvi.h"
 #include "hal/mmu.h"
 #include "hal/vtd.h"
 #include "support.h"
@@ -16,6 +18,7 @@
 #define EVIL   0xee
 #define QUEUE  (UINT32_C(1) << 26) /* stays on */
 #define REMAPS (UINT32_C(1) << 25) /* and this */
+#define AMDS   .config.ram_size = 1 << 20, .config.iommu = HOSTED_IOMMU_AMD
 
 static uint8_t bytes[2 * KEEL_PAGE_SIZE];
 
@@ -70,6 +73,8 @@ static void D3_nothing_reaches_memory(void)
         through += hosted_dma(OTHER, address, bytes, sizeof bytes, true);
         through += hosted_dma(DEVICE, address, bytes, sizeof bytes, false);
         through += hosted_dma(OTHER, address, bytes, sizeof bytes, false);
+        through += hosted_dma(DEVICE, address, bytes, 1, false); /* of one page alone */
+        through += hosted_dma(OTHER, address, bytes, 1, false);
     }
     through += hosted_dma(DEVICE, hal_kernel_root().value, bytes, sizeof bytes, true);
     through += hosted_dma(DEVICE, UINT64_MAX - 1, bytes, 4, true);
@@ -136,15 +141,69 @@ static void D3_audit_sees_a_unit_switched_off(void)
     CHECK_AUDIT();
 }
 
+/* --- By AMD's units --- */
+
+static void D3_attempts_are_told_of_by_amd(void)
+{
+    memset(bytes, EVIL, sizeof bytes);
+    CHECK(!hosted_dma(DEVICE, UINT64_C(0x123456789), bytes, 1, true));
+    CHECK(!hosted_dma(OTHER, 0x5ffe, bytes, 4, false));
+    look();
+    CHECK(unit_console_contains("keel: iommu: blocked: 00:05.0 writes to 0x123456000 (unit 0, reason 2)\n"));
+    CHECK(unit_console_contains("keel: iommu: blocked: ff:05.7 reads at 0x5000 (unit 1, reason 2)\n"));
+    CHECK(unit_console_contains("keel: iommu: blocked: ff:05.7 reads at 0x6000 (unit 1, reason 2)\n"));
+    CHECK_EQUAL(unit_console_count("iommu: blocked"), 3);
+    for (uint32_t i = 0; i < 300; i++) { /* once around the log */
+        CHECK(!hosted_dma(OTHER, 0x7000, bytes, 1, true));
+        if (i % 100 == 0) {
+            look();
+        }
+    }
+    CHECK(!unit_console_contains("more attempts than unit"));
+}
+
+/* As many as a log holds, and more, again and again. */
+static void D8_storm_of_attempts_by_amd(void)
+{
+    memset(bytes, EVIL, sizeof bytes);
+    for (uint32_t round = 0; round < 4; round++) {
+        for (uint32_t i = 0; i < 300; i++) {
+            CHECK(!hosted_dma(DEVICE, i * KEEL_PAGE_SIZE, bytes, 1, (i & 1) != 0));
+        }
+        look();
+        CHECK_EQUAL(unit_console_count("blocked: more attempts than unit 0 can record"), round + 1);
+    }
+    CHECK(!hosted_dma(OTHER, 0x1000, bytes, 1, true)); /* another device is heard all the same */
+    look();
+    CHECK(unit_console_contains("blocked: ff:05.7 writes to 0x1000"));
+    CHECK_EQUAL(unit_console_count("blocked: more attempts than unit"), 4);
+}
+
+static void D3_audit_sees_amds_unit_switched_off(void)
+{
+    uint64_t control = amdvi_read(1, 0x18);
+    CHECK_AUDIT();
+    memset(bytes, EVIL, sizeof bytes);
+    amdvi_write(1, 0x18, control & ~UINT64_C(1));
+    CHECK_EQUAL(unit_audit(), 1);
+    CHECK(hosted_dma(OTHER, HOSTED_IO_BASE / 2, bytes, 1, true)); /* where nothing is */
+    amdvi_write(1, 0x18, control);
+    CHECK_AUDIT();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(D3_no_device_reaches_a_frame, .config.ram_size = 2 << 20),
-        UNIT(D3_nothing_reaches_memory, .config.ram_size = 1 << 20),
+        UNIT(D3_no_device_reaches_a_frame, .by_amd = true, .config.ram_size = 2 << 20),
+        UNIT(D3_nothing_reaches_memory, .by_amd = true, .config.ram_size = 1 << 20),
         UNIT(D3_attempts_are_told_of, .config.ram_size = 1 << 20),
         UNIT(D8_storm_of_attempts, .config.ram_size = 1 << 20),
         UNIT(D3_audit_sees_a_unit_switched_off, .config.count_violations = true,
              .violation = "HAL: write_command: translation is switched off"),
+        UNIT(D3_attempts_are_told_of_by_amd, AMDS),
+        UNIT(D8_storm_of_attempts_by_amd, AMDS),
+        UNIT(D3_audit_sees_amds_unit_switched_off, AMDS, .config.count_violations = true,
+             .violation = "HAL: write_control: translation is switched off"),
     };
     return unit_main(tests, argc, argv);
 }

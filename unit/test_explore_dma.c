@@ -248,6 +248,17 @@ static void D8_explore_cut_off_against_release(void)
     put_away();
 }
 
+/* The same races where commands overtake each other. */
+static void D2_explore_write_against_release_by_amd(void)
+{
+    D2_explore_write_against_release();
+}
+
+static void D2_explore_release_against_disable_by_amd(void)
+{
+    D2_explore_release_against_disable();
+}
+
 static void enable(uint64_t argument)
 {
     (void)argument;
@@ -296,6 +307,10 @@ static void D3_explore_two_enable(void)
     UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = UINT64_C(1) << 20,          \
          .config.iommu = HOSTED_IOMMU_REGISTERS)
 
+#define EXPLORE_BY_AMD(function)                                                                             \
+    UNIT(function, .explore = true, .explore_bound = 1, .config.ram_size = UINT64_C(1) << 20,                \
+         .config.iommu = HOSTED_IOMMU_AMD)
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +326,8 @@ int main(int argc, char **argv)
         EXPLORE_AT_ONCE(D3_explore_map_against_enable, 1),
         EXPLORE(D8_explore_cut_off_against_release, 1),
         EXPLORE(D3_explore_two_enable, 1),
+        EXPLORE_BY_AMD(D2_explore_write_against_release_by_amd),
+        EXPLORE_BY_AMD(D2_explore_release_against_disable_by_amd),
     };
     return unit_main(tests, argc, argv);
 }

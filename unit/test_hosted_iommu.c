@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The hosted machine's remapping units themselves (hal/hosted/vtd_*.c), told what to do by their registers:
- * planted mistakes that the model promises to see, and what a driver may rely on.
+ * The hosted machine's remapping units themselves (hal/hosted/iommu_*.c, vtd*.c, amdvi*.c), told what to do
+ * by their registers: planted mistakes that the model promises to see, and what a driver may rely on.
  */
 #include "hal/machine.h"
 #include "hosted_iommu.h"
@@ -31,7 +31,7 @@ static void map_and_reach(void)
 {
     uint64_t value = 0x1234, back = 0;
     iommu_begin(iommu_tried);
-    mini_expect(!reads(PAGE(3)) && iommu_reason() == 6 && !writes(PAGE(3)) && iommu_reason() == 5);
+    mini_expect(!reads(PAGE(3)) && iommu_was(6) && !writes(PAGE(3)) && iommu_was(5));
     iommu_map(3, READS | WRITES);
     iommu_forget_page(3);
     mini_expect(iommu_dma(PAGE(3) + 8, &value, true));
@@ -42,10 +42,10 @@ static void map_and_reach(void)
     iommu_map(5, WRITES);
     iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
     (void)iommu_reason();
-    mini_expect(reads(PAGE(4)) && !writes(PAGE(4)) && iommu_reason() == 5);
-    mini_expect(writes(PAGE(5)) && !reads(PAGE(5)) && iommu_reason() == 6);
-    mini_expect(!hosted_dma(DEVICE(iommu_tried) ^ 1, PAGE(3), &value, 8, true) && iommu_reason() == 2);
-    mini_expect(!hosted_dma(DEVICE(iommu_tried) ^ 0x200, PAGE(3), &value, 8, true) && iommu_reason() == 1);
+    mini_expect(reads(PAGE(4)) && !writes(PAGE(4)) && iommu_was(5));
+    mini_expect(writes(PAGE(5)) && !reads(PAGE(5)) && iommu_was(6));
+    mini_expect(!hosted_dma(DEVICE(iommu_tried) ^ 1, PAGE(3), &value, 8, true) && iommu_was(2));
+    mini_expect(!hosted_dma(DEVICE(iommu_tried) ^ 0x200, PAGE(3), &value, 8, true) && iommu_was(1));
     mini_audit();
     mini_expect(mini_audit_lines == 0);
 }
@@ -54,9 +54,9 @@ static void rights_of_all_levels(void)
 {
     iommu_begin(iommu_tried);
     iommu_map(0, READS | WRITES);
-    iommu_put(iommu_tables[2], hal_pt_index(IOVA, 2), iommu_tables[1].value | READS);
+    iommu_put(iommu_tables[2], hal_pt_index(IOVA, 2), iommu_link(iommu_tables[1], 2, READS));
     iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
-    mini_expect(reads(PAGE(0)) && !writes(PAGE(0)) && iommu_reason() == 5);
+    mini_expect(reads(PAGE(0)) && !writes(PAGE(0)) && iommu_was(5));
 }
 
 static void entries_that_are_wrong(void)
@@ -64,7 +64,7 @@ static void entries_that_are_wrong(void)
     iommu_begin(iommu_tried);
     iommu_map(0, READS | WRITES | UINT64_C(1) << 62);
     iommu_forget_page(0);
-    mini_expect(!reads(PAGE(0)) && iommu_reason() == 12 && !reads(UINT64_C(1) << 48) && iommu_reason() == 4);
+    mini_expect(!reads(PAGE(0)) && iommu_was(12) && !reads(UINT64_C(1) << 48) && iommu_was(4));
     iommu_map(0, READS);
     const struct {
         uint64_t low, high;
@@ -74,13 +74,14 @@ static void entries_that_are_wrong(void)
                  {17, CONTEXT_HIGH(DOMAIN(iommu_tried), 4), 11},
                  {1, CONTEXT_HIGH(DOMAIN(iommu_tried), 3), 4}}; /* IOVA is not beyond, but this is: */
     for (unsigned i = 0; i < 4; i++) {
-        iommu_attach(DEVICE(iommu_tried), 0, 0);
+        iommu_detach(DEVICE(iommu_tried));
         iommu_do(FORGET_CONTEXTS, 0);
         iommu_do(FORGET_ALL, 0);
-        iommu_attach(DEVICE(iommu_tried), iommu_tables[i < 3 ? 3 : 2].value | wrong[i].low, wrong[i].high);
+        iommu_attach_words(DEVICE(iommu_tried), iommu_tables[i < 3 ? 3 : 2].value | wrong[i].low,
+                           wrong[i].high);
         iommu_do(FORGET_CONTEXTS, 0);
         iommu_do(FORGET_ALL, 0);
-        mini_expect(!reads(UINT64_C(1) << 40) && iommu_reason() == wrong[i].reason);
+        mini_expect(!reads(UINT64_C(1) << 40) && iommu_was(wrong[i].reason));
     }
 }
 
@@ -90,7 +91,7 @@ static void large_pages(void)
     iommu_begin(iommu_tried);
     hal_paddr_t block = hal_paddr(UINT64_C(2) << 20);
     hal_frame_use(block, HAL_PT_ENTRIES, HAL_FRAME_UNTYPED);
-    iommu_put(iommu_tables[1], hal_pt_index(IOVA, 1) + 1, block.value | READS | WRITES | 1 << 7);
+    iommu_put(iommu_tables[1], hal_pt_index(IOVA, 1) + 1, iommu_leaf(block, 1, READS | WRITES));
     iommu_do(FORGET_PAGES(DOMAIN(iommu_tried)), (IOVA + (UINT64_C(2) << 20)) | 9);
     mini_expect(iommu_dma(IOVA + (UINT64_C(3) << 20), &value, true));
     iommu_put(iommu_tables[1], hal_pt_index(IOVA, 1) + 1, 0);
@@ -105,10 +106,10 @@ static void large_pages(void)
 static void other_machines(void)
 {
     iommu_begin(iommu_tried);
-    iommu_attach(DEVICE(iommu_tried), 0, 0);
+    iommu_detach(DEVICE(iommu_tried));
     iommu_do(FORGET_CONTEXTS, 0);
     iommu_do(FORGET_ALL, 0);
-    iommu_attach(DEVICE(iommu_tried), iommu_tables[2].value | 1, CONTEXT_HIGH(DOMAIN(iommu_tried), 3));
+    iommu_attach(DEVICE(iommu_tried), iommu_tables[2], 3, DOMAIN(iommu_tried));
     iommu_map(0, READS);
     iommu_do(FORGET_CONTEXTS, 0);
     iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
@@ -137,8 +138,8 @@ static void D1_other_units(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
         config.iommu = variants[i];
-        for (iommu_tried = 0; iommu_tried < 2; iommu_tried++) {
-            mini_run_showing(&config, other_machines, NULL, "");
+        for (iommu_tried = 0; iommu_tried < UNITS_TRIED; iommu_tried++) {
+            iommu_run_tried(&config, other_machines, "");
         }
     }
     config.iommu = HOSTED_IOMMU_NONE;
@@ -151,10 +152,12 @@ static void D1_device_reaches_what_is_mapped(void **state)
     (void)state;
     iommu_run(map_and_reach, "");
     iommu_run(rights_of_all_levels, "");
-    iommu_run(entries_that_are_wrong, "");
+    for (iommu_tried = 0; iommu_tried < AMD_FIRST; iommu_tried++) {
+        iommu_run_tried(&mini_small, entries_that_are_wrong, "");
+    }
     config.ram_size = UINT64_C(4) << 20;
-    for (iommu_tried = 0; iommu_tried < 2; iommu_tried++) {
-        mini_run_showing(&config, large_pages, NULL, "");
+    for (iommu_tried = 0; iommu_tried < UNITS_TRIED; iommu_tried++) {
+        iommu_run_tried(&config, large_pages, "");
     }
 }
 
@@ -267,7 +270,7 @@ static void detach(void)
     iommu_begin(iommu_tried);
     iommu_map(0, READS);
     iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
-    iommu_attach(DEVICE(iommu_tried), 0, 0);
+    iommu_detach(DEVICE(iommu_tried));
     mini_expect(reads(PAGE(0)));
 }
 
@@ -275,7 +278,7 @@ static void all_freed_after_detach(void)
 {
     detach();
     iommu_do(FORGET_CONTEXT(DOMAIN(iommu_tried), DEVICE(iommu_tried)), 0);
-    mini_expect(!reads(PAGE(0)) && iommu_reason() == 2);
+    mini_expect(!reads(PAGE(0)) && iommu_was(2));
     iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
     free_frame();
     for (unsigned level = 0; level < 4; level++) {
@@ -303,7 +306,7 @@ static void domain_used_again_too_early(void)
 {
     detach();
     iommu_do(FORGET_CONTEXTS, 0);
-    iommu_attach(DEVICE(iommu_tried) ^ 1, iommu_tables[2].value | 1, CONTEXT_HIGH(DOMAIN(iommu_tried), 3));
+    iommu_attach(DEVICE(iommu_tried) ^ 1, iommu_tables[2], 3, DOMAIN(iommu_tried));
 }
 
 static void D2_what_is_cached_is_used_until_it_is_flushed(void **state)
@@ -353,7 +356,7 @@ static void M1_frame_that_a_device_reaches_is_reported(void **state)
 static void maps_a_table(void)
 {
     iommu_begin(iommu_tried);
-    iommu_put(iommu_tables[0], 0, iommu_tables[0].value | READS);
+    iommu_put(iommu_tables[0], 0, iommu_leaf(iommu_tables[0], 0, READS));
     mini_audit();
     mini_expect(mini_audit_lines == 1);
 }
@@ -361,15 +364,15 @@ static void maps_a_table(void)
 static void links_a_frame(void)
 {
     iommu_begin(iommu_tried);
-    iommu_put(iommu_tables[1], 0, iommu_frame.value | READS);
+    iommu_put(iommu_tables[1], 0, iommu_link(iommu_frame, 1, READS));
 }
 
 static void attaches_to_wrong_tables(void)
 {
     iommu_begin(iommu_tried);
     hal_paddr_t root = mini_take_frame(HAL_FRAME_TABLE);
-    iommu_put(root, 0, mini_take_frame(HAL_FRAME_OBJECT).value | READS | 1 << 7);
-    iommu_attach(DEVICE(iommu_tried) ^ 1, root.value | 1, CONTEXT_HIGH(DOMAIN(iommu_tried) + 1, 4));
+    iommu_put(root, 0, iommu_leaf(mini_take_frame(HAL_FRAME_OBJECT), 3, READS));
+    iommu_attach(DEVICE(iommu_tried) ^ 1, root, 4, DOMAIN(iommu_tried) + 1);
 }
 
 static void zeroes_a_linked_table(void)
@@ -381,7 +384,7 @@ static void zeroes_a_linked_table(void)
 static void shares_a_domain(void)
 {
     iommu_begin(iommu_tried);
-    iommu_attach(DEVICE(iommu_tried) ^ 1, iommu_tables[2].value | 1, CONTEXT_HIGH(DOMAIN(iommu_tried), 3));
+    iommu_attach(DEVICE(iommu_tried) ^ 1, iommu_tables[2], 3, DOMAIN(iommu_tried));
 }
 
 static void M3_typed_frame_for_a_device_is_reported(void **state)
@@ -428,11 +431,11 @@ static void absence_is_cached(void)
 {
     iommu_begin(iommu_tried);
     iommu_map(0, READS);
-    mini_expect(!reads(PAGE(0)) && iommu_reason() == 6);
+    mini_expect(!reads(PAGE(0)) && iommu_was(6));
     iommu_forget_page(0);
     mini_expect(reads(PAGE(0)));
-    iommu_attach(DEVICE(1) ^ 1, iommu_tables[3].value | 1, CONTEXT_HIGH(DOMAIN(1), 4));
-    mini_expect(!hosted_dma(DEVICE(1) ^ 1, PAGE(0), &(uint64_t){0}, 8, false) && iommu_reason() == 2);
+    iommu_attach(DEVICE(1) ^ 1, iommu_tables[3], 4, DOMAIN(1));
+    mini_expect(!hosted_dma(DEVICE(1) ^ 1, PAGE(0), &(uint64_t){0}, 8, false) && iommu_was(2));
     iommu_do(FORGET_CONTEXT(DOMAIN(1), DEVICE(1) ^ 1), 0); /* absence has no domain */
     mini_expect(!hosted_dma(DEVICE(1) ^ 1, PAGE(0), &(uint64_t){0}, 8, false));
     iommu_do(FORGET_CONTEXT(0, DEVICE(1) ^ 1), 0);

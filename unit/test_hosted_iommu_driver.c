@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The driver of remapping units (hal/iommu.h, hal/x86_common/vtd*.c) on the hosted machine, whose units do
- * what they may do at the worst: with it no device reaches a frame after its flush was done.
+ * The drivers of remapping units (hal/iommu.h, hal/x86_common/vtd*.c, amdvi*.c) on the hosted machine, whose
+ * units do what they may do at the worst: with it no device reaches a frame after its flush was done.
  */
 #include "hal/iommu.h"
 #include "hal/machine.h"
@@ -19,7 +19,7 @@ static unsigned levels;
 static void run_everywhere(void (*body)(void), void (*second)(void), unsigned seeds, const char *violation)
 {
     static const unsigned variants[] = {0, HOSTED_IOMMU_REGISTERS, HOSTED_IOMMU_NARROW,
-                                        HOSTED_IOMMU_REGISTERS | HOSTED_IOMMU_NARROW};
+                                        HOSTED_IOMMU_REGISTERS | HOSTED_IOMMU_NARROW, HOSTED_IOMMU_AMD};
     struct hosted_config config = mini_small;
     for (unsigned i = 0; i < sizeof variants / sizeof variants[0]; i++) {
         config.iommu = variants[i];
@@ -125,8 +125,11 @@ static void table_goes(void)
 static void D2_flushed_frames_are_out_of_reach(void **state)
 {
     (void)state;
+    struct hosted_config config = mini_small;
     run_everywhere(from_attach_to_detach, NULL, 1, "");
     run_everywhere(table_goes, NULL, 1, "");
+    config.iommu = HOSTED_IOMMU_AMD | HOSTED_IOMMU_REGISTERS; /* start-up has many commands */
+    mini_run_showing(&config, from_attach_to_detach, NULL, "");
 }
 
 /* --- What core must not do --- */
@@ -162,14 +165,14 @@ static void root_freed_without_detach(void)
 
 static void D2_core_that_forgets_a_flush_is_reported(void **state)
 {
-    static const unsigned queues[] = {0, HOSTED_IOMMU_NARROW};
+    static const unsigned queues[] = {0, HOSTED_IOMMU_NARROW, HOSTED_IOMMU_AMD};
     struct hosted_config config = mini_small;
     (void)state;
     run_everywhere(freed_while_mapped, NULL, 1, "M1");
     run_everywhere(freed_without_flush, NULL, 1, "D2");
     run_everywhere(root_freed_without_detach, NULL, 1, "M1");
     source = 0x0028; /* by registers the other knows no pages */
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < sizeof queues / sizeof queues[0]; i++) {
         config.iommu = queues[i];
         mini_run_showing(&config, table_freed_after_flush_of_leaves, NULL, "D2");
     }
@@ -251,18 +254,24 @@ static void D2_unit_that_stalls_starts_over_or_is_lost(void **state)
     mini_run_showing(&config, is_lost, NULL, "");
     config.iommu = HOSTED_IOMMU_REGISTERS;
     mini_run_showing(&config, is_lost, NULL, "");
+    config.iommu = HOSTED_IOMMU_AMD;
+    mini_run_showing(&config, starts_over, NULL, "");
+    config.iommu = HOSTED_IOMMU_AMD | HOSTED_IOMMU_DIES;
+    mini_run_showing(&config, is_lost, NULL, "");
 }
 
 /* --- What is there --- */
 
-static unsigned wanted_levels;
+static unsigned wanted_levels, wanted_leaf_level = 1;
+static uint32_t wanted_domains = 64;
 
 static void describes(void)
 {
     struct hal_iommu_range range;
     const struct hal_iommu *iommu = hal_iommu_describe();
     mini_expect(iommu->levels == wanted_levels && (iommu->levels == 0 || iommu->caches_absence));
-    mini_expect(iommu->levels == 0 || (iommu->leaf_level_max == 1 && iommu->domain_count == 64));
+    mini_expect(iommu->levels == 0 ||
+                (iommu->leaf_level_max == wanted_leaf_level && iommu->domain_count == wanted_domains));
     mini_expect(!hal_iommu_range(0, &range));
 }
 
@@ -289,8 +298,17 @@ static void D1_segment_offers_what_all_units_have(void **state)
     wanted_levels = 0;
     config.iommu = HOSTED_IOMMU_NONE;
     mini_run_showing(&config, describes, NULL, "");
+    config.iommu = HOSTED_IOMMU_AMD | HOSTED_IOMMU_NONE;
+    mini_run_showing(&config, describes, NULL, "");
     config.iommu = HOSTED_IOMMU_RANGE;
     mini_run_showing(&config, has_a_range, NULL, "");
+    config.iommu = HOSTED_IOMMU_AMD | HOSTED_IOMMU_RANGE;
+    mini_run_showing(&config, has_a_range, NULL, "");
+    wanted_levels = 3;
+    wanted_leaf_level = 2;
+    wanted_domains = 65536;
+    config.iommu = HOSTED_IOMMU_AMD;
+    mini_run_showing(&config, describes, NULL, "");
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The hosted machine's remapping units: their queues, what a driver must not do with them, accesses that are
- * on their way, and units that stand still (hal/hosted/vtd_queue.c, vtd_dma.c).
+ * on their way, and units that stand still (hal/hosted/vtd_queue.c, iommu_dma.c).
  */
 #include "hal/cpu.h"
 #include "hal/irq.h"
@@ -29,6 +29,13 @@ static bool comes_to_an_end(uint32_t of)
         }
     }
     return false;
+}
+
+static void run_intels(void (*body)(void), const char *violation)
+{
+    for (iommu_tried = 0; iommu_tried < AMD_FIRST; iommu_tried++) {
+        iommu_run_tried(&mini_small, body, violation);
+    }
 }
 
 /* --- The queue --- */
@@ -108,9 +115,9 @@ static void D2_queue_is_done_in_order_and_late(void **state)
 {
     (void)state;
     iommu_run(queue_wraps, "");
-    iommu_run(queue_is_done_some_time, "");
-    iommu_run(queue_stops_at_a_mistake, "");
-    iommu_run(queue_sleeps_after_a_mistake, "");
+    run_intels(queue_is_done_some_time, "");
+    run_intels(queue_stops_at_a_mistake, "");
+    run_intels(queue_sleeps_after_a_mistake, "");
 }
 
 /* --- What a driver must not do --- */
@@ -160,12 +167,12 @@ static void half_of_a_context_entry(void)
 static void D2_driver_that_does_wrong_is_reported(void **state)
 {
     (void)state;
-    iommu_run(tail_beyond_the_queue, "HAL: iommu_queue_write_tail: the tail is not in the queue");
-    iommu_run(tail_over_the_head, "HAL: iommu_queue_write_tail: the tail runs over the head");
-    iommu_run(registers_beside_the_queue, "HAL: write_invalidation: invalidation by registers beside");
-    iommu_run(two_commands_at_once, "HAL: write_command: a command while another");
-    iommu_run(queue_off_while_it_works, "HAL: write_command: the queue is not empty");
-    iommu_run(half_of_a_context_entry, "HAL: edit_pair: half of a context entry");
+    run_intels(tail_beyond_the_queue, "HAL: iommu_queue_write_tail: the tail is not in the queue");
+    run_intels(tail_over_the_head, "HAL: iommu_queue_write_tail: the tail runs over the head");
+    run_intels(registers_beside_the_queue, "HAL: write_invalidation: invalidation by registers beside");
+    run_intels(two_commands_at_once, "HAL: write_command: a command while another");
+    run_intels(queue_off_while_it_works, "HAL: write_command: the queue is not empty");
+    run_intels(half_of_a_context_entry, "HAL: edit_pair: half of a context entry");
 }
 
 /* --- Accesses that are on their way --- */
@@ -215,6 +222,7 @@ static unsigned count_seeds_with_violations(void)
 {
     struct hosted_config config = mini_small;
     unsigned count = 0;
+    config.iommu = iommu_is_amd() ? HOSTED_IOMMU_AMD : 0;
     for (config.seed = 1; config.seed <= 40; config.seed++) {
         struct hosted_result result = mini_run_with(&config, unmap_meanwhile, write_all_the_time);
         assert_int_equal(result.end, HOSTED_POWER_OFF);
@@ -227,11 +235,11 @@ static unsigned count_seeds_with_violations(void)
 static void D2_accesses_on_their_way_are_waited_for(void **state)
 {
     (void)state;
-    for (iommu_tried = 0; iommu_tried < 2; iommu_tried++) {
+    for (iommu_tried = 0; iommu_tried < UNITS_TRIED; iommu_tried++) {
         flush = FORGET_PAGES(DOMAIN(iommu_tried));
         assert_int_equal(count_seeds_with_violations(), 0);
-        flush &= ~UINT64_C(0xc0); /* not waiting for them */
-        assert_true(count_seeds_with_violations() > 0);
+        flush &= ~UINT64_C(0xc0); /* not waiting for them, which AMD's always do */
+        assert_true(iommu_is_amd() || count_seeds_with_violations() > 0);
     }
 }
 
@@ -267,6 +275,9 @@ static void D2_units_that_stand_still(void **state)
     iommu_tried = 0;
     config.iommu_stalls = 20;
     mini_run_showing(&config, stalls_once, NULL, "");
+    iommu_tried = AMD_FIRST;
+    iommu_run_tried(&config, stalls_once, "");
+    iommu_tried = 0;
     config.iommu = HOSTED_IOMMU_DIES;
     mini_run_showing(&config, dies, NULL, "");
 }

@@ -484,7 +484,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         UNIT(D7_disk_reads_and_writes, .config.disk = &drive, .seeds = 3),
-        UNIT(D7_disk_serves_several_tasks, .config.disk = &drive, .seeds = 5),
+        UNIT(D7_disk_serves_several_tasks, .config.disk = &drive, .seeds = 5, .by_amd = true),
         UNIT(T9_disk_interrupts_or_is_asked, .config.disk = &drive, .seeds = 3),
         DISK(D7_disk_is_one_drivers),
         DISK(D7_read_only_disk_is_not_written),
@@ -497,7 +497,7 @@ int main(int argc, char **argv)
         DISK(D7_requests_that_are_lied_about),
         DISK(D7_errors_of_a_disk_are_told),
         DISK(D7_descriptors_written_over_are_the_devices_loss),
-        DISK(D8_disk_that_reaches_for_all_memory_is_cut_off),
+        UNIT(D8_disk_that_reaches_for_all_memory_is_cut_off, .config.disk = &drive, .by_amd = true),
         UNIT(D7_disk_that_says_anything, .config.disk = &drive, .config.pci = &moody_function,
              .config.pci_count = 1, .config.step_limit = 1 << 28),
         DISK(D7_queue_believes_nothing),

@@ -4,18 +4,19 @@
  * called after every step of a fuzz run, hence visits filled entries only.
  */
 #include "hal/machine.h"
+#include "hal/amdvi.h"
 #include "hal/vtd.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "iommu.h"
 #include "mmu.h"
 #include "pci.h"
 #include "raw.h"
 #include "report.h"
 #include "sanitizer.h"
 #include "state.h"
-#include "vtd.h"
 #include "window.h"
 
 #define UPPER_FIRST (HAL_PT_ENTRIES / 2)
@@ -153,7 +154,7 @@ void hal_audit(void (*report)(const char *line))
     }
     report_line = report;
     clean = true;
-    if (!vtd_all_translate()) {
+    if (!(vtd_all_translate() && amdvi_all_translate())) {
         violation("D3: a DMA remapping unit no longer translates");
     }
     check_tree(RAM_WINDOW_TABLE >> HAL_PAGE_SHIFT, HAL_PT_TOP_LEVEL - 1, 0, HAL_PT_ENTRIES, HAL_WINDOW_BASE,

@@ -9,11 +9,11 @@
 
 #include "explore.h"
 #include "ioapic.h"
+#include "iommu.h"
 #include "report.h"
 #include "sanitizer.h"
 #include "schedule.h"
 #include "state.h"
-#include "vtd.h"
 
 unsigned hal_cpu_count(void)
 {
@@ -67,7 +67,7 @@ void cpu_take_interrupts(void)
         explore_interrupt();
         if (cpu->timer_pending) {
             cpu->timer_pending = false;
-            vtd_timer();
+            iommu_timer();
             hal_upcall_timer();
         } else if (cpu->ipi_pending) {
             cpu->ipi_pending = false;

@@ -12,7 +12,7 @@
 #include "hal/ioapic.h"
 #include "report.h"
 #include "schedule.h"
-#include "vtd.h"
+#include "iommu.h"
 
 static const struct acpi_interrupts wiring = {
     .ioapic_count = IOAPIC_UNITS,

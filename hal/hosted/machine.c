@@ -14,6 +14,7 @@
 #include "hal/vector_image.h"
 #include "io.h"
 #include "ioapic.h"
+#include "iommu.h"
 #include "mmu.h"
 #include "pci.h"
 #include "ram.h"
@@ -24,7 +25,6 @@
 #include "switch.h"
 #include "uart.h"
 #include "user.h"
-#include "vtd.h"
 #include "window.h"
 
 /* A CPU boots and idles on this stack. Its lowest page stays unmapped. */
@@ -179,7 +179,7 @@ struct hosted_result hosted_run(const struct hosted_config *config)
         reset_cpu(i);
     }
     schedule_prepare();
-    vtd_prepare();
+    iommu_prepare();
     ioapic_prepare();
     uart_prepare();
     pci_prepare();

@@ -8,11 +8,11 @@
 
 #include <string.h>
 
+#include "iommu.h"
 #include "pci_function.h"
 #include "ram.h"
 #include "report.h"
 #include "state.h"
-#include "vtd.h"
 
 /* PCI Local Bus Specification 3.0, 6.1. */
 enum {
@@ -254,7 +254,7 @@ static bool may_master(const struct function *function)
 {
     const struct hosted_pci_function *from = function->made_from;
     return is_bridge(function) || from->lie == HOSTED_PCI_MASTERS ||
-           (machine.config.iommu & HOSTED_IOMMU_NONE) != 0 || vtd_is_attached(pci_requester(function));
+           (machine.config.iommu & HOSTED_IOMMU_NONE) != 0 || iommu_is_attached(pci_requester(function));
 }
 
 uint32_t hosted_pci_peek(struct hal_pci_address at, uint32_t offset, unsigned width)

@@ -10,7 +10,7 @@
 #include "pci_function.h"
 #include "report.h"
 #include "state.h"
-#include "vtd.h"
+#include "iommu.h"
 
 enum {
     COMMAND = 0x04,

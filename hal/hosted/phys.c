@@ -6,6 +6,7 @@
 #include "hal/phys.h"
 #include "hal/x86_access.h"
 
+#include "iommu.h"
 #include "mmu.h"
 #include "ram.h"
 #include "raw.h"
@@ -13,7 +14,6 @@
 #include "sanitizer.h"
 #include "state.h"
 #include "user.h"
-#include "vtd.h"
 
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_ZERO };
 

@@ -32,7 +32,7 @@ struct ram {
     uint8_t *root;        /* used as a table of the top level */
     uint8_t *level;       /* of a table, once it was edited; RAM_LEVEL_IOMMU: it is the devices' */
     uint8_t *iommu_led;   /* some entry for devices led here since the use began */
-    uint32_t *iommu_page; /* vtd_memory.c */
+    uint32_t *iommu_page; /* iommu_memory.c */
     uint32_t *refs;       /* present entries, in frames used as tables, that lead here */
     uint32_t *window;     /* host mappings in the kernel window (window.c) */
     uint64_t (*filled)[HAL_PT_ENTRIES / 64]; /* a table's entries that are not zero */

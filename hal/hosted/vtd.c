@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Two DMA remapping units (Intel VT-d specification 4.0): registers, commands, start-up. They are
+ * Two DMA remapping units of Intel's (VT-d specification 4.0): registers, commands, start-up. They are
  * pessimistic: firmware left their caches full of entries that let every device through, and a command is
  * done only some reads of its register later. The second unit was left on by firmware, caches what is not
  * there, looks into no CPU's cache and has a write buffer; it serves the upper half of the buses.
  */
-#include "vtd.h"
-
 #include "hal/vtd.h"
 #include "ioapic.h"
 #include "ram.h"
 #include "report.h"
-#include "schedule.h"
 #include "state.h"
 #include "vtd_model.h"
 
@@ -36,15 +33,14 @@ enum {
     RECORDS = 0x200,
 };
 
-#define GIVEN_ONCE      UINT32_C(0x69000000)
-#define INVALIDATE      (UINT64_C(1) << 63)
-#define CONTEXT_GLOBAL  (UINT64_C(1) << 61)
-#define CONTEXT_DONE    59
-#define IOTLB_DONE      57
-#define OVERFLOW        1u
-#define PENDING         2u
-#define QUEUE_ERROR     0x10u
-#define WATCH_PERIOD_NS (UINT64_C(500) * 1000 * 1000)
+#define GIVEN_ONCE     UINT32_C(0x69000000)
+#define INVALIDATE     (UINT64_C(1) << 63)
+#define CONTEXT_GLOBAL (UINT64_C(1) << 61)
+#define CONTEXT_DONE   59
+#define IOTLB_DONE     57
+#define OVERFLOW       1u
+#define PENDING        2u
+#define QUEUE_ERROR    0x10u
 
 static const struct iommu_kind kinds[IOMMU_UNITS] = {
     {.record_count = IOMMU_RECORDS_MAX,
@@ -62,6 +58,7 @@ static const struct iommu_kind kinds[IOMMU_UNITS] = {
     {.record_count = 2,
      .write_buffer = true,
      .caches_absence = true,
+     .caches_blocked = true,
      .has_queue = true,
      .has_pages = true,
      .remaps = true,
@@ -72,9 +69,6 @@ static const struct iommu_kind kinds[IOMMU_UNITS] = {
      .mask_max = 9,
      .left_on = IOMMU_TRANSLATE | IOMMU_SET_ROOT | IOMMU_QUEUE | IOMMU_INTERRUPTS | IOMMU_OLD_FORMAT},
 };
-
-struct iommu_unit iommu_units[IOMMU_UNITS];
-static uint64_t watched;
 
 /* --- Commands --- */
 
@@ -112,15 +106,9 @@ static void finish_command(struct iommu_unit *unit)
     machine.edits++;
 }
 
-/* One that has died does nothing any more. */
-static bool is_dead(const struct iommu_unit *unit)
-{
-    return unit->stalled && (machine.config.iommu & HOSTED_IOMMU_DIES) != 0;
-}
-
 static uint32_t read_status(struct iommu_unit *unit)
 {
-    if (unit->command != 0 && !is_dead(unit) && is_due(unit)) {
+    if (unit->command != 0 && !iommu_is_dead(unit) && is_due(unit)) {
         finish_command(unit);
     }
     return unit->status;
@@ -131,7 +119,7 @@ static void write_command(struct iommu_unit *unit, uint32_t value)
     uint32_t command = ((value ^ unit->status) & ~GIVEN_ONCE) | (value & GIVEN_ONCE);
     bool off = (command & IOMMU_QUEUE) != 0 && (value & IOMMU_QUEUE) == 0;
     bool empty = unit->head == unit->tail || unit->stalled || unit->queue_error;
-    if (is_dead(unit)) {
+    if (iommu_is_dead(unit)) {
         return;
     }
     CONTRACT(unit->command == 0, "a command while another is under way");
@@ -340,26 +328,32 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
     }
 }
 
-/* --- What the driver says --- */
+/* --- Blocked accesses --- */
 
-/* What it says before there is a kernel is the same each time. */
-void remap_print(const char *line)
+void vtd_record_words(struct iommu_unit *unit, uint64_t low, uint64_t high)
 {
-    if (machine.running) {
-        machine_print("%s", line);
+    bool pending = false;
+    if (unit->overflow) {
+        return;
     }
+    if ((unit->records[unit->next].high & IOMMU_RECORD_FAULT) != 0) {
+        unit->overflow = true;
+        return;
+    }
+    for (unsigned i = 0; i < unit->kind.record_count; i++) {
+        pending = pending || (unit->records[i].high & IOMMU_RECORD_FAULT) != 0;
+    }
+    unit->first = pending ? unit->first : unit->next;
+    unit->records[unit->next].low = low;
+    unit->records[unit->next].high = IOMMU_RECORD_FAULT | high;
+    unit->next = (unit->next + 1) % unit->kind.record_count;
 }
 
-void vtd_timer(void)
+void vtd_record(struct iommu_unit *unit, const struct iommu_attempt *attempt)
 {
-    uint64_t now = schedule_now();
-    for (unsigned i = 0; i < IOMMU_UNITS; i++) {
-        iommu_queue_run(&iommu_units[i]);
-    }
-    if (now - watched >= WATCH_PERIOD_NS) {
-        watched = now;
-        vtd_watch();
-    }
+    vtd_record_words(unit, attempt->address & ~(HAL_PAGE_SIZE - 1),
+                     (attempt->write ? 0 : IOMMU_RECORD_READ) | (uint64_t)attempt->reason << 32 |
+                         attempt->source);
 }
 
 /* --- Start-up --- */
@@ -368,7 +362,7 @@ void vtd_timer(void)
 static void describe(struct acpi_dmar *dmar)
 {
     *dmar = (struct acpi_dmar){.address_bits = 48};
-    if ((machine.config.iommu & HOSTED_IOMMU_NONE) != 0) {
+    if ((machine.config.iommu & (HOSTED_IOMMU_NONE | HOSTED_IOMMU_AMD)) != 0) {
         return;
     }
     dmar->flags = (machine.config.iommu & HOSTED_IOMMU_OLD_INTERRUPTS) == 0; /* it remaps interrupts */
@@ -392,28 +386,16 @@ static void describe(struct acpi_dmar *dmar)
     }
 }
 
-static void reset(unsigned id)
+static void leave(struct iommu_unit *unit)
 {
-    struct iommu_unit *unit = &iommu_units[id], old = *unit;
-    *unit = (struct iommu_unit){.id = id,
-                                .kind = kinds[id],
-                                .lies_contexts = true,
-                                .lies_translations = true,
-                                .firmware_left = 3,
-                                .tail = 0x40,
-                                .cached = old.cached,
-                                .cached_capacity = old.cached_capacity,
-                                .spare = old.spare,
-                                .spare_capacity = old.spare_capacity,
-                                .contexts = old.contexts,
-                                .context_capacity = old.context_capacity,
-                                .sources = old.sources,
-                                .source_capacity = old.source_capacity};
+    unit->kind = kinds[unit->id];
     unit->status = unit->kind.left_on;
+    unit->firmware_left = 3;
+    unit->tail = 0x40;
     if ((machine.config.iommu & HOSTED_IOMMU_REGISTERS) != 0) {
         unit->kind.has_queue = false;
         unit->kind.remaps = false;
-        unit->kind.has_pages = id == 0;
+        unit->kind.has_pages = unit->id == 0;
         unit->status &= ~IOMMU_QUEUE;
     }
     if ((machine.config.iommu & HOSTED_IOMMU_OLD_INTERRUPTS) != 0) {
@@ -424,7 +406,7 @@ static void reset(unsigned id)
         unit->kind.address_bits = 39;
     }
     if ((machine.config.iommu & HOSTED_IOMMU_APART) != 0) {
-        unit->kind.widths = id == 0 ? 2 : 4;
+        unit->kind.widths = unit->id == 0 ? 2 : 4;
     }
     unit->context = unit->status != 0 ? INVALIDATE | CONTEXT_GLOBAL : 0;
 }
@@ -432,18 +414,12 @@ static void reset(unsigned id)
 void vtd_prepare(void)
 {
     struct acpi_dmar dmar;
-    iommu_memory_prepare();
-    iommu_dma_prepare();
-    iommu_interrupts_prepare();
-    iommu_places_changed();
-    for (unsigned unit = 0; unit < IOMMU_UNITS; unit++) {
-        reset(unit);
+    for (unsigned unit = 0; unit < IOMMU_UNITS && iommu_format == &vtd_format; unit++) {
+        leave(&iommu_units[unit]);
     }
-    watched = 0;
     describe(&dmar);
     vtd_begin(&dmar);
     for (unsigned unit = 0; unit < dmar.unit_count; unit++) {
         CONTRACT(vtd_translates(unit), "a unit does not translate");
-        iommu_units[unit].commands = 0;
     }
 }

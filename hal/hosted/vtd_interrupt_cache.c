@@ -10,7 +10,7 @@
 #include "ioapic.h"
 #include "report.h"
 #include "state.h"
-#include "vtd.h"
+#include "iommu.h"
 #include "vtd_model.h"
 
 #define ENTRY_SIZE   16u
@@ -195,8 +195,8 @@ static void check_reuse(const struct iommu_unit *unit, uint32_t index, uint64_t 
 static void check_edit(const struct iommu_unit *unit, uint32_t index, const uint64_t old[2],
                        const uint64_t words[2])
 {
-    CONTRACT((old[0] & IOMMU_PRESENT) == 0 || old[1] == words[1], "half of an entry that is present");
-    if ((words[0] & IOMMU_PRESENT) != 0) {
+    CONTRACT((old[0] & IOMMU_ENTRY_PRESENT) == 0 || old[1] == words[1], "half of an entry that is present");
+    if ((words[0] & IOMMU_ENTRY_PRESENT) != 0) {
         const char *wrong = entry_wrong(words[0], words[1]);
         if (wrong) {
             machine_check("D4", "interrupt entry %u %s", (unsigned)index, wrong);
@@ -209,8 +209,8 @@ static void edit(struct iommu_unit *unit, enum iommu_view view, uint32_t index, 
                  const uint64_t words[2])
 {
     struct iommu_interrupt entry = {.index = index, .low = old[0], .high = old[1]};
-    entry.absent = (old[0] & IOMMU_PRESENT) == 0;
-    if (!entry.absent || (unit->kind.caches_absence && (words[0] & IOMMU_PRESENT) != 0)) {
+    entry.absent = (old[0] & IOMMU_ENTRY_PRESENT) == 0;
+    if (!entry.absent || (unit->kind.caches_absence && (words[0] & IOMMU_ENTRY_PRESENT) != 0)) {
         remember(&remappers[unit->id], &entry);
     }
     if (view == IOMMU_OF_CPUS) {
@@ -256,7 +256,8 @@ static const char *unit_wrong(const struct iommu_unit *unit)
         return "is not needed: the old format is let through";
     }
     for (uint32_t i = 0; i < iommu_interrupts_count(unit); i++) {
-        if (load(unit, IOMMU_OF_CPUS, i, &entry) == IOMMU_UNREACHABLE || (entry.low & IOMMU_PRESENT) == 0) {
+        if (load(unit, IOMMU_OF_CPUS, i, &entry) == IOMMU_UNREACHABLE ||
+            (entry.low & IOMMU_ENTRY_PRESENT) == 0) {
             continue;
         }
         if (entry_wrong(entry.low, entry.high)) {

@@ -9,7 +9,6 @@
 #include "ioapic.h"
 #include "report.h"
 #include "state.h"
-#include "vtd.h"
 #include "vtd_model.h"
 
 #define MESSAGES UINT64_C(0xfee00000)
@@ -53,7 +52,7 @@ static bool is_its_source(uint64_t high, uint16_t source)
 /* 0: it lets the source pass. */
 static enum iommu_reason reason_of(const struct iommu_interrupt *entry, uint16_t source)
 {
-    if (entry->absent || (entry->low & IOMMU_PRESENT) == 0) {
+    if (entry->absent || (entry->low & IOMMU_ENTRY_PRESENT) == 0) {
         return IOMMU_NO_ENTRY;
     }
     if ((entry->low & LOWER_RESERVED) != 0 || (entry->high & UPPER_RESERVED) != 0 ||
@@ -67,8 +66,8 @@ static enum iommu_reason reason_of(const struct iommu_interrupt *entry, uint16_t
 
 static bool block(const struct request *request, enum iommu_reason reason)
 {
-    iommu_record(request->unit, (uint64_t)request->index << RECORD_INDEX,
-                 (uint64_t)reason << 32 | request->source);
+    vtd_record_words(request->unit, (uint64_t)request->index << RECORD_INDEX,
+                     (uint64_t)reason << 32 | request->source);
     return false;
 }
 
@@ -151,7 +150,7 @@ bool vtd_message(uint16_t source, uint64_t address, uint32_t data)
 {
     struct iommu_unit *unit = &iommu_units[iommu_unit_of(source)];
     struct request request = {.unit = unit, .source = source, .address = address, .data = data};
-    bool exists = (machine.config.iommu & HOSTED_IOMMU_NONE) == 0;
+    bool exists = (machine.config.iommu & (HOSTED_IOMMU_NONE | HOSTED_IOMMU_AMD)) == 0;
     if (!exists || (unit->status & IOMMU_INTERRUPTS) == 0 || iommu_interrupts_lie(unit)) {
         return lie(&request);
     }

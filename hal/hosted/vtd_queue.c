@@ -23,16 +23,6 @@ struct invalidation {
     bool tables, drains;
 };
 
-static bool gives_up(struct iommu_unit *unit)
-{
-    uint64_t limit = machine.config.iommu_stalls;
-    if (!machine.running || limit == 0 || unit->id != 0) {
-        return false;
-    }
-    unit->stalled = unit->stalled || unit->commands == limit;
-    return unit->stalled;
-}
-
 /* --- What both ways do --- */
 
 /* False: it must wait. */
@@ -80,7 +70,7 @@ static bool set_pages(const struct iommu_unit *unit, struct invalidation *what, 
 unsigned iommu_invalidate_contexts(struct iommu_unit *unit, uint64_t command)
 {
     unsigned scope = (unsigned)(command >> 61 & 3);
-    if (gives_up(unit) || scope == 0) {
+    if (iommu_gives_up(unit) || scope == 0) {
         return 0;
     }
     forget_contexts(unit, scope, (uint32_t)(command & 0xffff), (uint16_t)(command >> 16),
@@ -96,7 +86,8 @@ unsigned iommu_invalidate_translations(struct iommu_unit *unit, uint64_t address
                                 .last = UINT64_MAX,
                                 .tables = true,
                                 .drains = (command >> 48 & 3) != 0};
-    if (gives_up(unit) || what.scope == 0 || (what.scope == PAGES && !set_pages(unit, &what, address))) {
+    if (iommu_gives_up(unit) || what.scope == 0 ||
+        (what.scope == PAGES && !set_pages(unit, &what, address))) {
         return 0;
     }
     if (!forget(unit, &what)) {
@@ -193,7 +184,7 @@ static bool has_work(const struct iommu_unit *unit)
 static bool step(struct iommu_unit *unit)
 {
     const uint64_t *descriptor = (const uint64_t *)(const void *)ram_pointer(unit->queue + unit->head);
-    if (gives_up(unit)) {
+    if (iommu_gives_up(unit)) {
         return false;
     }
     enum outcome outcome = run(unit, raw_load(descriptor), raw_load(descriptor + 1));
@@ -221,11 +212,6 @@ void iommu_queue_look(struct iommu_unit *unit)
         unit->queue_late = IOMMU_LATE - 1;
         (void)step(unit);
     }
-}
-
-void iommu_wait(void)
-{
-    hosted_point(HAL_POINT_RELAX, NULL);
 }
 
 uint64_t iommu_queue_read_head(struct iommu_unit *unit)
@@ -280,8 +266,5 @@ void iommu_queue_switched(struct iommu_unit *unit)
     unit->head = 0; /* the tail stays */
     unit->queue_waits = unit->queue_asleep = false;
     unit->queue_error = false;
-    if (unit->stalled && (machine.config.iommu & HOSTED_IOMMU_DIES) == 0) {
-        unit->stalled = false;
-        unit->commands++; /* it stands still once */
-    }
+    iommu_goes_on(unit);
 }

@@ -51,13 +51,15 @@ typedef void hosted_user_script(void *context, struct keel_user_regs *regs, stru
 /* Remapping units that are others than the usual two (hal/hosted/README.md), bits of hosted_config.iommu. */
 enum {
     HOSTED_IOMMU_NONE = 1,            /* there are none: devices reach all memory */
-    HOSTED_IOMMU_REGISTERS = 2,       /* no queue, and the second can forget whole domains only */
+    HOSTED_IOMMU_REGISTERS = 2,       /* no queue, and the second can forget whole domains only; AMD's: no
+                                         command for everything */
     HOSTED_IOMMU_NARROW = 4,          /* domains of three levels only */
     HOSTED_IOMMU_RANGE = 8,           /* firmware has a device use frame 0 all the time */
     HOSTED_IOMMU_DIES = 16,           /* with iommu_stalls: the unit never does anything again */
-    HOSTED_IOMMU_APART = 128,         /* no tables are good for both: they block all, and hold nobody */
+    HOSTED_IOMMU_AMD = 32,            /* they are AMD's, and not Intel's */
     HOSTED_IOMMU_OLD_INTERRUPTS = 64, /* interrupts are not remapped: devices raise what they like; so too
                                          without queues */
+    HOSTED_IOMMU_APART = 128,         /* no tables are good for both: they block all, and hold nobody */
 };
 #define HOSTED_IOMMU_RANGE_SOURCE 0x00e8u
 

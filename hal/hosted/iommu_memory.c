@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Memory as CPUs write it and as remapping units see it. See vtd_model.h.
+ * Memory as CPUs write it and as remapping units see it. See iommu_model.h.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "amdvi_model.h"
 #include "hal/atomic.h"
-#include "hal/vtd.h"
 #include "mmu.h"
 #include "raw.h"
 #include "report.h"
 #include "sanitizer.h"
 #include "state.h"
-#include "vtd.h"
-#include "vtd_model.h"
 
 #define WORDS      (HAL_PAGE_SIZE / 8)
 #define LINE_SHIFT 6u
@@ -213,11 +211,14 @@ static void point(void)
 uint64_t remap_load(hal_paddr_t at)
 {
     point();
+    if (amdvi_is_table(at.value)) {
+        return amdvi_table_load(at.value);
+    }
     if (!is_drivers(at.value, 8)) {
         return 0;
     }
     for (unsigned i = 0; i < IOMMU_UNITS && is_own(at.value >> HAL_PAGE_SHIFT); i++) {
-        iommu_queue_look(&iommu_units[i]);
+        iommu_format->look(&iommu_units[i]);
     }
     uint64_t *word = (uint64_t *)(void *)ram_pointer(at.value);
     uint64_t value = raw_load(word);
@@ -229,9 +230,7 @@ uint64_t remap_load(hal_paddr_t at)
  * entry may lead there. */
 void iommu_note_target(uint64_t entry)
 {
-    const uint64_t large = HAL_PT_ENTRIES, larger = large * HAL_PT_ENTRIES;
-    uint64_t frame = (entry & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT;
-    uint64_t count = (entry & IOMMU_LEAF) == 0 ? 1 : frame % larger == 0 ? larger : large;
+    uint64_t frame = (entry & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT, count = iommu_format->frames_max(entry);
     for (uint64_t i = frame; i < frame + count && i < ram.frame_count; i++) {
         ram.iommu_led[i] = ram.dirty[i];
     }
@@ -240,6 +239,10 @@ void iommu_note_target(uint64_t entry)
 void remap_store(hal_paddr_t at, uint64_t value)
 {
     point();
+    if (amdvi_is_table(at.value)) {
+        amdvi_table_store(at.value, value);
+        return;
+    }
     if (!is_drivers(at.value, 8)) {
         return;
     }

@@ -4,11 +4,10 @@
  * for something else (M1, D2)? Quick when nothing leads there, which is the rule; thorough otherwise.
  */
 #include "hal/vtd.h"
+#include "iommu_model.h"
 #include "mmu.h"
 #include "report.h"
 #include "state.h"
-#include "vtd.h"
-#include "vtd_model.h"
 
 static uint64_t epoch; /* of what iommu_find_places answers */
 
@@ -25,11 +24,10 @@ uint64_t iommu_places_epoch(void)
 static bool visit_root(const struct iommu_unit *unit, enum iommu_view view,
                        const struct iommu_context *context, bool stale, iommu_visit *visit, void *argument)
 {
-    struct iommu_tree tree = {.part = {.domain = iommu_domain(context->high),
-                                       .level = iommu_top_level(context->high),
-                                       .rights = IOMMU_RIGHTS},
-                              .frame = (context->low & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT,
-                              .stale = stale};
+    struct iommu_tree tree = {
+        .part = {.domain = context->domain, .level = context->level, .rights = context->rights},
+        .frame = context->root >> HAL_PAGE_SHIFT,
+        .stale = stale};
     return tree.part.level != 0 && visit(unit, view, &tree, argument);
 }
 
@@ -38,7 +36,7 @@ static bool each_in_view(const struct iommu_unit *unit, enum iommu_view view, io
 {
     struct iommu_context context;
     for (size_t i = 0; i < unit->source_count; i++) {
-        if (iommu_live_context(unit, view, unit->sources[i], &context) &&
+        if (iommu_format->live_context(unit, view, unit->sources[i], &context) &&
             visit_root(unit, view, &context, false, visit, argument)) {
             return true;
         }
@@ -94,7 +92,7 @@ static bool each_entry(const struct iommu_unit *unit, enum iommu_view view, cons
         if (!iommu_entry_is_leaf(entry, at.part.level)) {
             at.frame = (entry & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT;
             at.part.level--;
-            at.part.rights &= (unsigned)entry;
+            at.part.rights &= iommu_format->rights(entry);
             if (each_entry(unit, view, &at, meet, argument)) {
                 return true;
             }
@@ -146,7 +144,7 @@ static void find_in(const struct iommu_unit *unit, enum iommu_view view, const s
         }
         below.part.address += i * iommu_span(tree->part.level);
         below.part.level--;
-        below.part.rights &= (unsigned)entry;
+        below.part.rights &= iommu_format->rights(entry);
         below.frame = (entry & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT;
         find_in(unit, view, &below, finding);
     }
@@ -202,16 +200,10 @@ static bool visit_for_frame(const struct iommu_unit *unit, enum iommu_view view,
     return tree->frame == question->frame || each_entry(unit, view, tree, meets_frame, &question->frame);
 }
 
-/* Root and context tables. */
+/* Tables by which sources are found. */
 static bool is_units_own(const struct iommu_unit *unit, enum iommu_view view, uint64_t frame)
 {
-    uint64_t value;
-    bool may_be = unit->root != 0 && is_table(frame), is = may_be && unit->root >> HAL_PAGE_SHIFT == frame;
-    for (unsigned bus = 0; bus < 256 && may_be && !is; bus++) {
-        is = iommu_view_load(unit, view, unit->root + 16u * bus, &value) && (value & IOMMU_PRESENT) != 0 &&
-             (value & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT == frame;
-    }
-    return is;
+    return unit->root != 0 && is_table(frame) && iommu_format->is_own(unit, view, frame);
 }
 
 static bool is_cached(const struct iommu_unit *unit, uint64_t frame)
@@ -312,9 +304,8 @@ const char *iommu_wrong(void)
         (void)iommu_each_tree(unit, visit_to_judge, &wrong);
         for (size_t j = 0; j < unit->cached_count && !wrong; j++) {
             const struct iommu_cached *cached = &unit->cached[j];
-            for (uint64_t at = 0; at < cached->size && cached->kind == IOMMU_CACHED_LEAF && !wrong;
-                 at += HAL_PAGE_SIZE) {
-                wrong = iommu_entry_wrong(((cached->target + at) & IOMMU_ADDRESS) | IOMMU_READ, 0);
+            if (cached->kind == IOMMU_CACHED_LEAF) {
+                wrong = iommu_target_wrong(cached->target >> HAL_PAGE_SHIFT, cached->size >> HAL_PAGE_SHIFT);
             }
         }
     }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Accesses of devices, by whatever a remapping unit may have cached, and by its tables (Intel VT-d
- * specification 4.0, 3.4, 3.7, 6.2). See vtd_model.h.
+ * specification 4.0, 3.7, 6.2). See iommu_model.h.
  */
 #include "hal/atomic.h"
 #include "hosted/machine.h"
+#include "iommu_model.h"
 #include "mmu.h"
 #include "raw.h"
 #include "report.h"
 #include "schedule.h"
 #include "state.h"
 #include "user.h"
-#include "vtd_model.h"
 
 #define INTERRUPTS_FIRST UINT64_C(0xfee00000) /* writes there are no accesses to memory */
 #define INTERRUPTS_SIZE  UINT64_C(0x100000)
@@ -68,7 +68,7 @@ bool iommu_dma_under_way_to(uint64_t frame)
 
 /* --- Translation --- */
 
-static bool block(struct access *access, enum iommu_reason reason)
+static bool block(struct access *access, unsigned reason)
 {
     access->reason = (uint8_t)reason;
     return false;
@@ -87,7 +87,7 @@ static bool lead(struct access *access, uint32_t domain, uint64_t target)
     return true;
 }
 
-/* What was never written back may hold anything: it lets the device through. */
+/* Not translated. So by what was never written back: it may hold anything. */
 static bool lie(struct access *access)
 {
     access->translated = false;
@@ -98,15 +98,6 @@ static bool lie(struct access *access)
 static unsigned needed(const struct access *access)
 {
     return access->write ? IOMMU_WRITE : IOMMU_READ;
-}
-
-static bool has_reserved(const struct iommu_unit *unit, uint64_t entry, unsigned level)
-{
-    bool leaf = iommu_entry_is_leaf(entry, level);
-    uint64_t reserved = (IOMMU_ADDRESS & ~((UINT64_C(1) << 48) - 1)) | IOMMU_TRANSIENT;
-    reserved |= unit->kind.snoops && leaf ? 0 : IOMMU_SNOOP;
-    reserved |= leaf ? IOMMU_ADDRESS & (iommu_span(level) - 1) : 0;
-    return (entry & reserved) != 0 || (leaf && level > unit->kind.leaf_level_max);
 }
 
 /* From the table of `part`, which translates from part->address on. */
@@ -125,8 +116,8 @@ static bool walk(struct access *access, struct iommu_part part, uint64_t frame)
         if (!iommu_view_load(access->unit, IOMMU_OF_UNIT, (frame << HAL_PAGE_SHIFT) + 8 * index, &entry)) {
             return lie(access);
         }
-        part.rights &= (unsigned)entry;
-        if (iommu_entry_present(entry) && has_reserved(access->unit, entry, part.level)) {
+        part.rights &= iommu_format->rights(entry);
+        if (iommu_entry_present(entry) && iommu_format->has_reserved(access->unit, entry, part.level)) {
             return block(access, IOMMU_TABLE_RESERVED);
         }
         if ((part.rights & needed(access)) == 0) {
@@ -166,54 +157,31 @@ static bool translate_cached(struct access *access, uint32_t domain, bool *unkno
 static bool translate(struct access *access, const struct iommu_context *context)
 {
     const struct iommu_unit *unit = access->unit;
-    unsigned top = iommu_top_level(context->high);
+    unsigned wrong = iommu_format->context_wrong(unit, context);
     bool unknown;
-    access->silent = (context->low & IOMMU_SILENT) != 0;
-    if ((context->low & UINT64_C(0xff0)) != 0 || context->high >> 24 != 0 || (context->high & 0x80) != 0) {
-        return block(access, IOMMU_CONTEXT_RESERVED);
-    }
-    if (top == 0 || (unit->kind.widths >> (top - 1) & 1) == 0 || (context->low & 0xc) != 0) {
-        return block(access, IOMMU_CONTEXT_INVALID);
+    access->silent = context->silent;
+    access->domain = context->domain;
+    if (wrong != 0) {
+        return block(access, wrong);
     }
     if (access->address >> unit->kind.address_bits != 0 ||
-        access->address / HAL_PT_ENTRIES >= iommu_span(top)) {
+        access->address / HAL_PT_ENTRIES >= iommu_span(context->level)) {
         return block(access, IOMMU_ADDRESS_BEYOND);
     }
-    uint32_t domain = iommu_domain(context->high);
-    struct iommu_part part = {.domain = domain, .level = top, .rights = IOMMU_RIGHTS};
-    return translate_cached(access, domain, &unknown) ||
-           (unknown && walk(access, part, (context->low & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT));
+    struct iommu_part part = {.domain = context->domain, .level = context->level, .rights = context->rights};
+    return translate_cached(access, context->domain, &unknown) ||
+           (unknown && walk(access, part, context->root >> HAL_PAGE_SHIFT));
 }
 
-/* By the root table. */
+/* By the tables in memory. */
 static bool find(struct access *access)
 {
-    const struct iommu_unit *unit = access->unit;
-    uint64_t low, high, at = unit->root + (access->source >> 8) * 16u;
-    struct iommu_context context = {.source = access->source};
-    if (!ram_contains(at, 16)) {
-        return block(access, IOMMU_ROOT_UNREACHABLE);
-    }
-    if (!iommu_view_load(unit, IOMMU_OF_UNIT, at, &low) ||
-        !iommu_view_load(unit, IOMMU_OF_UNIT, at + 8, &high)) {
+    struct iommu_context context;
+    unsigned reason = iommu_format->find_context(access->unit, access->source, &context);
+    if (reason == IOMMU_PASSES) {
         return lie(access);
     }
-    if ((low & IOMMU_PRESENT) == 0) {
-        return block(access, IOMMU_NO_ROOT_ENTRY);
-    }
-    if ((low & UINT64_C(0xffe)) != 0 || high != 0) {
-        return block(access, IOMMU_ROOT_RESERVED);
-    }
-    at = (low & IOMMU_ADDRESS) + (access->source & 0xff) * 16u;
-    if (!ram_contains(at, 16)) {
-        return block(access, IOMMU_CONTEXT_UNREACHABLE);
-    }
-    if (!iommu_view_load(unit, IOMMU_OF_UNIT, at, &context.low) ||
-        !iommu_view_load(unit, IOMMU_OF_UNIT, at + 8, &context.high)) {
-        return lie(access);
-    }
-    return (context.low & IOMMU_PRESENT) != 0 ? translate(access, &context)
-                                              : block(access, IOMMU_NO_CONTEXT_ENTRY);
+    return reason == 0 ? translate(access, &context) : block(access, reason);
 }
 
 static bool is_interrupt(uint64_t address)
@@ -226,7 +194,8 @@ static bool resolve(struct access *access)
 {
     const struct iommu_unit *unit = access->unit;
     bool cached = false;
-    if ((unit->status & IOMMU_TRANSLATE) == 0 || unit->lies_contexts || unit->lies_translations) {
+    if (!iommu_format->translates(unit) || unit->lies_contexts || unit->lies_translations ||
+        access->address - unit->passes_first < unit->passes_size) {
         return lie(access);
     }
     for (size_t i = 0; i < unit->context_count; i++) {
@@ -243,36 +212,6 @@ static bool resolve(struct access *access)
         }
     }
     return !cached && find(access);
-}
-
-/* --- Blocked accesses --- */
-
-void iommu_record(struct iommu_unit *unit, uint64_t low, uint64_t high)
-{
-    bool pending = false;
-    if (unit->overflow) {
-        return;
-    }
-    if ((unit->records[unit->next].high & IOMMU_RECORD_FAULT) != 0) {
-        unit->overflow = true;
-        return;
-    }
-    for (unsigned i = 0; i < unit->kind.record_count; i++) {
-        pending = pending || (unit->records[i].high & IOMMU_RECORD_FAULT) != 0;
-    }
-    unit->first = pending ? unit->first : unit->next;
-    unit->records[unit->next].low = low;
-    unit->records[unit->next].high = IOMMU_RECORD_FAULT | high;
-    unit->next = (unit->next + 1) % unit->kind.record_count;
-}
-
-static void record(struct iommu_unit *unit, const struct access *access)
-{
-    if (!access->silent) {
-        iommu_record(unit, access->address & ~(HAL_PAGE_SIZE - 1),
-                     (access->write ? 0 : IOMMU_RECORD_READ) | (uint64_t)access->reason << 32 |
-                         access->source);
-    }
 }
 
 /* --- Accesses --- */
@@ -329,6 +268,17 @@ static void arrive(const struct access *access, char *bytes, size_t size)
     }
 }
 
+static void record(const struct access *access)
+{
+    if (!access->silent) {
+        iommu_format->record(access->unit, &(struct iommu_attempt){.source = access->source,
+                                                                   .address = access->address,
+                                                                   .write = access->write,
+                                                                   .reason = access->reason,
+                                                                   .domain = access->domain});
+    }
+}
+
 bool hosted_dma(uint16_t source, uint64_t address, void *bytes, size_t size, bool write)
 {
     struct iommu_unit *unit = &iommu_units[iommu_unit_of(source)];
@@ -351,7 +301,7 @@ bool hosted_dma(uint16_t source, uint64_t address, void *bytes, size_t size, boo
         } else if (!exists || resolve(&access)) {
             arrive(&access, (char *)bytes + done, part);
         } else {
-            record(unit, &access);
+            record(&access);
             all = false;
         }
         done += part;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * DMA remapping: two units at register level, under the driver of the real machine (hal/vtd.h).
+ * DMA remapping: two units at register level, under the driver of the real machine (hal/iommu.h).
  */
-#ifndef HOSTED_VTD_H
-#define HOSTED_VTD_H
+#ifndef HOSTED_IOMMU_H
+#define HOSTED_IOMMU_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* Both units are as firmware leaves them; the driver starts them. */
-void vtd_prepare(void);
+void iommu_prepare(void);
 
 /* A timer interrupt: every now and then the driver looks at the fault records. */
-void vtd_timer(void);
+void iommu_timer(void);
 
 /* Core has given the source a domain. */
-bool vtd_is_attached(uint16_t source);
+bool iommu_is_attached(uint16_t source);
 
 /* The driver has written to tables in frames of core in this run. If not, none of those below is called. */
 extern bool iommu_in_use;

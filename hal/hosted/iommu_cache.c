@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What a remapping unit may still have cached although the tables say otherwise. See vtd_model.h.
+ * What a remapping unit may still have cached although the tables say otherwise. See iommu_model.h.
  */
 #include <stdlib.h>
 
+#include "iommu_model.h"
 #include "report.h"
 #include "state.h"
-#include "vtd_model.h"
 
 static void *grow(void *items, size_t count, size_t *capacity, size_t size)
 {
@@ -81,7 +81,7 @@ void iommu_remember_tree(struct iommu_unit *unit, enum iommu_view view, const st
     bool leaf = iommu_entry_is_leaf(entry, part->level);
     struct iommu_cached cached = {.kind = leaf ? IOMMU_CACHED_LEAF : IOMMU_CACHED_TABLE,
                                   .as_table = !leaf,
-                                  .rights = (uint8_t)(part->rights & entry & IOMMU_RIGHTS),
+                                  .rights = (uint8_t)(part->rights & iommu_format->rights(entry)),
                                   .domain = part->domain,
                                   .address = part->address,
                                   .size = iommu_span(part->level),
@@ -105,10 +105,8 @@ void iommu_remember_tree(struct iommu_unit *unit, enum iommu_view view, const st
 void iommu_remember_root(struct iommu_unit *unit, const struct iommu_context *context, uint64_t first,
                          uint64_t last)
 {
-    struct iommu_part part = {.domain = iommu_domain(context->high),
-                              .level = iommu_top_level(context->high),
-                              .rights = IOMMU_RIGHTS};
-    uint64_t frame = (context->low & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT;
+    struct iommu_part part = {.domain = context->domain, .level = context->level, .rights = context->rights};
+    uint64_t frame = context->root >> HAL_PAGE_SHIFT;
     remember_below(unit, IOMMU_OF_CPUS, &part, frame, first, last);
     if (iommu_view_differs(unit)) {
         remember_below(unit, IOMMU_OF_UNIT, &part, frame, first, last);
@@ -158,7 +156,7 @@ static void remember_again(struct iommu_unit *unit, uint32_t domain, uint64_t fi
     }
     for (size_t i = 0; i < unit->context_count; i++) {
         struct iommu_context context = unit->contexts[i];
-        if (!context.absent && (domain == IOMMU_ANY_DOMAIN || domain == iommu_domain(context.high))) {
+        if (!context.absent && (domain == IOMMU_ANY_DOMAIN || domain == context.domain)) {
             iommu_remember_root(unit, &context, first, last);
         }
     }
@@ -198,10 +196,10 @@ void iommu_forget_contexts(struct iommu_unit *unit, enum iommu_scope scope, uint
     size_t kept = 0;
     for (size_t i = 0; i < unit->context_count; i++) {
         const struct iommu_context *context = &unit->contexts[i];
-        uint32_t tag = context->absent ? 0 : iommu_domain(context->high); /* 6.1 */
+        uint32_t tag = context->absent ? 0 : context->domain; /* 6.1 */
         bool right = ((context->source ^ source) & ~mask & 0xffff) == 0;
-        bool forgotten =
-            scope == IOMMU_SCOPE_ALL || (tag == domain && (scope == IOMMU_SCOPE_DOMAIN || right));
+        bool forgotten = scope == IOMMU_SCOPE_ALL || (scope == IOMMU_SCOPE_SOURCE_ALONE && right) ||
+                         (tag == domain && (scope == IOMMU_SCOPE_DOMAIN || right));
         if (!forgotten) {
             unit->contexts[kept++] = *context;
         }

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The IVRS of the machine (AMD I/O Virtualization Technology specification 3.0, 5.2), by which the driver
+ * learns of AMD's remapping units: of the first for all sources, of the second for those of odd buses.
+ */
+#include <string.h>
+
+#include "amdvi_model.h"
+#include "report.h"
+#include "state.h"
+
+enum { UNIT = 0x10, MEMORY_OF_ONE = 0x21, ALL = 1, FIRST = 3, LAST = 4, BLOCKS = 48 };
+
+static uint8_t bytes[2048];
+static uint32_t length;
+
+static void put(uint64_t value, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++) {
+        bytes[length++] = (uint8_t)(value >> 8 * i);
+    }
+}
+
+/* Of so many bytes in all. */
+static void begin_block(unsigned type, unsigned size, uint16_t source)
+{
+    put(type, 2);
+    put(size, 2);
+    put(source, 2);
+}
+
+static void put_unit(unsigned unit, unsigned entry_count)
+{
+    begin_block(UNIT, 24 + 4 * entry_count, (uint16_t)(unit << 3 | 2));
+    put(0x40, 2); /* its capability */
+    put(0xfed80000 + ACPI_IVRS_REGISTERS_SIZE * unit, 8);
+    put(0, 8); /* of segment 0 */
+}
+
+static void put_device(unsigned type, unsigned source)
+{
+    put(type, 1);
+    put(source, 2);
+    put(0, 1);
+}
+
+static void put_all(void)
+{
+    memset(bytes, 0, BLOCKS);
+    length = BLOCKS;
+    put_unit(0, 1);
+    put_device(ALL, 0);
+    put_unit(1, 256);
+    for (unsigned bus = 1; bus < 256; bus += 2) {
+        put_device(FIRST, bus << 8);
+        put_device(LAST, bus << 8 | 0xff);
+    }
+    if ((machine.config.iommu & HOSTED_IOMMU_RANGE) != 0) {
+        begin_block(MEMORY_OF_ONE, 32, HOSTED_IOMMU_RANGE_SOURCE);
+        put(0, 2);
+        put(0, 8);
+        put(0, 8); /* from frame 0 on */
+        put(HAL_PAGE_SIZE, 8);
+    }
+}
+
+static bool read_bytes(void *context, uint64_t physical, void *to, size_t size)
+{
+    (void)context;
+    if (physical > length || size > length - physical) {
+        return false;
+    }
+    memcpy(to, bytes + physical, size);
+    return true;
+}
+
+void amdvi_read_ivrs(struct acpi_ivrs *ivrs)
+{
+    const struct acpi_memory memory = {.read = read_bytes};
+    put_all();
+    const struct acpi_table table = {.length = length, .revision = 2};
+    CONTRACT(acpi_parse_ivrs(&memory, &table, ivrs), "the IVRS is not understood");
+}
