@@ -20,7 +20,7 @@ void (*mini_second_body)(void);
 static uint64_t next_frame;
 atomic_u32_t mini_word, mini_finished;
 uint32_t mini_timer_count, mini_ipi_count, mini_audit_lines;
-uint32_t mini_irq_count, mini_irq_source, mini_irq_cpu;
+atomic_u32_t mini_irq_count, mini_irq_source, mini_irq_cpu;
 struct hal_iommu_fault mini_fault;
 uint32_t mini_fault_count;
 
@@ -30,7 +30,8 @@ _Noreturn void hal_upcall_boot(const struct hal_boot *boot)
     next_frame = FIRST_FRAME;
     atomic_u32_init(&mini_word, 0);
     atomic_u32_init(&mini_finished, 0);
-    mini_timer_count = mini_ipi_count = mini_audit_lines = mini_irq_count = 0;
+    mini_timer_count = mini_ipi_count = mini_audit_lines = 0;
+    atomic_u32_init(&mini_irq_count, 0);
     hal_cpus_start();
     mini_boot_body();
     hal_power_off(0);
@@ -61,9 +62,9 @@ void hal_upcall_ipi(void)
 
 void hal_upcall_irq(unsigned source)
 {
-    mini_irq_count++;
-    mini_irq_source = source;
-    mini_irq_cpu = hal_cpu_id();
+    atomic_u32_store_relaxed(&mini_irq_source, source);
+    atomic_u32_store_relaxed(&mini_irq_cpu, hal_cpu_id());
+    atomic_u32_fetch_add(&mini_irq_count, 1);
 }
 
 void hal_upcall_iommu_fault(const struct hal_iommu_fault *fault)

@@ -31,8 +31,8 @@ extern void (*mini_second_body)(void);
 extern atomic_u32_t mini_word, mini_finished;
 extern uint32_t mini_timer_count, mini_ipi_count, mini_audit_lines;
 
-/* Of the last interrupt of a device. */
-extern uint32_t mini_irq_count, mini_irq_source, mini_irq_cpu;
+/* Of the last interrupt of a device, which any CPU may take. */
+extern atomic_u32_t mini_irq_count, mini_irq_source, mini_irq_cpu;
 
 /* What hal_upcall_iommu_fault was told last, and how often. */
 extern struct hal_iommu_fault mini_fault;

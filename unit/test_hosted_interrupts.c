@@ -89,10 +89,11 @@ static bool sends(unsigned index)
 /* This CPU was interrupted by the source, once. */
 static bool came(unsigned source)
 {
-    uint32_t before = mini_irq_count;
+    uint32_t before = atomic_u32_load_acquire(&mini_irq_count);
     hal_irq_restore(true);
     (void)hal_irq_disable();
-    return mini_irq_count == before + 1 && mini_irq_source == source && mini_irq_cpu == 0;
+    return atomic_u32_load_acquire(&mini_irq_count) == before + 1 &&
+           atomic_u32_load_acquire(&mini_irq_source) == source && atomic_u32_load_acquire(&mini_irq_cpu) == 0;
 }
 
 /* The one fault that is recorded, which makes room. */
@@ -157,12 +158,12 @@ static void passes_or_not(void)
     mini_expect(!send(OTHER_DEVICE, REMAPPED(INDEX), 0) && nothing_recorded() && sends(INDEX) && came(OWN));
     put(INDEX, RAISES(OWN, 1), FROM(device));
     forget(INDEX);
-    uint32_t before = mini_irq_count;
+    uint32_t before = atomic_u32_load_acquire(&mini_irq_count);
     mini_expect(sends(INDEX));
-    while (mini_irq_count == before) {
+    while (atomic_u32_load_acquire(&mini_irq_count) == before) {
         hal_point(HAL_POINT_RELAX, NULL);
     }
-    mini_expect(mini_irq_cpu == 1);
+    mini_expect(atomic_u32_load_acquire(&mini_irq_cpu) == 1);
     audits_well();
 }
 

@@ -23,10 +23,11 @@ static const uint16_t devices[] = {0x0028, 0x0128, 0x0030, 0x0130};
 
 static bool came(unsigned source)
 {
-    uint32_t before = mini_irq_count;
+    uint32_t before = atomic_u32_load_acquire(&mini_irq_count);
     hal_irq_restore(true);
     (void)hal_irq_disable();
-    return mini_irq_count == before + 1 && mini_irq_source == source && mini_irq_cpu == 0;
+    return atomic_u32_load_acquire(&mini_irq_count) == before + 1 &&
+           atomic_u32_load_acquire(&mini_irq_source) == source && atomic_u32_load_acquire(&mini_irq_cpu) == 0;
 }
 
 static bool sends(uint16_t device, struct hal_irq_message message)
@@ -98,12 +99,12 @@ static void pins_open_and_close(void)
         hal_irq_mask(source, true);
         hal_irq_close(source);
         audits_well();
-        uint32_t before = mini_irq_count;
+        uint32_t before = atomic_u32_load_acquire(&mini_irq_count);
         hal_irq_mask(source, false); /* as core does not */
         pulse(source);
         (void)came(source);
         hal_irq_mask(source, true);
-        mini_expect(mini_irq_count == before && !hal_irq_is_routed(source));
+        mini_expect(atomic_u32_load_acquire(&mini_irq_count) == before && !hal_irq_is_routed(source));
     }
 }
 
