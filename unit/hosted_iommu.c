@@ -304,6 +304,13 @@ void iommu_run_tried(const struct hosted_config *config, void (*body)(void), con
     mini_run_showing(&with, body, NULL, violation);
 }
 
+void iommu_run_intel(void (*body)(void), const char *violation)
+{
+    for (iommu_tried = 0; iommu_tried < AMD_FIRST; iommu_tried++) {
+        iommu_run_tried(&mini_small, body, violation);
+    }
+}
+
 void iommu_run(void (*body)(void), const char *violation)
 {
     for (iommu_tried = 0; iommu_tried < UNITS_TRIED; iommu_tried++) {

@@ -31,6 +31,7 @@ extern hal_paddr_t iommu_tables[4], iommu_frame;
 extern unsigned iommu_tried;
 bool iommu_is_amd(void);
 void iommu_run(void (*body)(void), const char *violation);
+void iommu_run_intel(void (*body)(void), const char *violation); /* for each of that maker's */
 void iommu_run_tried(const struct hosted_config *config, void (*body)(void), const char *violation);
 
 /* A store that the unit sees; and one that it does not, or not before what follows. */

@@ -170,7 +170,7 @@ static void passes_or_not(void)
 static void D4_device_raises_what_its_entry_says(void **state)
 {
     (void)state;
-    iommu_run(passes_or_not, "");
+    iommu_run_intel(passes_or_not, "");
 }
 
 /* What the specification allows, and Keel never asks for. */
@@ -228,8 +228,8 @@ static void D4_other_units_and_entries(void **state)
                                         HOSTED_IOMMU_NONE};
     struct hosted_config config = mini_small;
     (void)state;
-    iommu_run(other_entries, "D4: interrupt entry 7 lets pass more than one source");
-    iommu_run(table_beyond_memory, "");
+    iommu_run_intel(other_entries, "D4: interrupt entry 7 lets pass more than one source");
+    iommu_run_intel(table_beyond_memory, "");
     for (unsigned i = 0; i < sizeof variants / sizeof variants[0]; i++) {
         config.iommu = variants[i];
         mini_run_showing(&config, nothing_is_remapped, NULL, "");
@@ -309,8 +309,8 @@ static void unit_sees_old_memory(void)
 static void D4_what_is_cached_is_used_until_it_is_forgotten(void **state)
 {
     (void)state;
-    iommu_run(used_until_forgotten, "");
-    iommu_run(moved_without_forgetting, "");
+    iommu_run_intel(used_until_forgotten, "");
+    iommu_run_intel(moved_without_forgetting, "");
     iommu_tried = 0;
     mini_run_showing(&mini_small, several_at_once, NULL, "");
     iommu_tried = 1;
@@ -360,11 +360,11 @@ static void stale_entry_of_a_closed_message(void)
 static void D4_missed_forgetting_is_reported(void **state)
 {
     (void)state;
-    iommu_run(index_used_again_too_early, "D4: interrupt entry 7 is used again");
-    iommu_run(index_used_again_after_another_was_forgotten, "D4: interrupt entry 7 is used again");
-    iommu_run(index_used_again_while_it_is_posted, "D4: interrupt entry 7 is used again");
-    iommu_run(another_vector_of_the_same_device, "D4: interrupt entry 7 is used again");
-    iommu_run(stale_entry_of_a_closed_message, "D4: device");
+    iommu_run_intel(index_used_again_too_early, "D4: interrupt entry 7 is used again");
+    iommu_run_intel(index_used_again_after_another_was_forgotten, "D4: interrupt entry 7 is used again");
+    iommu_run_intel(index_used_again_while_it_is_posted, "D4: interrupt entry 7 is used again");
+    iommu_run_intel(another_vector_of_the_same_device, "D4: interrupt entry 7 is used again");
+    iommu_run_intel(stale_entry_of_a_closed_message, "D4: device");
 }
 
 /* --- What a driver must not do --- */
@@ -454,17 +454,17 @@ static void table_is_no_table(void)
 static void D4_planted_mistakes_are_reported(void **state)
 {
     (void)state;
-    iommu_run(entry_of_nobody, "D4: device");
-    iommu_run(entry_that_stays, "D4: device");
-    iommu_run(exception_vector, "D4: device");
-    iommu_run(anyone_passes, "D4: interrupt entry 8 lets pass more");
-    iommu_run(lowest_priority, "D4: interrupt entry 8 is not of fixed");
-    iommu_run(all_cpus, "D4: interrupt entry 8 goes to no CPU");
-    iommu_run(half_an_entry, "HAL: check_edit: half");
-    iommu_run(table_that_is_not_forgotten, "");
-    iommu_run(remapping_switched_off, "HAL: write_command");
-    iommu_run(old_format_let_through, "HAL: write_command");
-    iommu_run(table_is_no_table, "HAL: iommu_interrupts_give");
+    iommu_run_intel(entry_of_nobody, "D4: device");
+    iommu_run_intel(entry_that_stays, "D4: device");
+    iommu_run_intel(exception_vector, "D4: device");
+    iommu_run_intel(anyone_passes, "D4: interrupt entry 8 lets pass more");
+    iommu_run_intel(lowest_priority, "D4: interrupt entry 8 is not of fixed");
+    iommu_run_intel(all_cpus, "D4: interrupt entry 8 goes to no CPU");
+    iommu_run_intel(half_an_entry, "HAL: check_edit: half");
+    iommu_run_intel(table_that_is_not_forgotten, "");
+    iommu_run_intel(remapping_switched_off, "HAL: write_command");
+    iommu_run_intel(old_format_let_through, "HAL: write_command");
+    iommu_run_intel(table_is_no_table, "HAL: iommu_interrupts_give");
 }
 
 int main(void)

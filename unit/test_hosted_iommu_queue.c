@@ -31,13 +31,6 @@ static bool comes_to_an_end(uint32_t of)
     return false;
 }
 
-static void run_intels(void (*body)(void), const char *violation)
-{
-    for (iommu_tried = 0; iommu_tried < AMD_FIRST; iommu_tried++) {
-        iommu_run_tried(&mini_small, body, violation);
-    }
-}
-
 /* --- The queue --- */
 
 /* More than the queue has places, some at a time. */
@@ -115,9 +108,9 @@ static void D2_queue_is_done_in_order_and_late(void **state)
 {
     (void)state;
     iommu_run(queue_wraps, "");
-    run_intels(queue_is_done_some_time, "");
-    run_intels(queue_stops_at_a_mistake, "");
-    run_intels(queue_sleeps_after_a_mistake, "");
+    iommu_run_intel(queue_is_done_some_time, "");
+    iommu_run_intel(queue_stops_at_a_mistake, "");
+    iommu_run_intel(queue_sleeps_after_a_mistake, "");
 }
 
 /* --- What a driver must not do --- */
@@ -167,12 +160,12 @@ static void half_of_a_context_entry(void)
 static void D2_driver_that_does_wrong_is_reported(void **state)
 {
     (void)state;
-    run_intels(tail_beyond_the_queue, "HAL: iommu_queue_write_tail: the tail is not in the queue");
-    run_intels(tail_over_the_head, "HAL: iommu_queue_write_tail: the tail runs over the head");
-    run_intels(registers_beside_the_queue, "HAL: write_invalidation: invalidation by registers beside");
-    run_intels(two_commands_at_once, "HAL: write_command: a command while another");
-    run_intels(queue_off_while_it_works, "HAL: write_command: the queue is not empty");
-    run_intels(half_of_a_context_entry, "HAL: edit_pair: half of a context entry");
+    iommu_run_intel(tail_beyond_the_queue, "HAL: iommu_queue_write_tail: the tail is not in the queue");
+    iommu_run_intel(tail_over_the_head, "HAL: iommu_queue_write_tail: the tail runs over the head");
+    iommu_run_intel(registers_beside_the_queue, "HAL: write_invalidation: invalidation by registers beside");
+    iommu_run_intel(two_commands_at_once, "HAL: write_command: a command while another");
+    iommu_run_intel(queue_off_while_it_works, "HAL: write_command: the queue is not empty");
+    iommu_run_intel(half_of_a_context_entry, "HAL: edit_pair: half of a context entry");
 }
 
 /* --- Accesses that are on their way --- */
