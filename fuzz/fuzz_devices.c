@@ -18,7 +18,7 @@
 #include "core/audit.h"
 #include "core/frame.h"
 #include "hal/machine.h"
-#include "hosted/disk.h"
+#include "hosted/virtio.h"
 #include "hosted/machine.h"
 #include "keel/keel.h"
 #include "services/virtio_blk.h"
@@ -93,7 +93,7 @@ static bool act(void)
     case 0xc:
         return false;
     case 0xd:
-        drive.lie = (enum hosted_disk_lie)(next() % HOSTED_DISK_LIES);
+        drive.virtio.lie = (enum hosted_virtio_lie)(next() % HOSTED_VIRTIO_LIES);
         return true;
     case 0xe:
         scribble();
@@ -109,14 +109,15 @@ static bool act(void)
 static void power_on(void *context)
 {
     (void)context;
-    hosted_disk_function.device_model->power_on(NULL);
+    hosted_disk_function.device_model->power_on(hosted_disk_function.device_model->context);
 }
 
 static uint64_t answer(void *context, const struct hosted_pci_function *of, unsigned bar, uint64_t offset,
                        unsigned width)
 {
     bool honest = act();
-    uint64_t value = hosted_disk_function.device_model->read(context, of, bar, offset, width);
+    uint64_t value = hosted_disk_function.device_model->read(hosted_disk_function.device_model->context, of,
+                                                             bar, offset, width);
     return honest ? value : next_number(width);
 }
 
@@ -127,7 +128,8 @@ static void take(void *context, const struct hosted_pci_function *of, unsigned b
         told[told_count++ % TOLD_MAX] = value;
     }
     if (act()) {
-        hosted_disk_function.device_model->write(context, of, bar, offset, width, value);
+        hosted_disk_function.device_model->write(hosted_disk_function.device_model->context, of, bar, offset,
+                                                 width, value);
     }
 }
 
@@ -254,7 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(told, 0, sizeof(told));
     told_count = 0;
     finished = false;
-    drive.lie = HOSTED_DISK_HONEST;
+    drive.virtio.lie = HOSTED_VIRTIO_HONEST;
     make_function((data[0] & FLAG_CAPABILITIES) != 0);
     struct hosted_config config = {
         .ram_size = 2 << 20,
