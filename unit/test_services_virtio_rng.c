@@ -176,7 +176,7 @@ int main(int argc, char **argv)
         UNIT(D7_entropy_is_all_that_was_asked_for, .config.entropy = &source, .seeds = 2),
         UNIT(D7_entropy_serves_several_tasks, .config.entropy = &source, .seeds = 4),
         SOURCE(D7_sources_that_are_none_are_not_opened),
-        SOURCE(D7_entropy_that_is_lied_about),
+        UNIT(D7_entropy_that_is_lied_about, .config.entropy = &source, .config.step_limit = 1 << 24),
         SOURCE(D7_sources_that_are_only_slow_or_wild_serve),
         UNIT(D7_source_that_says_anything, .config.entropy = &source, .config.pci = &moody_function,
              .config.pci_count = 1, .config.step_limit = 1 << 28),
