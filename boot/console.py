@@ -10,6 +10,7 @@ import time
 
 import disk
 import transcript
+import virtio
 
 
 class Console:
@@ -117,6 +118,7 @@ def add_common_options(parser):
     )
     parser.add_argument("--panic", action="store_true", help="the run must end in a panic")
     disk.add_options(parser)
+    virtio.add_options(parser)
 
 
 def readable(*paths):

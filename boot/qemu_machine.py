@@ -47,7 +47,20 @@ def disk_options(path):
     ]  # fmt: skip
 
 
-def qemu_command(code, variables, esp, debug=False, extra=(), iommu=INTEL_IOMMU, disk=None):
+def virtio_options(port):
+    """The other virtio devices (virtio.py), of the same kind. No option ROM: the firmware need not know the network."""
+    kind = "disable-legacy=on,iommu_platform=on"
+    return [
+        "-device", f"virtio-rng-pci,{kind}",
+        "-netdev", "user,id=keel-net,restrict=on",
+        "-device", f"virtio-net-pci,netdev=keel-net,romfile=,{kind}",
+        "-chardev", f"pipe,id=keel-port,path={port.replace(',', ',,')}",
+        "-device", f"virtio-serial-pci,{kind}",
+        "-device", "virtconsole,chardev=keel-port",
+    ]  # fmt: skip
+
+
+def qemu_command(code, variables, esp, debug=False, extra=(), iommu=INTEL_IOMMU, disk=None, port=None):
     """QEMU takes the last of repeated -m, -smp and -cpu, so the user's options come last and win."""
     return [
         "qemu-system-x86_64",
@@ -61,6 +74,7 @@ def qemu_command(code, variables, esp, debug=False, extra=(), iommu=INTEL_IOMMU,
         "-drive", f"if=pflash,format=raw,file={variables}",
         "-drive", f"format=raw,file=fat:rw:{esp}",
         *(disk_options(disk) if disk else []),
+        *(virtio_options(port) if port else []),
         "-net", "none",
         "-display", "none",
         "-serial", "stdio",

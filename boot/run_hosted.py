@@ -13,6 +13,7 @@ import tempfile
 
 import console
 import disk
+import virtio
 
 EXIT_FAILED = 1  # of the hosted machine, for every end but a power-off with status 0
 PANIC = re.compile(r"^keel: panic$")
@@ -29,10 +30,12 @@ def parse(argument_list):
     return parser.parse_args(argument_list)
 
 
-def machine_command(arguments, disk_path=None):
+def machine_command(arguments, disk_path=None, port=None):
     command = [arguments.kernel, "--initrd", arguments.initrd]
     if disk_path:
         command += ["--disk", disk_path]
+    if port:
+        command += ["--virtio", port + ".out", "--virtio-input", port + ".in"]
     for option in ("seed", "cpus", "memory"):
         value = getattr(arguments, option)
         if value is not None:
@@ -56,19 +59,19 @@ def judge(machine, arguments):
 
 def main(argument_list):
     arguments = parse(argument_list)
-    problem = console.readable(arguments.kernel, arguments.initrd) or disk.problem(arguments)
+    problem = console.readable(arguments.kernel, arguments.initrd) or disk.problem(arguments) or virtio.problem(arguments)
     if problem is not None:
         print(f"FAILED: {problem}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="keel-run-") as folder:
-        disk_path = disk.prepare(arguments, folder)
-        machine = console.Console(machine_command(arguments, disk_path), arguments.timeout)
+        disk_path, port = disk.prepare(arguments, folder), virtio.prepare(arguments, folder)
+        machine = console.Console(machine_command(arguments, disk_path, port), arguments.timeout)
         try:
             machine.run()
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 130
-        failure = judge(machine, arguments) or disk.judge(arguments, disk_path)
+        failure = judge(machine, arguments) or disk.judge(arguments, disk_path) or virtio.judge(arguments, port)
         return console.finish(machine, failure, arguments)
 
 

@@ -16,6 +16,7 @@ import tempfile
 import console
 import disk
 import qemu_machine
+import virtio
 
 # isa-debug-exit ends QEMU with (value << 1) | 1; the kernel writes these values.
 EXIT_WELL, EXIT_STATUS, EXIT_PANIC = 0x10 << 1 | 1, 0x11 << 1 | 1, 0x12 << 1 | 1
@@ -106,22 +107,23 @@ def boot(arguments, folder, watch):
     own_variables = os.path.join(folder, "variables.fd")
     shutil.copyfile(variables, own_variables)
     esp = make_esp(folder, arguments)
-    disk_path = disk.prepare(arguments, folder)
+    disk_path, port = disk.prepare(arguments, folder), virtio.prepare(arguments, folder)
     command = qemu_machine.qemu_command(
-        code, own_variables, esp, arguments.debug, arguments.extra, arguments.iommu, disk_path
+        code, own_variables, esp, arguments.debug, arguments.extra, arguments.iommu, disk_path, port
     )
     if arguments.debug:
         print_debug_help(arguments.kernel)
     guest = console.Console(command, arguments.timeout, until=LOADER, watch=watch)
     guest.run()
     failure = judge(guest, arguments.refusal, arguments.panic, arguments.says)
-    failure = failure or disk.judge(arguments, disk_path)
+    failure = failure or disk.judge(arguments, disk_path) or virtio.judge(arguments, port)
     return console.finish(guest, failure, arguments)
 
 
 def main(argument_list, watch=None):
     arguments = parse(argument_list)
-    problem = console.readable(arguments.loader, arguments.kernel, arguments.initrd) or disk.problem(arguments)
+    problem = console.readable(arguments.loader, arguments.kernel, arguments.initrd)
+    problem = problem or disk.problem(arguments) or virtio.problem(arguments)
     if problem is None and shutil.which("qemu-system-x86_64") is None:
         problem = "qemu-system-x86_64 was not found. Install it (Debian: apt-get install qemu-system-x86)."
     if problem is None:

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Fuzz target: a disk that does whatever the input says, under the virtio driver of services/, the calls that
- * the driver makes, and the drivers of the machine below. At each access to its registers the device takes a
- * byte of the input: it may answer something else, lose what it is told, lie about the next requests, write
- * over the driver's rings or anywhere else, or interrupt. Once the input is used up it is honest. A task
- * beside the driver has it write at other moments as well, so that what is read twice may differ (D7).
+ * Fuzz target: a virtio device that does whatever the input says, under its driver of services/, the calls
+ * that the driver makes, and the drivers of the machine below. The input says of which type it is. At each
+ * access to its registers the device takes a byte of the input: it may answer something else, lose what it is
+ * told, lie about the next requests, write over the driver's rings or anywhere else, or interrupt. Once the
+ * input is used up it is honest. A task beside the driver has it write at other moments as well, so that what
+ * is read twice may differ (D7).
  *
  * The machine looks whether the device reaches what is not its own (D1, D2); the audit and a count of frames
  * follow each round.
@@ -17,36 +18,31 @@
 
 #include "core/audit.h"
 #include "core/frame.h"
+#include "devices_drivers.h"
 #include "hal/machine.h"
-#include "hosted/disk.h"
 #include "hosted/machine.h"
 #include "keel/keel.h"
-#include "services/virtio_blk.h"
 
 #define HEADER_SIZE  3u
-#define REQUEST_SIZE 3u
 #define REQUESTS_MAX 16u
-#define SECTORS      64u
 #define STEP_LIMIT   (UINT64_C(1) << 26)
 #define TOLD_MAX     4u /* addresses that the driver has told the device last: of its rings */
 #define TOLD_FIRST   (UINT64_C(64) << 20)
 #define RING_WORDS   128u
 
 enum {
-    FLAG_TWICE = 1,        /* the disk is closed and opened again */
+    FLAG_TWICE = 1,        /* the device is closed and opened again */
     FLAG_CAPABILITIES = 2, /* what its configuration space says comes from the input, too */
-    FLAG_SCRIBBLES = 4,    /* it writes at other moments as well */
+    FLAG_SCRIBBLES = 4,    /* it writes at other moments as well, and things come from outside */
     FLAG_AMD = 8,          /* the units that hold it are AMD's */
+    DRIVER_SHIFT = 4,      /* the flags from this bit on: which driver */
 };
 
 static const uint8_t *input;
 static size_t input_size, input_at;
 static bool print;
 
-static uint8_t contents[SECTORS * HOSTED_DISK_SECTOR];
-static uint8_t buffer[SECTORS * HOSTED_DISK_SECTOR];
-static struct hosted_disk drive = {.bytes = contents, .size = sizeof(contents)};
-static struct services_virtio_blk disk;
+static const struct driver *driver;
 static struct hosted_pci_function function; /* the device's, as its configuration space has it */
 static uint64_t told[TOLD_MAX];
 static unsigned told_count;
@@ -106,7 +102,7 @@ static bool act(void)
     case 0xc:
         return false;
     case 0xd:
-        drive.lie = (enum hosted_disk_lie)(next() % HOSTED_DISK_LIES);
+        driver->settings->lie = (enum hosted_virtio_lie)(next() % HOSTED_VIRTIO_LIES);
         return true;
     case 0xe:
         scribble();
@@ -123,18 +119,17 @@ static bool act(void)
     }
 }
 
-static void power_on(void *context)
+static const struct hosted_device *honest(void)
 {
-    (void)context;
-    hosted_disk_function.device_model->power_on(NULL);
+    return driver->function->device_model;
 }
 
 static uint64_t answer(void *context, const struct hosted_pci_function *of, unsigned bar, uint64_t offset,
                        unsigned width)
 {
-    bool honest = act();
-    uint64_t value = hosted_disk_function.device_model->read(context, of, bar, offset, width);
-    return honest ? value : next_number(width);
+    bool goes_on = act();
+    uint64_t value = honest()->read(context, of, bar, offset, width);
+    return goes_on ? value : next_number(width);
 }
 
 static void take(void *context, const struct hosted_pci_function *of, unsigned bar, uint64_t offset,
@@ -144,18 +139,20 @@ static void take(void *context, const struct hosted_pci_function *of, unsigned b
         told[told_count++ % TOLD_MAX] = value;
     }
     if (act()) {
-        hosted_disk_function.device_model->write(context, of, bar, offset, width, value);
+        honest()->write(context, of, bar, offset, width, value);
     }
 }
 
-static const struct hosted_device model = {.power_on = power_on, .read = answer, .write = take};
+static struct hosted_device model;
 
 static void make_function(bool from_input)
 {
-    function = hosted_disk_function; /* which the machine has, too: this one is elsewhere, and before it */
+    model = (struct hosted_device){
+        .power_on = honest()->power_on, .read = answer, .write = take, .context = honest()->context};
+    function = *driver->function; /* which the machine has, too: this one is elsewhere, and before it */
     function.device = 1;
-    function.bars[0] += 0x4000;
-    function.bars[1] += 0x2000;
+    function.bars[0] = (uint32_t)HOSTED_PCI_BASE + 0xcc000;
+    function.bars[1] = (uint32_t)HOSTED_PCI_BASE + 0xde000;
     function.device_model = &model;
     for (size_t i = 0; from_input && i < sizeof(function.words) / sizeof(function.words[0]); i++) {
         uint8_t changes = next();
@@ -172,6 +169,7 @@ static void scribbler(uint64_t argument)
     (void)argument;
     while (!finished && input_at < input_size) {
         scribble();
+        hosted_virtio_arrived(&function);
         (void)keel_task_yield();
     }
 }
@@ -185,30 +183,17 @@ static void audit(void)
 
 static void request(const uint8_t *bytes)
 {
-    uint64_t sector = bytes[1] % (SECTORS + 2), count = bytes[2] % (SECTORS - 1) + 1u;
-    keel_status_t status = KEEL_OK;
-    switch (bytes[0] % 3) {
-    case 0:
-        status = services_virtio_blk_read(&disk, sector, buffer, count);
-        break;
-    case 1:
-        status = services_virtio_blk_write(&disk, sector, buffer, count);
-        break;
-    default:
-        status = services_virtio_blk_flush(&disk);
-        break;
-    }
+    keel_status_t status = driver->request(bytes);
     if (print) {
-        fprintf(stderr, "request %u, sector %u, count %u: %d\n", bytes[0] % 3u, (unsigned)sector,
-                (unsigned)count, (int)status);
+        fprintf(stderr, "request %u, %u, %u: %d\n", bytes[0], bytes[1], bytes[2], (int)status);
     }
 }
 
 static void round_of(const uint8_t *requests, unsigned count)
 {
-    keel_status_t status = services_virtio_blk_open(&disk, 0);
+    keel_status_t status = driver->open(0);
     if (print) {
-        fprintf(stderr, "open: %d\n", (int)status);
+        fprintf(stderr, "open the %s: %d\n", driver->name, (int)status);
     }
     if (status != KEEL_OK) {
         return;
@@ -217,7 +202,7 @@ static void round_of(const uint8_t *requests, unsigned count)
         request(requests + (size_t)i * REQUEST_SIZE);
         audit();
     }
-    services_virtio_blk_close(&disk);
+    driver->close();
 }
 
 int32_t keel_main(void)
@@ -246,7 +231,7 @@ int32_t keel_main(void)
         (void)keel_task_sleep(1000000);
     }
     if (frame_total() - frame_free_count() != taken_before) {
-        hal_panic("frames are left although the disk is closed (M8, D2)");
+        hal_panic("frames are left although the device is closed (M8, D2)");
     }
     return 0;
 }
@@ -271,13 +256,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(told, 0, sizeof(told));
     told_count = 0;
     finished = false;
-    drive.lie = HOSTED_DISK_HONEST;
+    driver = &drivers[(data[0] >> DRIVER_SHIFT) % DRIVERS];
     make_function((data[0] & FLAG_CAPABILITIES) != 0);
     struct hosted_config config = {
         .ram_size = 2 << 20,
         .strategy = HOSTED_RANDOM,
         .seed = data[1],
-        .disk = &drive,
         .iommu = (data[0] & FLAG_AMD) != 0 ? HOSTED_IOMMU_AMD : 0,
         .pci = &function,
         .pci_count = 1,
@@ -286,6 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .step_limit = STEP_LIMIT,
         .lazy_window = true,
     };
+    drivers_begin(&config);
     struct hosted_result result = hosted_run(&config);
     if (result.end != HOSTED_POWER_OFF) {
         fprintf(stderr, "fuzz_devices: %s: %s\n", hosted_end_text(result.end), result.message);

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Writes the seeds of fuzz_devices: an honest disk, and disks that do something else now and then, the same each time.
-fuzz/fuzz_devices.c says what the bytes mean."""
+"""Writes the seeds of fuzz_devices: honest devices of each type, and some that do something else now and then, the same
+each time. fuzz/fuzz_devices.c says what the bytes mean."""
 import random
 import sys
 from pathlib import Path
 
 SEQUENCES = 40
-READ, WRITE, FLUSH = 0, 1, 2
+DRIVERS = ("disk", "rng", "net", "console")  # as fuzz/devices_drivers.c has them
 
 
 def requests(source):
-    return bytes(byte for _ in range(5) for byte in (source.choice((READ, WRITE, FLUSH)), source.randrange(60), source.randrange(63)))
+    """What each driver makes of three bytes, it says itself; the first one is which request."""
+    return bytes(byte for _ in range(5) for byte in (source.choice((0, 1, 2)), source.randrange(60), source.randrange(63)))
 
 
 def device(source, rate):
@@ -24,9 +25,10 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(SEQUENCES):
         source = random.Random(number)
-        rate = 0 if number == 0 else source.choice((0.01, 0.03, 0.1, 0.3))
-        header = bytes([number % 16, number, 5])
-        (folder / f"disk-{number:02}").write_bytes(header + requests(source) + device(source, rate))
+        driver = number % len(DRIVERS)
+        rate = 0 if number < len(DRIVERS) else source.choice((0.01, 0.03, 0.1, 0.3))
+        header = bytes([number // len(DRIVERS) % 16 | driver << 4, number, 5])
+        (folder / f"{DRIVERS[driver]}-{number:02}").write_bytes(header + requests(source) + device(source, rate))
 
 
 if __name__ == "__main__":

@@ -184,18 +184,21 @@ static keel_status_t acquire_parts(struct services_virtio_device *device)
 
 /* --- Its life --- */
 
-void services_virtio_reset(const struct services_virtio_device *device)
+void services_virtio_give_up(struct services_virtio_device *device)
 {
+    device->given_up = true;
     (void)set(device, STATUS, 1, 0);
 }
 
 static keel_status_t reset_and_wait(const struct services_virtio_device *device)
 {
-    uint64_t value, start = 0, now = 0;
+    uint64_t value = 0, start = 0, now = 0;
     (void)keel_time_now(&start);
-    services_virtio_reset(device);
+    keel_status_t status = set(device, STATUS, 1, 0);
     for (;;) {
-        keel_status_t status = get(device, STATUS, 1, &value);
+        if (status == KEEL_OK) {
+            status = get(device, STATUS, 1, &value);
+        }
         if (status != KEEL_OK || value == 0) {
             return status;
         }
@@ -298,11 +301,11 @@ void services_virtio_close(struct services_virtio_device *device)
 
 /* --- Its queues --- */
 
-/* As many descriptors as the device has, at most ours, and a power of two whatever it says. */
-static uint16_t choose_size(uint64_t most)
+/* As many descriptors as the device has, at most ours, and a power of two whatever is said. */
+static uint16_t choose_size(uint64_t most, uint16_t ours)
 {
     uint16_t size = SERVICES_VIRTQUEUE_SIZE_MAX;
-    while (size > most) {
+    while (size > most || size > ours) {
         size /= 2;
     }
     return size;
@@ -352,18 +355,18 @@ static keel_status_t find_notify(const struct services_virtio_device *device,
     return status == KEEL_OK && (!inside || queue->notify_offset % 2 != 0) ? KEEL_E_MALFORMED : status;
 }
 
-keel_status_t services_virtio_queue(struct services_virtio_device *device, uint16_t index, uint16_t message,
-                                    struct services_virtqueue *queue)
+keel_status_t services_virtio_queue(const struct services_virtio_device *device, uint16_t index,
+                                    uint16_t message, uint16_t most, struct services_virtqueue *queue)
 {
-    uint64_t most = 0;
+    uint64_t offered = 0;
     keel_status_t status = set(device, QUEUE_SELECT, 2, index);
     if (status == KEEL_OK) {
-        status = get(device, QUEUE_SIZE, 2, &most);
+        status = get(device, QUEUE_SIZE, 2, &offered);
     }
-    if (status != KEEL_OK || most == 0) {
+    if (status != KEEL_OK || offered == 0) {
         return status != KEEL_OK ? status : KEEL_E_NOT_FOUND;
     }
-    status = services_virtqueue_create(queue, device->pci, choose_size(most),
+    status = services_virtqueue_create(queue, device->pci, choose_size(offered, most),
                                        message != SERVICES_VIRTIO_NO_MESSAGE);
     if (status != KEEL_OK) {
         return status;

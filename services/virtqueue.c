@@ -37,23 +37,22 @@ _Static_assert(DESCRIPTOR_SIZE *SERVICES_VIRTQUEUE_SIZE_MAX + 2 * SERVICES_VIRTQ
                    KEEL_PAGE_SIZE,
                "the largest queue fits into a page");
 
-static keel_status_t map_page(struct services_virtqueue *queue, keel_pci_device_t device)
+keel_status_t services_virtqueue_map(keel_pci_device_t device, uint64_t size, uint32_t direction,
+                                     keel_dma_t *dma, uint64_t *address)
 {
+    uint64_t page_count = (size + KEEL_PAGE_SIZE - 1) / KEEL_PAGE_SIZE;
     struct keel_dma_info info = {0};
     keel_segment_t segment = {0};
-    keel_status_t status = keel_segment_alloc(1, 1, &segment);
+    keel_status_t status = keel_segment_alloc(page_count, 1, &segment);
     if (status != KEEL_OK) {
         return status;
     }
-    status = keel_dma_map(device, segment, 0, 1, KEEL_DMA_BOTH, &queue->dma);
+    status = keel_dma_map(device, segment, 0, page_count, direction, dma);
     (void)keel_segment_release(segment); /* the mapping holds it */
-    if (status != KEEL_OK) {
-        return status;
+    if (status == KEEL_OK) {
+        status = keel_dma_info(*dma, &info);
+        *address = info.address;
     }
-    status = keel_dma_info(queue->dma, &info);
-    queue->table = info.address;
-    queue->available_ring = info.address + available_at(queue);
-    queue->used_ring = info.address + used_at(queue);
     return status;
 }
 
@@ -67,7 +66,10 @@ keel_status_t services_virtqueue_create(struct services_virtqueue *queue, keel_p
     for (uint16_t i = 0; i < size; i++) {
         queue->slots[i].next = (uint16_t)(i + 1);
     }
-    keel_status_t status = map_page(queue, device);
+    keel_status_t status =
+        services_virtqueue_map(device, KEEL_PAGE_SIZE, KEEL_DMA_BOTH, &queue->dma, &queue->table);
+    queue->available_ring = queue->table + available_at(queue);
+    queue->used_ring = queue->table + used_at(queue);
     if (status == KEEL_OK) {
         status = keel_dma_store(queue->dma, available_at(queue) + RING_FLAGS, 2,
                                 interrupts ? 0 : (uint64_t)AVAILABLE_NO_INTERRUPT);

@@ -31,6 +31,10 @@ PCI = "core/pci.c"
 PCI_PARSE = "core/pci_parse.c"
 PCI_SCAN = "core/pci_scan.c"
 VIRTIO = ("test_services_virtio",)
+ENTROPY = ("test_services_virtio_rng",)
+NETWORK = ("test_services_virtio_net",)
+CONSOLE = ("test_services_virtio_console",)
+CHANNEL = "services/virtio_channel.c"
 MESSAGE = "core/pci_message.c"
 
 DEVICES = (
@@ -161,14 +165,33 @@ DEVICES = (
     Mutant("virtqueue-overflows", "D7", "services/virtqueue.c", "if (count > queue->free_count) {", "if (count > queue->size) {", VIRTIO),
     Mutant("virtio-without-remapping", "D7", "services/virtio_pci.c", "(FEATURE_VERSION_1 | FEATURE_ACCESS_PLATFORM)", "FEATURE_VERSION_1", VIRTIO),
     Mutant("virtio-told-anywhere", "D7", "services/virtio_pci.c", "(!inside || queue", "((!inside && number == 0) || queue", VIRTIO),
-    Mutant("virtio-queue-of-any-size", "D7", "services/virtio_pci.c", "    while (size > most) {\n        size /= 2;\n    }\n    return size;",
-           "    return most < size ? (uint16_t)most : size;", VIRTIO),
+    Mutant("virtio-queue-of-any-size", "D7", "services/virtio_pci.c", "    while (size > most || size > ours) {\n        size /= 2;\n    }\n    return size;",
+           "    return (uint16_t)(most < ours ? most : ours < size ? ours : size);", VIRTIO),
     Mutant("disk-gives-what-was-not-written", "D7", "services/virtio_blk.c", "return written == expected ? KEEL_OK", "return written <= expected ? KEEL_OK", VIRTIO),
     Mutant("disk-believes-an-old-answer", "D7", "services/virtio_blk.c", "keel_dma_store(disk->answer, 0, 1, NO_ANSWER)", "keel_dma_store(disk->answer, 0, 1, ANSWER_OK)",
            VIRTIO),
-    Mutant("disk-not-given-up", "D7", "services/virtio_blk.c", "        disk->given_up = true;\n", "", VIRTIO),
-    Mutant("disk-of-two-at-once", "D7", "services/virtio_blk.c", "    keel_status_t status = keel_mutex_lock(disk->mutex, KEEL_FOREVER);", "    keel_status_t status = KEEL_OK;",
+    Mutant("disk-not-given-up", "D7", "services/virtio_pci.c", "    device->given_up = true;\n", "", VIRTIO),
+    Mutant("disk-of-two-at-once", "D7", "services/virtio_channel.c", "    keel_status_t status = keel_mutex_lock(channel->mutex, timeout);", "    keel_status_t status = timeout == 0 ? KEEL_E_TIMEOUT : KEEL_OK;",
            VIRTIO),
+    Mutant("device-given-up-is-used", "D7", CHANNEL, "status == KEEL_OK && channel->device->given_up", "status == KEEL_OK && channel->device == NULL",
+           VIRTIO),
+    Mutant("buffers-in-one-place", "D7", CHANNEL, "(uint64_t)channel->queue.free * channel->stride", "(uint64_t)channel->queue.free * 0", NETWORK),
+    Mutant("offered-past-a-buffer", "D7", CHANNEL, "    if (size > channel->stride) {", "    if (size == 0) {", CONSOLE),
+    Mutant("sent-past-a-buffer", "D7", CHANNEL, "head > channel->stride || size > channel->stride - head", "head > channel->stride", CONSOLE),
+    Mutant("sent-without-room", "D7", CHANNEL, "status != KEEL_E_NOT_FOUND || channel->queue.free_count > 0", "status != KEEL_OK || channel->queue.free_count > 0",
+           NETWORK),
+    Mutant("sent-but-not-taken", "D7", CHANNEL, "channel->queue.outstanding > 0", "channel->queue.outstanding > 1", CONSOLE),
+    Mutant("canceled-receiver-stays", "T9", CHANNEL, "if (status != KEEL_OK && !stays) {", "if (status != KEEL_OK && !stays && timeout == 0) {", NETWORK),
+    Mutant("entropy-of-no-bytes", "D7", "services/virtio_rng.c", "status == KEEL_OK && written == 0", "status == KEEL_OK && written > CHUNK", ENTROPY),
+    Mutant("frame-without-a-header", "D7", "services/virtio_net.c", "status == KEEL_OK && written < HEADER_SIZE", "status == KEEL_OK && written > REQUEST_SIZE",
+           NETWORK),
+    Mutant("frame-of-any-size", "D7", "services/virtio_net.c", "size > SERVICES_VIRTIO_NET_FRAME_MAX", "size > BUFFER_SIZE", NETWORK),
+    Mutant("address-of-a-group", "D7", "services/virtio_net.c", "any != 0 && (mac[0] & MAC_GROUP) == 0", "any != 0", NETWORK),
+    Mutant("quiet-network-given-up", "D7", "services/virtio_net.c", "status == KEEL_E_TIMEOUT || status == KEEL_E_CANCELED", "status == KEEL_E_CANCELED",
+           NETWORK),
+    Mutant("console-of-no-bytes", "D7", "services/virtio_console.c", "status == KEEL_OK && console->end == 0", "status == KEEL_OK && console->end > CHUNK",
+           CONSOLE),
+    Mutant("buffer-back-before-it-is-read", "D7", "services/virtio_console.c", "status == KEEL_OK && console->from == console->end", "status == KEEL_OK", CONSOLE),
     Mutant("wide-access-leaves-io-memory", "D5", "api/io_memory.c", "width <= io->size - offset &&", "width <= io->size &&", ("test_io_access",)),
     Mutant("io-memory-access-beyond", "D5", "api/io_memory.c", "offset < io->size &&", "", ("test_io_access",)),
     Mutant("unaligned-io-memory-access", "D5", "api/io_memory.c", "(io->address + offset) % width == 0;", "offset % width == 0;", ("test_io_access",)),

@@ -7,6 +7,7 @@
 
 #include "services/virtio_blk.h"
 #include "support.h"
+#include "virtio_script.h"
 
 #define SECTOR  SERVICES_VIRTIO_BLK_SECTOR
 #define SECTORS 128u
@@ -18,14 +19,14 @@ static struct services_virtio_blk blk;
 static struct hosted_disk drive = {.bytes = contents, .size = sizeof contents};
 
 /* Each unit test has a machine of its own, but these are the process's. */
-static void prepare(enum hosted_disk_lie lie, unsigned honest)
+static void prepare(enum hosted_virtio_lie lie, unsigned honest)
 {
     for (unsigned i = 0; i < BYTES; i++) {
         contents[i] = (uint8_t)(i ^ i >> 8);
     }
     memset(buffer, 0, sizeof buffer);
-    drive.lie = lie;
-    drive.honest = honest;
+    drive.virtio.lie = lie;
+    drive.virtio.honest = honest;
 }
 
 static uint32_t index_of_disk(void)
@@ -45,7 +46,7 @@ static keel_status_t open_disk(void)
 static void D7_disk_reads_and_writes(void)
 {
     uint32_t index;
-    prepare(HOSTED_DISK_HONEST, 0);
+    prepare(HOSTED_VIRTIO_HONEST, 0);
     CHECK_STATUS(services_virtio_find(SERVICES_VIRTIO_BLOCK, 1, &index), KEEL_E_NOT_FOUND);
     CHECK_STATUS(services_virtio_find(SERVICES_VIRTIO_BLOCK + 1, 0, &index), KEEL_E_NOT_FOUND);
     CHECK_OK(open_disk());
@@ -89,7 +90,7 @@ static void use_sectors(uint64_t first)
 
 static void D7_disk_serves_several_tasks(void)
 {
-    prepare(HOSTED_DISK_HONEST, 0);
+    prepare(HOSTED_VIRTIO_HONEST, 0);
     CHECK_OK(open_disk());
     keel_task_t other = unit_spawn(use_sectors, 8);
     use_sectors(4);
@@ -103,14 +104,14 @@ static void D7_disk_serves_several_tasks(void)
 static uint64_t interrupts(void)
 {
     struct keel_irq_handler_info info = {0};
-    CHECK_OK(keel_irq_handler_info(blk.handler, &info));
+    CHECK_OK(keel_irq_handler_info(blk.channel.handler, &info));
     return info.interrupts;
 }
 
 /* A device that does not interrupt, or cannot, is slower. */
 static void T9_disk_interrupts_or_is_asked(void)
 {
-    prepare(HOSTED_DISK_SILENT, 3);
+    prepare(HOSTED_VIRTIO_SILENT, 3);
     CHECK_OK(open_disk());
     for (unsigned i = 0; i < 6; i++) {
         CHECK_OK(services_virtio_blk_read(&blk, i, buffer, 1));
@@ -118,9 +119,9 @@ static void T9_disk_interrupts_or_is_asked(void)
     CHECK_OK(keel_task_sleep(1000000)); /* the last one may be on its way */
     CHECK_EQUAL(interrupts(), 3);
     services_virtio_blk_close(&blk);
-    prepare(HOSTED_DISK_NO_MESSAGE, 0);
+    prepare(HOSTED_VIRTIO_NO_MESSAGE, 0);
     CHECK_OK(open_disk());
-    CHECK_EQUAL(blk.handler.value, 0);
+    CHECK_EQUAL(blk.channel.handler.value, 0);
     CHECK_OK(services_virtio_blk_read(&blk, 7, buffer, 1));
     CHECK(memcmp(buffer, contents + 7 * SECTOR, SECTOR) == 0);
     services_virtio_blk_close(&blk);
@@ -130,7 +131,7 @@ static void T9_disk_interrupts_or_is_asked(void)
 static void D7_disk_is_one_drivers(void)
 {
     static struct services_virtio_blk second;
-    prepare(HOSTED_DISK_HONEST, 0);
+    prepare(HOSTED_VIRTIO_HONEST, 0);
     CHECK_OK(open_disk());
     CHECK_STATUS(services_virtio_blk_open(&second, index_of_disk()), KEEL_E_BUSY);
     CHECK_STATUS(services_virtio_blk_open(&second, 0), KEEL_E_UNSUPPORTED);
@@ -141,7 +142,7 @@ static void D7_disk_is_one_drivers(void)
 
 static void D7_read_only_disk_is_not_written(void)
 {
-    prepare(HOSTED_DISK_HONEST, 0);
+    prepare(HOSTED_VIRTIO_HONEST, 0);
     drive.read_only = true;
     CHECK_OK(open_disk());
     CHECK_STATUS(services_virtio_blk_write(&blk, 0, buffer, 1), KEEL_E_DENIED);
@@ -155,18 +156,18 @@ static void D7_read_only_disk_is_not_written(void)
 static void D7_disks_that_are_none_are_not_opened(void)
 {
     static const struct {
-        enum hosted_disk_lie lie;
+        enum hosted_virtio_lie lie;
         keel_status_t status;
     } cases[] = {
-        {HOSTED_DISK_NO_FEATURES, KEEL_E_UNSUPPORTED}, {HOSTED_DISK_PHYSICAL, KEEL_E_UNSUPPORTED},
-        {HOSTED_DISK_RESTLESS, KEEL_E_TIMEOUT},        {HOSTED_DISK_NEEDS_RESET, KEEL_E_UNSUPPORTED},
-        {HOSTED_DISK_FAR_NOTIFY, KEEL_E_MALFORMED},    {HOSTED_DISK_NO_ENABLE, KEEL_E_MALFORMED},
+        {HOSTED_VIRTIO_NO_FEATURES, KEEL_E_UNSUPPORTED}, {HOSTED_VIRTIO_PHYSICAL, KEEL_E_UNSUPPORTED},
+        {HOSTED_VIRTIO_RESTLESS, KEEL_E_TIMEOUT},        {HOSTED_VIRTIO_NEEDS_RESET, KEEL_E_UNSUPPORTED},
+        {HOSTED_VIRTIO_FAR_NOTIFY, KEEL_E_MALFORMED},    {HOSTED_VIRTIO_NO_ENABLE, KEEL_E_MALFORMED},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         prepare(cases[i].lie, 0);
         CHECK_STATUS(open_disk(), cases[i].status);
     }
-    prepare(HOSTED_DISK_NO_RESET, 0);
+    prepare(HOSTED_VIRTIO_NO_RESET, 0);
     CHECK_OK(open_disk()); /* as the last one left it, it is reset */
     services_virtio_blk_close(&blk);
     CHECK_STATUS(open_disk(), KEEL_E_TIMEOUT);
@@ -175,7 +176,7 @@ static void D7_disks_that_are_none_are_not_opened(void)
 
 /* Whatever a driver agrees to: such a device is not translated, so it reaches no memory (D1). */
 static struct hosted_disk untranslated = {
-    .bytes = contents, .size = sizeof contents, .lie = HOSTED_DISK_PHYSICAL};
+    .bytes = contents, .size = sizeof contents, .virtio.lie = HOSTED_VIRTIO_PHYSICAL};
 static struct hosted_pci_function old_function;
 
 static void D3_disks_that_go_past_the_iommu_get_no_memory(void)
@@ -234,7 +235,7 @@ static void make_lost_functions(void)
 
 static void D7_parts_that_are_nowhere(void)
 {
-    prepare(HOSTED_DISK_HONEST, 0);
+    prepare(HOSTED_VIRTIO_HONEST, 0);
     for (uint32_t i = 0; i < LOST; i++) {
         CHECK_STATUS(services_virtio_blk_open(&blk, i), lost[i].status);
         if (lost[i].status == KEEL_OK) {
@@ -248,17 +249,17 @@ static void D7_parts_that_are_nowhere(void)
 /* As many descriptors as it says are too many, or no power of two. */
 static void D7_queues_of_any_size_serve(void)
 {
-    static const enum hosted_disk_lie lies[] = {HOSTED_DISK_ODD_QUEUE, HOSTED_DISK_HUGE_QUEUE};
+    static const enum hosted_virtio_lie lies[] = {HOSTED_VIRTIO_ODD_QUEUE, HOSTED_VIRTIO_HUGE_QUEUE};
     static const uint16_t sizes[] = {4, SERVICES_VIRTQUEUE_SIZE_MAX};
     for (unsigned i = 0; i < 2; i++) {
         prepare(lies[i], 0);
         CHECK_OK(open_disk());
-        CHECK_EQUAL(blk.queue.size, sizes[i]);
+        CHECK_EQUAL(blk.channel.queue.size, sizes[i]);
         CHECK_OK(services_virtio_blk_read(&blk, 5, buffer, 40));
         CHECK(memcmp(buffer, contents + 5 * SECTOR, 40 * SECTOR) == 0);
         services_virtio_blk_close(&blk);
     }
-    prepare(HOSTED_DISK_NO_QUEUE, 0);
+    prepare(HOSTED_VIRTIO_NO_QUEUE, 0);
     CHECK_STATUS(open_disk(), KEEL_E_NOT_FOUND);
 }
 
@@ -266,22 +267,22 @@ static void D7_queues_of_any_size_serve(void)
 static void D7_requests_that_are_lied_about(void)
 {
     static const struct {
-        enum hosted_disk_lie lie;
+        enum hosted_virtio_lie lie;
         keel_status_t status;
     } cases[] = {
-        {HOSTED_DISK_ID_HUGE, KEEL_E_MALFORMED},      {HOSTED_DISK_ID_FREE, KEEL_E_MALFORMED},
-        {HOSTED_DISK_TWICE, KEEL_E_MALFORMED},        {HOSTED_DISK_LENGTH_HUGE, KEEL_E_MALFORMED},
-        {HOSTED_DISK_LENGTH_SHORT, KEEL_E_MALFORMED}, {HOSTED_DISK_JUMP, KEEL_E_MALFORMED},
-        {HOSTED_DISK_BACK, KEEL_E_MALFORMED},         {HOSTED_DISK_NEVER, KEEL_E_TIMEOUT},
-        {HOSTED_DISK_ANSWER, KEEL_E_MALFORMED},       {HOSTED_DISK_NO_ANSWER, KEEL_E_MALFORMED},
+        {HOSTED_VIRTIO_ID_HUGE, KEEL_E_MALFORMED},      {HOSTED_VIRTIO_ID_OTHER, KEEL_E_MALFORMED},
+        {HOSTED_VIRTIO_TWICE, KEEL_E_MALFORMED},        {HOSTED_VIRTIO_LENGTH_HUGE, KEEL_E_MALFORMED},
+        {HOSTED_VIRTIO_LENGTH_SHORT, KEEL_E_MALFORMED}, {HOSTED_VIRTIO_JUMP, KEEL_E_MALFORMED},
+        {HOSTED_VIRTIO_BACK, KEEL_E_MALFORMED},         {HOSTED_VIRTIO_NEVER, KEEL_E_TIMEOUT},
+        {HOSTED_VIRTIO_ANSWER, KEEL_E_MALFORMED},       {HOSTED_VIRTIO_NO_ANSWER, KEEL_E_MALFORMED},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        prepare(cases[i].lie, drive.honest);
-        drive.honest = UINT32_MAX;
+        prepare(cases[i].lie, drive.virtio.honest);
+        drive.virtio.honest = UINT32_MAX;
         CHECK_OK(open_disk());
         CHECK_OK(services_virtio_blk_read(&blk, 3, buffer, 2));
         CHECK(memcmp(buffer, contents + 3 * SECTOR, 2 * SECTOR) == 0);
-        drive.honest = 0;
+        drive.virtio.honest = 0;
         memset(buffer, 0x77, SECTOR);
         CHECK_STATUS(services_virtio_blk_read(&blk, 9, buffer, 1), cases[i].status);
         CHECK_EQUAL(buffer[0], 0x77); /* nothing came back */
@@ -291,7 +292,7 @@ static void D7_requests_that_are_lied_about(void)
         services_virtio_blk_close(&blk);
         CHECK_AUDIT();
     }
-    drive.honest = UINT32_MAX; /* another chance */
+    drive.virtio.honest = UINT32_MAX; /* another chance */
     CHECK_OK(open_disk());
     CHECK_OK(services_virtio_blk_read(&blk, 9, buffer, 1));
     CHECK(memcmp(buffer, contents + 9 * SECTOR, SECTOR) == 0);
@@ -300,14 +301,14 @@ static void D7_requests_that_are_lied_about(void)
 
 static void D7_errors_of_a_disk_are_told(void)
 {
-    prepare(HOSTED_DISK_ERROR, UINT32_MAX);
+    prepare(HOSTED_VIRTIO_ERROR, UINT32_MAX);
     CHECK_OK(open_disk());
-    drive.honest = 0;
+    drive.virtio.honest = 0;
     CHECK_STATUS(services_virtio_blk_read(&blk, 0, buffer, 1), KEEL_E_DENIED);
     CHECK_STATUS(services_virtio_blk_write(&blk, 0, buffer, 1), KEEL_E_DENIED);
-    drive.lie = HOSTED_DISK_UNKNOWN;
+    drive.virtio.lie = HOSTED_VIRTIO_UNKNOWN;
     CHECK_STATUS(services_virtio_blk_flush(&blk), KEEL_E_UNSUPPORTED);
-    drive.lie = HOSTED_DISK_HONEST;
+    drive.virtio.lie = HOSTED_VIRTIO_HONEST;
     CHECK_OK(services_virtio_blk_read(&blk, 0, buffer, 1));
     services_virtio_blk_close(&blk);
 }
@@ -316,7 +317,7 @@ static void D7_errors_of_a_disk_are_told(void)
  */
 static void D7_descriptors_written_over_are_the_devices_loss(void)
 {
-    prepare(HOSTED_DISK_SCRIBBLE, 0);
+    prepare(HOSTED_VIRTIO_SCRIBBLE, 0);
     CHECK_OK(open_disk());
     for (unsigned i = 0; i < 40; i++) {
         CHECK_OK(services_virtio_blk_read(&blk, i, buffer, 1));
@@ -329,7 +330,7 @@ static void D7_descriptors_written_over_are_the_devices_loss(void)
 static void D8_disk_that_reaches_for_all_memory_is_cut_off(void)
 {
     struct keel_dma_state state = {0};
-    prepare(HOSTED_DISK_WILD, 0);
+    prepare(HOSTED_VIRTIO_WILD, 0);
     CHECK_OK(open_disk());
     for (unsigned i = 0; i < 2 * KEEL_DMA_FAULTS_MAX && state.cut_off == 0; i++) {
         CHECK_OK(services_virtio_blk_read(&blk, 1, buffer, 1));
@@ -342,47 +343,10 @@ static void D8_disk_that_reaches_for_all_memory_is_cut_off(void)
     CHECK_AUDIT();
 }
 
-/* A disk that lies in another way whenever it is asked anything, if it does not answer just anything. */
-static uint64_t moods;
-
-static uint64_t mood(void)
-{
-    moods = moods * UINT64_C(6364136223846793005) + 1442695040888963407u;
-    drive.lie =
-        moods >> 40 & 3 ? HOSTED_DISK_HONEST : (enum hosted_disk_lie)((moods >> 48) % HOSTED_DISK_LIES);
-    return moods >> 33;
-}
-
-static void begin_moods(void *context)
-{
-    (void)context;
-    moods = 1;
-    hosted_disk_function.device_model->power_on(NULL);
-}
-
-static uint64_t answer(void *context, const struct hosted_pci_function *function, unsigned bar,
-                       uint64_t offset, unsigned width)
-{
-    uint64_t random = mood();
-    uint64_t value = hosted_disk_function.device_model->read(context, function, bar, offset, width);
-    return random % 64 == 0 ? random * random : value;
-}
-
-static void take(void *context, const struct hosted_pci_function *function, unsigned bar, uint64_t offset,
-                 unsigned width, uint64_t value)
-{
-    if (mood() % 64 != 0) {
-        hosted_disk_function.device_model->write(context, function, bar, offset, width, value);
-    }
-}
-
-static const struct hosted_device moody = {.power_on = begin_moods, .read = answer, .write = take};
-static struct hosted_pci_function moody_function;
-
 static void D7_disk_that_says_anything(void)
 {
     unsigned opened = 0, served = 0, refused = 0;
-    prepare(HOSTED_DISK_HONEST, 0);
+    prepare(HOSTED_VIRTIO_HONEST, 0);
     for (unsigned i = 0; i < 60; i++) {
         if (services_virtio_blk_open(&blk, 0) != KEEL_OK) {
             continue;
@@ -426,7 +390,7 @@ static void D7_queue_believes_nothing(void)
     };
     uint16_t id = 0;
     uint32_t written = 0;
-    prepare(HOSTED_DISK_HONEST, 0);
+    prepare(HOSTED_VIRTIO_HONEST, 0);
     CHECK_OK(services_virtio_open(&device, index_of_disk(), SERVICES_VIRTIO_BLOCK, 0));
     for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         CHECK_OK(services_virtqueue_create(&queue, device.pci, 8, false));
@@ -452,7 +416,7 @@ static void D7_queue_takes_no_more_than_it_has(void)
         {0x1000, 16, false}, {0x2000, 8, true}, {0x3000, 4, true}, {0x4000, 1, true}, {0x5000, 1, true}};
     uint16_t id = 0;
     uint32_t written;
-    prepare(HOSTED_DISK_HONEST, 0);
+    prepare(HOSTED_VIRTIO_HONEST, 0);
     CHECK_OK(services_virtio_open(&device, index_of_disk(), SERVICES_VIRTIO_BLOCK, 0));
     CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 0, false), KEEL_E_INVALID);
     CHECK_STATUS(services_virtqueue_create(&queue, device.pci, 12, false), KEEL_E_INVALID);
@@ -506,7 +470,6 @@ int main(int argc, char **argv)
     make_lost_functions();
     old_function = lost_functions[0];
     old_function.device_id = 0x1001;
-    moody_function = lost_functions[LOST - 1];
-    moody_function.device_model = &moody;
+    make_moody(&hosted_disk_function, &drive.virtio);
     return unit_main(tests, argc, argv);
 }

@@ -98,6 +98,20 @@ foreach(cpus IN ITEMS 1 2 4)
                --expect ${KEEL_TRANSCRIPTS}/kernels/clock.transcript
     )
 endforeach()
+# Drivers of an entropy source, a network and a console, and what the last one prints.
+set(virtio --virtio-input ${KEEL_TRANSCRIPTS}/kernels/virtio.input --expect-virtio)
+foreach(cpus IN ITEMS 1 2 4)
+    keel_add_run_test(
+        kernel-virtio-${cpus}-cpus KERNEL virtio
+        RUNNER --cpus ${cpus} --seed ${cpus} ${virtio} ${KEEL_TRANSCRIPTS}/kernels/virtio.output
+               --expect ${KEEL_TRANSCRIPTS}/kernels/virtio.transcript
+    )
+endforeach()
+# The harness must see what a console should not print: this one prints what is typed, and more.
+keel_add_run_test(
+    kernel-virtio-canary KERNEL virtio RUNNER ${virtio} ${KEEL_TRANSCRIPTS}/kernels/virtio.input
+)
+set_tests_properties(run_kernel-virtio-canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The virtio console printed ")
 keel_add_run_test(
     kernel-overflow KERNEL overflow RUNNER --panic --says "kernel stack overflow in task deep$"
 )

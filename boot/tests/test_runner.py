@@ -19,6 +19,7 @@ import run_hosted
 import run_linux
 import run_qemu
 import transcript
+import virtio
 
 
 def guest(status, lines=(), timed_out=False, matched=False):
@@ -165,6 +166,46 @@ class Disk(unittest.TestCase):
         arguments = self.parse("--expect-disk", path)
         for size in (512, 1536):
             self.assertIn("Sector", disk.judge(arguments, self.file("found", bytes(size))))
+
+
+class Virtio(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.typed = os.path.join(self.folder, "typed")
+        with open(self.typed, "wb") as file:
+            file.write(b"line")
+
+    def parse(self, *arguments):
+        return run_hosted.parse(["--kernel", "k", "--initrd", "i", *arguments])
+
+    def test_console_has_two_ends(self):
+        arguments = self.parse("--virtio-input", self.typed, "--expect-virtio", self.typed)
+        self.assertIsNone(virtio.problem(arguments))
+        port = virtio.prepare(arguments, self.folder)
+        self.assertIn(port + ".in", run_hosted.machine_command(arguments, None, port))
+        self.assertIn("printed b'', not b'line'", virtio.judge(arguments, port))
+        with open(port + ".out", "wb") as file:
+            file.write(b"line")
+        self.assertIsNone(virtio.judge(arguments, port))
+
+    def test_none_unless_wanted(self):
+        arguments = self.parse()
+        self.assertIsNone(virtio.problem(arguments))
+        self.assertIsNone(virtio.prepare(arguments, self.folder))
+        self.assertIsNone(virtio.judge(arguments, None))
+        self.assertNotIn("--virtio", run_hosted.machine_command(arguments))
+
+    def test_refuses_what_cannot_be_read(self):
+        self.assertIn("cannot be read", virtio.problem(self.parse("--virtio-input", "/none")))
+        self.assertIn("no console", virtio.problem(self.parse("--expect-virtio", self.typed)))
+
+    def test_devices_go_by_translated_addresses(self):
+        devices = [word for word in qemu_machine.virtio_options("/a,b") if word.startswith("virtio-")]
+        self.assertEqual(len(devices), 3)
+        self.assertTrue(all("iommu_platform=on" in word for word in devices))
+        self.assertIn("pipe,id=keel-port,path=/a,,b", qemu_machine.virtio_options("/a,b"))
 
 
 class Judgement(unittest.TestCase):

@@ -187,6 +187,12 @@ keel_add_kernel_test(
     QEMU -m 128M -device edu -device pcie-root-port,id=port1,chassis=1 -device e1000e,bus=port1
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/messages.transcript
 )
+# Drivers of QEMU's entropy source, network and console, through either IOMMU.
+set(virtio --virtio-input ${KEEL_TRANSCRIPTS}/kernels/virtio.input --expect-virtio
+           ${KEEL_TRANSCRIPTS}/kernels/virtio.output --expect ${KEEL_TRANSCRIPTS}/kernels/virtio.transcript
+)
+keel_add_kernel_test(virtio virtio QEMU -m 128M RUNNER ${virtio})
+keel_add_kernel_test(virtio-amd virtio QEMU -m 128M RUNNER --amd-iommu ${virtio})
 # AMD's unit is a function of PCI itself.
 keel_add_kernel_test(
     pci-amd pci QEMU -m 128M -device edu -device pcie-root-port,id=port1,chassis=1 -device e1000e,bus=port1

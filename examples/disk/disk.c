@@ -159,7 +159,7 @@ static void log_interrupts(void)
 {
     struct keel_irq_handler_info info = {0};
     struct line line = {.length = 0};
-    (void)keel_irq_handler_info(disk.handler, &info); /* none: the disk is polled */
+    (void)keel_irq_handler_info(disk.channel.handler, &info); /* none: the disk is polled */
     line_add(&line, "interrupts of the disk: ");
     line_add_decimal(&line, info.interrupts);
     (void)keel_log(KEEL_LOG_INFO, line.bytes, line.length);

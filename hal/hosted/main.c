@@ -20,6 +20,10 @@ struct options {
     struct hosted_config config;
     const char *initrd_path;
     struct hosted_disk disk;
+    struct hosted_entropy entropy;
+    struct hosted_network network;
+    struct hosted_arp_host host;
+    struct hosted_console console;
 };
 
 static const char usage[] =
@@ -32,6 +36,11 @@ static const char usage[] =
     "  --memory SIZE        RAM, with a suffix K, M or G (default 64M)\n"
     "  --disk FILE          a virtio disk: this raw image, in whole sectors of 512 bytes, which is written "
     "to\n"
+    "  --virtio FILE        a virtio entropy source, a network with a host 10.0.2.2, and a console that "
+    "prints "
+    "to\n"
+    "                       this file\n"
+    "  --virtio-input FILE  what is typed at that console\n"
     "  --help               this text\n"
     "\n"
     "Exit status: 0 when the kernel powered off with status 0, 1 when it ended in any other way, 2 for a "
@@ -91,6 +100,22 @@ static unsigned cpu_count(const char *text)
     return (unsigned)value;
 }
 
+static void *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    long end = -1;
+    if (!file || fseek(file, 0, SEEK_END) != 0 || (end = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0) {
+        refuse("cannot read", path);
+    }
+    *size = (size_t)end;
+    char *bytes = malloc(*size + 1);
+    if (!bytes || fread(bytes, 1, *size, file) != *size) {
+        refuse("cannot read", path);
+    }
+    fclose(file);
+    return bytes;
+}
+
 /* What the kernel writes is in the file at once, also if the run ends badly. */
 static void open_disk(struct options *options, const char *path)
 {
@@ -112,12 +137,39 @@ static void open_disk(struct options *options, const char *path)
     options->config.disk = disk;
 }
 
+static void print_to_file(void *context, const uint8_t *bytes, size_t size)
+{
+    (void)fwrite(bytes, 1, size, context);
+}
+
+static void open_virtio(struct options *options, const char *path)
+{
+    static const uint8_t mac[6] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+    FILE *file = fopen(path, "wb");
+    if (!file) {
+        refuse("cannot write what the console prints", path);
+    }
+    setvbuf(file, NULL, _IONBF, 0); /* it is in the file at once, as with the disk */
+    options->console.output = print_to_file;
+    options->console.context = file;
+    options->network =
+        (struct hosted_network){.take = hosted_arp_take, .give = hosted_arp_give, .context = &options->host};
+    memcpy(options->network.mac, mac, sizeof mac);
+    options->config.entropy = &options->entropy;
+    options->config.network = &options->network;
+    options->config.virtio_console = &options->console;
+}
+
 static void take_option(struct options *options, const char *name, const char *value)
 {
     if (strcmp(name, "--initrd") == 0) {
         options->initrd_path = value;
     } else if (strcmp(name, "--disk") == 0) {
         open_disk(options, value);
+    } else if (strcmp(name, "--virtio") == 0) {
+        open_virtio(options, value);
+    } else if (strcmp(name, "--virtio-input") == 0) {
+        options->console.input = read_file(value, &options->console.input_size);
     } else if (strcmp(name, "--command-line") == 0) {
         options->config.command_line = value;
         options->config.command_line_size = strlen(value);
@@ -132,8 +184,8 @@ static void take_option(struct options *options, const char *name, const char *v
 
 static bool known(const char *name)
 {
-    static const char *const names[] = {"--initrd", "--disk", "--command-line",
-                                        "--seed",   "--cpus", "--memory"};
+    static const char *const names[] = {"--initrd",       "--disk", "--virtio", "--virtio-input",
+                                        "--command-line", "--seed", "--cpus",   "--memory"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
             return true;
@@ -161,21 +213,10 @@ static void take_options(struct options *options, int count, char **arguments)
 
 static void read_initrd(struct options *options)
 {
-    FILE *file = fopen(options->initrd_path, "rb");
-    long size = -1;
-    if (!file || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0) {
-        refuse("cannot read the initial ramdisk", options->initrd_path);
-    }
-    if ((uint64_t)size > options->config.ram_size / 2) {
+    options->config.initrd = read_file(options->initrd_path, &options->config.initrd_size);
+    if (options->config.initrd_size > options->config.ram_size / 2) {
         refuse("the initial ramdisk does not fit into half of the memory", options->initrd_path);
     }
-    char *bytes = malloc((size_t)size + 1);
-    if (!bytes || fread(bytes, 1, (size_t)size, file) != (size_t)size) {
-        refuse("cannot read the initial ramdisk", options->initrd_path);
-    }
-    fclose(file);
-    options->config.initrd = bytes;
-    options->config.initrd_size = (size_t)size;
 }
 
 static void print_replay(const struct hosted_result *result, int count, char **arguments)
@@ -200,6 +241,7 @@ int main(int argc, char **argv)
 
     struct hosted_result result = hosted_run(&options.config);
     free((void *)(uintptr_t)options.config.initrd);
+    free((void *)(uintptr_t)options.console.input);
     if (result.end == HOSTED_POWER_OFF && result.status == 0) {
         return 0;
     }

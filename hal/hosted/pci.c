@@ -109,8 +109,17 @@ void pci_prepare(void)
     for (size_t i = 0; i < wanted && !machine.config.no_pci; i++) {
         add(&from[i]);
     }
-    if (machine.config.disk && !machine.config.no_pci) {
-        add(&hosted_disk_function);
+    const struct {
+        bool wanted;
+        const struct hosted_pci_function *function;
+    } virtio[] = {{machine.config.disk, &hosted_disk_function},
+                  {machine.config.entropy, &hosted_entropy_function},
+                  {machine.config.network, &hosted_network_function},
+                  {machine.config.virtio_console, &hosted_console_function}};
+    for (size_t i = 0; i < sizeof virtio / sizeof virtio[0]; i++) {
+        if (virtio[i].wanted && !machine.config.no_pci) {
+            add(virtio[i].function);
+        }
     }
 }
 

@@ -4,45 +4,36 @@
  * request after the other, through memory of the driver's own, so that callers' buffers are never the
  * device's.
  *
- * A device that lies (KEEL_E_MALFORMED) or does not answer in time (KEEL_E_TIMEOUT) is given up: it is told
+ * A device that lies (KEEL_E_MALFORMED) or does not answer in time (KEEL_E_TIMEOUT, after
+ * SERVICES_VIRTIO_PATIENCE) is given up: it is told
  * to reset itself, and all that follows is KEEL_E_BUSY until it is closed and opened again. What it gives as
  * a sector's contents is its own affair; but no byte comes back that it has not said that it has written.
- *
- * The device interrupts by a message, if it has one. If none comes, that costs time, but nothing else.
  *
  * Any number of tasks may use an open disk; who closes it makes sure that none does. Context of all: task.
  */
 #ifndef SERVICES_VIRTIO_BLK_H
 #define SERVICES_VIRTIO_BLK_H
 
-#include "keel/irq.h"
-#include "keel/sync.h"
-#include "services/virtio_pci.h"
+#include "services/virtio_channel.h"
 
 #define SERVICES_VIRTIO_BLK_SECTOR 512u
 /* Bytes that one request moves at most. */
 #define SERVICES_VIRTIO_BLK_CHUNK 16384u
-/* For so many nanoseconds a device may work on a request. */
-#define SERVICES_VIRTIO_BLK_PATIENCE UINT64_C(30000000000)
 
 struct services_virtio_blk {
     struct services_virtio_device device;
-    struct services_virtqueue queue;
-    keel_event_t used;          /* signalled when the device interrupts */
-    keel_irq_handler_t handler; /* zero: it does not, and is polled */
-    keel_mutex_t mutex;         /* over what follows, and the queue */
-    keel_dma_t request;         /* the device may read it, ... */
-    keel_dma_t answer;          /* write it, ... */
-    keel_dma_t data;            /* and both */
+    struct services_virtio_channel channel;
+    keel_dma_t request; /* the device may read it, ... */
+    keel_dma_t answer;  /* write it, ... */
+    keel_dma_t data;    /* and both */
     uint64_t request_address, answer_address, data_address;
     uint64_t sector_count; /* as the device said when it was opened */
     bool read_only, flushes;
-    bool given_up;
 };
 
 /* Opens the virtio disk that PCI device `pci_index` is. `disk` is used in interrupt context until it is
- * closed. Errors: those of services_virtio_open, services_virtio_queue and services_virtio_start, of
- * keel_segment_alloc, keel_dma_map and keel_mutex_create.
+ * closed. Errors: those of services_virtio_open, services_virtio_channel_open and services_virtio_start, and
+ * services_virtqueue_map.
  */
 keel_status_t services_virtio_blk_open(struct services_virtio_blk *disk, uint32_t pci_index);
 /* Whatever the device does, it reaches none of the driver's memory any more. */

@@ -48,6 +48,12 @@ struct services_virtqueue {
     struct services_virtqueue_slot slots[SERVICES_VIRTQUEUE_SIZE_MAX];
 };
 
+/* Memory of whole pages that driver and device share, by the device's address of it; `direction` as in
+ * keel/dma.h. On an error nothing is mapped, or what `dma` names. Errors: those of keel_segment_alloc,
+ * keel_dma_map and keel_dma_info. */
+keel_status_t services_virtqueue_map(keel_pci_device_t device, uint64_t size, uint32_t direction,
+                                     keel_dma_t *dma, uint64_t *address);
+
 /* A queue of `size` descriptors, a power of two up to SERVICES_VIRTQUEUE_SIZE_MAX, for a device for which DMA
  * is enabled. `interrupts`: the device is to interrupt when it has used a request. Errors: E_INVALID (size),
  * and those of keel_segment_alloc and keel_dma_map. */

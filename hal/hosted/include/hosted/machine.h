@@ -9,8 +9,8 @@
 
 #include "hal/boot.h"
 #include "hal/pte.h"
-#include "hosted/disk.h"
 #include "hosted/pci.h"
+#include "hosted/virtio.h"
 #include "keel/user_regs.h"
 
 #define HOSTED_CPU_MAX 8u
@@ -91,7 +91,11 @@ struct hosted_config {
     const struct hosted_pci_function *pci; /* in place of those of hosted_pci_bus */
     size_t pci_count;
     bool no_pci;
-    const struct hosted_disk *disk; /* NULL: none; the machine adds its function to the others */
+    /* NULL: none; the machine adds its function to the others. */
+    const struct hosted_disk *disk;
+    const struct hosted_entropy *entropy;
+    const struct hosted_network *network;
+    const struct hosted_console *virtio_console;
 
     unsigned iommu;        /* HOSTED_IOMMU_* */
     uint64_t iommu_stalls; /* after so many commands of invalidation since boot the first unit does no more,
