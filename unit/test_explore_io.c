@@ -78,7 +78,6 @@ static void D6_explore_last_release_against_next_holder(void)
 {
     keel_pci_device_t device = {0};
     CHECK_OK(keel_pci_device_acquire(HOSTED_PCI_RESET, &device));
-    CHECK_OK(keel_dma_enable(device, 1));
     keel_task_t other = race_start(acquire_reset_device, 0);
     CHECK_OK(keel_pci_device_release(device));
     race_finish(other);

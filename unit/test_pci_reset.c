@@ -94,6 +94,7 @@ static const struct hosted_pci_function devices[] = {
     RESETS(13, .stuck = {0x80, 0x80030011}), /* its messages are on */
     RESETS(14, .stuck = {0x80, 0x00070011}), /* there are more of them, */
     RESETS(15, .stuck = {0x84, 0}),          /* or their table is elsewhere */
+    RESETS(16, .lie = HOSTED_PCI_RESET_FORGETS),
 };
 
 /* What can be reset by a capability that configuration space has no room for, or that is a bridge. */

@@ -194,7 +194,9 @@ static void write_bar(struct function *function, unsigned index, uint32_t value)
     if ((pci_load(function->config + COMMAND, 2) & COMMAND_DECODES) != 0) {
         machine_check("D6", "a BAR is written while it is decoded");
     }
-    if (function->made_from->lie == HOSTED_PCI_FORGETS && value != UINT32_MAX) {
+    enum hosted_pci_lie lie = function->made_from->lie;
+    bool forgets = lie == HOSTED_PCI_FORGETS || (lie == HOSTED_PCI_RESET_FORGETS && function->was_reset);
+    if (forgets && value != UINT32_MAX) {
         value = ~value;
     }
     value = (value & mask) | (now & ~mask);

@@ -42,6 +42,7 @@ enum hosted_pci_lie {
     HOSTED_PCI_RESET_WAKES, /* with other BARs, which it decodes, mastering the bus, and with all messages on
                              */
     HOSTED_PCI_RESET_GROWS, /* its first BAR is twice as large */
+    HOSTED_PCI_RESET_FORGETS, /* its BARs do not take their old values back */
 };
 
 struct hosted_pci_function {
