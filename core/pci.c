@@ -12,7 +12,7 @@
 #include "core/pci_reset.h"
 #include "core/spinlock.h"
 
-/* Constant once tasks run, but for the owners. */
+/* Constant once tasks run, but for owners, command registers, open messages and resets. */
 static struct pci_function functions[PCI_FUNCTIONS_MAX];
 static uint32_t function_count;
 

@@ -161,12 +161,12 @@ static bool restore(struct pci_function *function)
     for (unsigned index = 0; same && index < PCI_BARS_MAX; index++) {
         same = restore_bar(function, index);
     }
-    if (!same || !pci_messages_switch_off(function)) {
+    if (!same) {
         return false;
     }
     restore_registers(function);
     function->command = function->reset.command;
-    if (!set_command(function, function->command)) {
+    if (!pci_messages_switch_off(function) || !set_command(function, function->command)) {
         return false;
     }
     pci_messages_mask(function);

@@ -355,7 +355,7 @@ DEVICES = (
     Mutant("longer-table-after-reset-trusted", "D7", PCI_RESET, "== msix->count - 1 &&", "!= msix->count &&", ("test_pci_reset",)),
     Mutant("other-table-after-reset-trusted", "D7", PCI_RESET, "pci_config_read(function, msix->offset + 4u, 4) == (msix->table | msix->bar));",
            "msix->table != 1);", ("test_pci_reset",)),
-    Mutant("messages-on-after-reset", "D6", PCI_RESET, "if (!same || !pci_messages_switch_off(function)) {", "if (!same) {", ("test_pci_reset",)),
+    Mutant("messages-on-after-reset", "D6", PCI_RESET, "if (!pci_messages_switch_off(function) || !set_command(", "if (!set_command(", ("test_pci_reset",)),
     Mutant("messages-that-stay-on-trusted", "D7", MESSAGE, "return (pci_config_read(function, offset + CONTROL, 2) & enabled) == 0;",
            "return enabled != 0;", ("test_pci_reset",)),
     Mutant("messages-unmasked-after-reset", "D6", PCI_RESET, "    pci_messages_mask(function);\n", "", ("test_pci_reset",)),

@@ -4,10 +4,9 @@
  * device (PCI Express Base Specification 4.0, 6.6.2; Advanced Capabilities for Conventional PCI, ECN of
  * 2006): the next holder finds nothing of what the last one told them.
  *
- *   READY -- last release --> QUIET -- nothing under way, or 100 ms --> RUNNING -- 100 ms, it answers -->
- * READY
- *                                                                          |
- *                                                       1 s, or it is not what it was --> LOST, for good
+ *   READY -- last release --> QUIET -- nothing under way, or 100 ms --> RUNNING
+ *   RUNNING -- 100 ms, and it answers --> READY
+ *   RUNNING -- no answer for 1 s, or it is not what it was --> LOST, for good
  *
  * In QUIET its command register is 0: it begins no transaction, and those under way have their chance to end.
  * In RUNNING nobody touches it. Then it is made what it was when the first tasks ran: the place and size of

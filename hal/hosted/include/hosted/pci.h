@@ -39,9 +39,8 @@ enum hosted_pci_lie {
     HOSTED_PCI_RESET_IGNORED, /* nothing happens */
     HOSTED_PCI_RESET_NEVER,   /* it never answers again */
     HOSTED_PCI_RESET_SLOW,    /* only after 600 ms, and until then it says that it is not ready */
-    HOSTED_PCI_RESET_WAKES, /* with other BARs, which it decodes, mastering the bus, and with all messages on
-                             */
-    HOSTED_PCI_RESET_GROWS, /* its first BAR is twice as large */
+    HOSTED_PCI_RESET_WAKES,   /* with other BARs, decoding them, a master of the bus, all messages on */
+    HOSTED_PCI_RESET_GROWS,   /* its first BAR is twice as large */
     HOSTED_PCI_RESET_FORGETS, /* its BARs do not take their old values back */
 };
 
@@ -59,9 +58,8 @@ struct hosted_pci_function {
     struct hosted_pci_word {
         uint8_t offset; /* a multiple of 4 */
         uint32_t value;
-    } words[20]; /* of the capabilities */
-    struct hosted_pci_word
-        stuck; /* once it has been reset, it has this, whatever is written; offset 0: nothing */
+    } words[20];                  /* of the capabilities */
+    struct hosted_pci_word stuck; /* what it has, once it was reset, for ever; offset 0: nothing */
     enum hosted_pci_lie lie;
     const struct hosted_device *device_model; /* NULL: only memory */
 };
