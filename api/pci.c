@@ -31,7 +31,8 @@ keel_status_t call_pci_device_info(uint32_t index, struct keel_pci_device_info *
                                           .device_id = function->device,
                                           .class_code = function->class_code,
                                           .revision = function->revision,
-                                          .header = function->header};
+                                          .header = function->header,
+                                          .flags = pci_can_be_reset(function) ? KEEL_PCI_DEVICE_RESETS : 0};
     return KEEL_OK;
 }
 
@@ -48,7 +49,7 @@ keel_status_t call_pci_config_read(struct pci_device *device, uint64_t offset, u
     if ((width != 1 && width != 2 && width != 4) || offset % width != 0 || offset >= hal_pci_config_size()) {
         return KEEL_E_INVALID;
     }
-    *value = pci_config_read(device, (uint32_t)offset, width);
+    *value = pci_config_read(device->function, (uint32_t)offset, width);
     return KEEL_OK;
 }
 

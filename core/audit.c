@@ -12,6 +12,7 @@
 #include "core/list.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/pci.h"
 #include "core/pci_message.h"
 #include "core/segment.h"
 #include "core/slab.h"
@@ -408,6 +409,17 @@ static void audit_io_memory(void)
     }
 }
 
+static void audit_devices(void)
+{
+    for (uint32_t i = 0; i < pci_count(); i++) {
+        const struct pci_function *function = pci_at(i);
+        bool held = function->owner != NULL && is_live(&function->owner->object);
+        if (held && function->reset.state != PCI_RESET_READY) {
+            audit_report("D6", "a device is held that is not what it was before its reset, index", i);
+        }
+    }
+}
+
 static void audit_objects(void)
 {
     for (uint32_t i = 0, slots = object_slots(OBJECT_SEGMENT); i < slots; i++) {
@@ -429,6 +441,7 @@ static void audit_objects(void)
         }
     }
     audit_io_memory();
+    audit_devices();
     audit_holds(audit_report);
     irq_audit(audit_report);
     pci_message_audit(audit_report);

@@ -9,9 +9,10 @@
 #include "core/io_memory.h"
 #include "core/log.h"
 #include "core/pci_message.h"
+#include "core/pci_reset.h"
 #include "core/spinlock.h"
 
-/* Constant once tasks run, but for the owners. */
+/* Constant once tasks run, but for owners, command registers, open messages and resets. */
 static struct pci_function functions[PCI_FUNCTIONS_MAX];
 static uint32_t function_count;
 
@@ -80,6 +81,16 @@ bool pci_is_told_apart(const struct pci_function *function)
     return function != NULL;
 }
 
+uint32_t pci_config_read(const struct pci_function *function, uint32_t offset, unsigned width)
+{
+    CORE_ASSERT((width == 1 || width == 2 || width == 4) && offset % width == 0 &&
+                offset < hal_pci_config_size());
+    bool interrupts = spinlock_acquire(&lock);
+    uint32_t value = hal_pci_read(function->at, offset, width);
+    spinlock_release(&lock, interrupts);
+    return value;
+}
+
 void pci_config_write(const struct pci_function *function, uint32_t offset, unsigned width, uint32_t value)
 {
     bool interrupts = spinlock_acquire(&lock);
@@ -99,6 +110,25 @@ bool pci_command_change(const struct pci_function *of, uint16_t bit, bool on)
     return ((now & bit) != 0) == on;
 }
 
+static bool become_owner(struct pci_device *device)
+{
+    bool interrupts = spinlock_acquire(&lock);
+    bool taken = device->function->owner != NULL;
+    if (!taken) {
+        device->function->owner = device;
+    }
+    spinlock_release(&lock, interrupts);
+    return !taken;
+}
+
+static void cease_to_own(const struct pci_device *device)
+{
+    bool interrupts = spinlock_acquire(&lock);
+    CORE_ASSERT(device->function->owner == device);
+    device->function->owner = NULL;
+    spinlock_release(&lock, interrupts);
+}
+
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle)
 {
     CORE_ASSERT(index < function_count);
@@ -107,15 +137,16 @@ keel_status_t pci_acquire(uint32_t index, uint64_t *handle)
         return KEEL_E_LIMIT;
     }
     device->function = &functions[index];
-    bool interrupts = spinlock_acquire(&lock);
-    bool taken = functions[index].owner != NULL;
-    if (!taken) {
-        functions[index].owner = device;
+    keel_status_t status = KEEL_E_BUSY;
+    if (become_owner(device)) {
+        status = pci_reset_finish(device->function);
+        if (status != KEEL_OK) {
+            cease_to_own(device);
+        }
     }
-    spinlock_release(&lock, interrupts);
-    if (taken) {
+    if (status != KEEL_OK) {
         ref_unclaim(&device->object.ref);
-        return KEEL_E_BUSY;
+        return status;
     }
     *handle = object_handle(OBJECT_PCI_DEVICE, &device->object);
     ref_publish(&device->object.ref, 1, true);
@@ -129,21 +160,9 @@ void pci_device_put(struct pci_device *device)
     }
     (void)domain_disable(domain_of(device->function));
     pci_messages_close(device->function);
-    bool interrupts = spinlock_acquire(&lock);
-    CORE_ASSERT(device->function->owner == device);
-    device->function->owner = NULL;
-    spinlock_release(&lock, interrupts);
+    pci_reset_begin(device->function);
+    cease_to_own(device);
     ref_finish(&device->object.ref);
-}
-
-uint32_t pci_config_read(const struct pci_device *device, uint32_t offset, unsigned width)
-{
-    CORE_ASSERT((width == 1 || width == 2 || width == 4) && offset % width == 0 &&
-                offset < hal_pci_config_size());
-    bool interrupts = spinlock_acquire(&lock);
-    uint32_t value = hal_pci_read(device->function->at, offset, width);
-    spinlock_release(&lock, interrupts);
-    return value;
 }
 
 bool pci_is_kept(const struct pci_function *function, uint32_t bar, uint64_t offset, uint64_t size)

@@ -91,20 +91,27 @@ static void msi_mask_all(const struct pci_function *function, bool but_first)
 
 /* --- At boot --- */
 
-/* Its control register is read once; what it says then, it is held to. */
-static void prepare_msi(struct pci_function *function, uint8_t offset, bool trusted)
+static bool switch_off(const struct pci_function *function, uint8_t offset, uint32_t enabled)
 {
-    uint32_t control = hal_pci_read(function->at, offset + CONTROL, 2);
-    if (offset + msi_size(control) > PCI_STANDARD_SIZE) {
-        return;
-    }
     pci_config_write(function, offset + CONTROL, 2, 0);
+    return (pci_config_read(function, offset + CONTROL, 2) & enabled) == 0;
+}
+
+/* Its control register is read once; what it says then, it is held to. */
+static bool prepare_msi(struct pci_function *function, uint8_t offset, bool trusted)
+{
+    uint32_t control = pci_config_read(function, offset + CONTROL, 2);
+    if (offset + msi_size(control) > PCI_STANDARD_SIZE) {
+        return true;
+    }
+    bool off = switch_off(function, offset, MSI_ENABLE);
     if (trusted && function->messages.count == 0) {
         function->messages = (struct pci_messages){.offset = offset,
                                                    .count = 1,
                                                    .wide = (control & MSI_WIDE) != 0,
                                                    .maskable = (control & MSI_MASKABLE) != 0};
     }
+    return off;
 }
 
 static void prepare_msix(struct pci_function *function)
@@ -114,9 +121,23 @@ static void prepare_msix(struct pci_function *function)
                                                .offset = msix->offset,
                                                .count = msix->count,
                                                .table = function->bars[msix->bar].address + msix->table};
-    for (uint32_t index = 0; index < msix->count; index++) {
-        write_entry(function, index, ENTRY_CONTROL, ENTRY_MASKED);
+    pci_messages_mask(function);
+}
+
+/* False: something that was switched off is on. `trusted`: the first that it has of MSI is what it is given.
+ */
+static bool switch_all_off(struct pci_function *function, bool trusted)
+{
+    bool off = true;
+    for (uint32_t i = 0; i < function->capabilities.count; i++) {
+        uint8_t id = function->capabilities.list[i].id, offset = function->capabilities.list[i].offset;
+        if (id == PCI_CAPABILITY_MSI) {
+            off = prepare_msi(function, offset, trusted) && off;
+        } else if (id == PCI_CAPABILITY_MSIX && offset <= PCI_STANDARD_SIZE - PCI_MSIX_SIZE) {
+            off = switch_off(function, offset, MSIX_ENABLE) && off;
+        }
     }
+    return off;
 }
 
 void pci_message_prepare(struct pci_function *function)
@@ -128,13 +149,20 @@ void pci_message_prepare(struct pci_function *function)
     if (trusted && function->msix.count > 0 && function->granted[function->msix.bar]) {
         prepare_msix(function);
     }
-    for (uint32_t i = 0; i < function->capabilities.count; i++) {
-        uint8_t id = function->capabilities.list[i].id, offset = function->capabilities.list[i].offset;
-        if (id == PCI_CAPABILITY_MSI) {
-            prepare_msi(function, offset, trusted);
-        } else if (id == PCI_CAPABILITY_MSIX && offset <= PCI_STANDARD_SIZE - PCI_MSIX_SIZE) {
-            pci_config_write(function, offset + CONTROL, 2, 0);
-        }
+    (void)switch_all_off(function, trusted);
+}
+
+/* --- After a reset --- */
+
+bool pci_messages_switch_off(struct pci_function *function)
+{
+    return switch_all_off(function, false);
+}
+
+void pci_messages_mask(const struct pci_function *function)
+{
+    for (uint32_t index = 0; function->messages.is_msix && index < function->messages.count; index++) {
+        write_entry(function, index, ENTRY_CONTROL, ENTRY_MASKED);
     }
 }
 

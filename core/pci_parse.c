@@ -27,7 +27,7 @@ bool pci_capabilities_read(pci_read16_t *read, void *context, uint8_t first,
 
 bool pci_msix_decode(uint16_t control, uint32_t table, uint32_t pending, struct pci_stretch stretches[2])
 {
-    uint64_t count = (control & 0x7ffu) + 1u;
+    uint64_t count = (control & PCI_MSIX_LAST) + 1u;
     stretches[0] =
         (struct pci_stretch){.bar = table & 7u, .offset = table & ~7u, .size = count * PCI_MSIX_ENTRY_SIZE};
     stretches[1] =

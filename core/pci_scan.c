@@ -11,6 +11,7 @@
 
 #include "core/log.h"
 #include "core/pci_message.h"
+#include "core/pci_reset.h"
 
 #define CLASS_HOST_BRIDGE UINT32_C(0x0600)
 #define CLASS_PCI_BRIDGE  UINT32_C(0x0604)
@@ -80,7 +81,7 @@ static bool identify(struct hal_pci_address at, struct pci_function *function)
     return true;
 }
 
-static void report(const struct pci_function *function, const char *what, const char *why)
+void pci_report(const struct pci_function *function, const char *what, const char *why)
 {
     struct text line;
     text_clear(&line);
@@ -102,7 +103,7 @@ static void report(const struct pci_function *function, const char *what, const 
 
 static void report_fault(const struct pci_function *function)
 {
-    report(function, "no BAR is given out, ", function->fault);
+    pci_report(function, "no BAR is given out, ", function->fault);
 }
 
 /* `counts`: it is a function of its own. */
@@ -178,27 +179,31 @@ static void find_port(struct pci_function *function)
 }
 
 /* Writes all bits and puts the value back; false: it did not come back. */
-static bool probe(struct hal_pci_address at, uint32_t offset, uint32_t *value, uint32_t *mask)
+static bool probe(struct pci_function *function, unsigned index)
 {
-    *value = hal_pci_read(at, offset, 4);
+    struct pci_register *bar = &function->registers[index];
+    struct hal_pci_address at = function->at;
+    uint32_t offset = PCI_BARS + 4 * index;
+    bar->value = hal_pci_read(at, offset, 4);
     hal_pci_write(at, offset, 4, UINT32_MAX);
-    *mask = hal_pci_read(at, offset, 4);
-    hal_pci_write(at, offset, 4, *value);
-    return hal_pci_read(at, offset, 4) == *value;
+    bar->mask = hal_pci_read(at, offset, 4);
+    hal_pci_write(at, offset, 4, bar->value);
+    return hal_pci_read(at, offset, 4) == bar->value;
 }
 
 /* Answers whether it takes the next register as well. */
 static bool size_bar(struct pci_function *function, unsigned index, unsigned count)
 {
-    uint32_t offset = PCI_BARS + 4 * index;
-    uint32_t low, low_mask, high = 0, high_mask = 0;
-    bool same = probe(function->at, offset, &low, &low_mask);
-    bool wide = pci_bar_is_wide(low) && index + 1 < count;
+    const struct pci_register *low = &function->registers[index];
+    uint64_t high = 0, high_mask = 0;
+    bool same = probe(function, index);
+    bool wide = pci_bar_is_wide(low->value) && index + 1 < count;
     if (wide) {
-        same = probe(function->at, offset + 4, &high, &high_mask) && same;
+        same = probe(function, index + 1) && same;
+        high = function->registers[index + 1].value;
+        high_mask = function->registers[index + 1].mask;
     }
-    function->bars[index] =
-        pci_bar_decode(low | (uint64_t)high << 32, low_mask | (uint64_t)high_mask << 32, wide);
+    function->bars[index] = pci_bar_decode(low->value | high << 32, low->mask | high_mask << 32, wide);
     if (!same) {
         function->bars[index].kind = PCI_BAR_NONSENSE;
         function->fault = "since a BAR does not keep what is written";
@@ -352,9 +357,10 @@ uint32_t pci_scan(const struct memmap *map, struct pci_function *functions, uint
             report_fault(&functions[i]);
         }
         pci_message_prepare(&functions[i]);
+        pci_reset_prepare(&functions[i]);
         functions[i].goes_past = pci_virtio_goes_past(&functions[i]);
         if (functions[i].goes_past) {
-            report(&functions[i], "no DMA, ", "since it goes past the remapping hardware");
+            pci_report(&functions[i], "no DMA, ", "since it goes past the remapping hardware");
         }
     }
     *left_out = scan.left_out;

@@ -11,6 +11,8 @@
 #define VA   UINT64_C(0x40000000)
 #define RW   (KEEL_READ | KEEL_WRITE)
 
+#define RESET_NS UINT64_C(100000000)
+
 static keel_space_t space;
 static keel_io_memory_t io;
 static keel_status_t theirs;
@@ -58,6 +60,42 @@ static void D5_explore_two_holders_of_a_device(void)
     keel_task_t other = race_start(acquire_device, 0);
     CHECK_OK(keel_pci_device_release(device));
     keel_status_t mine = keel_pci_device_acquire(2, &device);
+    race_finish(other);
+    CHECK(mine == KEEL_OK ? theirs == KEEL_E_BUSY : mine == KEEL_E_BUSY && theirs == KEEL_OK);
+    CHECK_OK(keel_pci_device_release(mine == KEEL_OK ? device : held));
+}
+
+static void acquire_reset_device(uint64_t argument)
+{
+    (void)argument;
+    race_wait();
+    theirs = keel_pci_device_acquire(HOSTED_PCI_RESET, &held);
+    race_done();
+}
+
+/* The next one does not get it before its reset is over, however early it comes. */
+static void D6_explore_last_release_against_next_holder(void)
+{
+    keel_pci_device_t device = {0};
+    CHECK_OK(keel_pci_device_acquire(HOSTED_PCI_RESET, &device));
+    keel_task_t other = race_start(acquire_reset_device, 0);
+    CHECK_OK(keel_pci_device_release(device));
+    race_finish(other);
+    CHECK_STATUS(theirs, KEEL_E_BUSY);
+    CHECK_OK(keel_task_sleep(RESET_NS));
+    CHECK_OK(keel_pci_device_acquire(HOSTED_PCI_RESET, &device));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+/* One of two puts it back to what it was, and has it; the other one does not touch it. */
+static void D6_explore_two_acquire_after_a_reset(void)
+{
+    keel_pci_device_t device = {0};
+    CHECK_OK(keel_pci_device_acquire(HOSTED_PCI_RESET, &device));
+    CHECK_OK(keel_pci_device_release(device));
+    CHECK_OK(keel_task_sleep(RESET_NS));
+    keel_task_t other = race_start(acquire_reset_device, 0);
+    keel_status_t mine = keel_pci_device_acquire(HOSTED_PCI_RESET, &device);
     race_finish(other);
     CHECK(mine == KEEL_OK ? theirs == KEEL_E_BUSY : mine == KEEL_E_BUSY && theirs == KEEL_OK);
     CHECK_OK(keel_pci_device_release(mine == KEEL_OK ? device : held));
@@ -140,6 +178,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         EXPLORE(D5_explore_two_acquisitions, 2),
         EXPLORE(D5_explore_two_holders_of_a_device, 2),
+        EXPLORE(D6_explore_last_release_against_next_holder, 1),
+        EXPLORE(D6_explore_two_acquire_after_a_reset, 1),
         EXPLORE(D5_explore_acquisition_of_a_held_range, 2),
         EXPLORE(A5_explore_last_release_against_map, 1),
         EXPLORE(A2_explore_store_against_unmap_and_reuse, 1),

@@ -18,7 +18,7 @@
 
 #define MASTERS(at) ((hosted_pci_peek(at, PCI_COMMAND, 2) & PCI_COMMAND_MASTER) != 0)
 
-enum { HOST, BRIDGE, CARD, CARD_SECOND, ISA, STORAGE };
+enum { HOST, BRIDGE, CARD, CARD_SECOND, ISA, STORAGE, RESET, AF };
 
 static uint32_t device_count(void)
 {
@@ -29,9 +29,9 @@ static uint32_t device_count(void)
 
 static struct keel_pci_device_info device_info(uint32_t index)
 {
-    struct keel_pci_device_info info = {.reserved = 9};
+    struct keel_pci_device_info info = {.flags = 9};
     CHECK_OK(keel_pci_device_info(index, &info));
-    CHECK_EQUAL(info.reserved, 0);
+    CHECK_EQUAL(info.flags & ~(uint32_t)KEEL_PCI_DEVICE_RESETS, 0);
     return info;
 }
 
@@ -76,8 +76,8 @@ static struct keel_pci_bar_info bar_info(keel_pci_device_t device, uint32_t bar)
 
 static void D6_devices_are_found_behind_bridges(void)
 {
-    static const uint8_t places[HOSTED_PCI_COUNT][3] = {{0, 0, 0}, {0, 1, 0},  {0, 2, 0},
-                                                        {0, 2, 3}, {0, 31, 0}, {1, 0, 0}};
+    static const uint8_t places[HOSTED_PCI_COUNT][3] = {{0, 0, 0},  {0, 1, 0}, {0, 2, 0}, {0, 2, 3},
+                                                        {0, 31, 0}, {1, 0, 0}, {1, 1, 0}, {1, 2, 0}};
     struct keel_pci_device_info info;
     CHECK_EQUAL(device_count(), HOSTED_PCI_COUNT);
     for (uint32_t i = 0; i < HOSTED_PCI_COUNT; i++) {
@@ -90,10 +90,11 @@ static void D6_devices_are_found_behind_bridges(void)
         CHECK_EQUAL(info.class_code, hosted_pci_bus[i].class_code);
         CHECK_EQUAL(info.header, hosted_pci_bus[i].header & 0x7f);
         CHECK_EQUAL(info.irq_pin, hosted_pci_bus[i].irq_pin);
+        CHECK_EQUAL(info.flags, i == RESET || i == AF ? KEEL_PCI_DEVICE_RESETS : 0);
     }
     CHECK_STATUS(keel_pci_device_info(HOSTED_PCI_COUNT, &info), KEEL_E_NOT_FOUND);
     CHECK_STATUS(keel_pci_device_info(UINT32_MAX, &info), KEEL_E_NOT_FOUND);
-    CHECK(unit_console_contains("pci: 6 functions"));
+    CHECK(unit_console_contains("pci: 8 functions"));
 }
 
 static void D7_machine_without_pci_has_no_devices(void)
@@ -147,7 +148,7 @@ static void D7_every_function_is_found_once(void)
         CHECK_EQUAL(found >> info.device_id & 1, 0);
         found |= 1u << info.device_id;
     }
-    CHECK_EQUAL(found, 0xfbe);
+    CHECK_EQUAL(found, 0x3ffbe);
     CHECK(unit_console_count("its list of capabilities is broken") >= 2);
 }
 

@@ -173,11 +173,13 @@ keel_add_kernel_test(
     RUNNER --no-iommu --command-line open --expect ${KEEL_TRANSCRIPTS}/kernels/dma-open.transcript
            --says "^keel: iommu: WARNING: firmware names no remapping unit: DMA is NOT blocked$"
 )
-# PCI: devices on the first bus and behind a bridge, in more memory than fits below the hole.
+# PCI: devices on the first bus and behind bridges, one of which can be reset, in more memory than fits below the hole.
+set(devices -device edu -device pcie-root-port,id=port1,chassis=1 -device e1000e,bus=port1
+            -device pcie-root-port,id=port2,chassis=2 -device virtio-rng-pci,bus=port2)
 foreach(memory IN ITEMS 128M 4G)
     keel_add_kernel_test(
         pci-${memory} pci
-        QEMU -m ${memory} -device edu -device pcie-root-port,id=port1,chassis=1 -device e1000e,bus=port1
+        QEMU -m ${memory} ${devices}
         RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/pci.transcript --says "pci: [1-9][0-9]* functions$"
     )
 endforeach()
@@ -195,7 +197,7 @@ keel_add_kernel_test(virtio virtio QEMU -m 128M RUNNER ${virtio})
 keel_add_kernel_test(virtio-amd virtio QEMU -m 128M RUNNER --amd-iommu ${virtio})
 # AMD's unit is a function of PCI itself.
 keel_add_kernel_test(
-    pci-amd pci QEMU -m 128M -device edu -device pcie-root-port,id=port1,chassis=1 -device e1000e,bus=port1
+    pci-amd pci QEMU -m 128M ${devices}
     RUNNER --amd-iommu --expect ${KEEL_TRANSCRIPTS}/kernels/pci.transcript
 )
 # Only faults at user addresses go on at a fixup; the kernel's own side of a copy has none.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * PCI: configuration space of functions that a table describes (hosted/pci.h). Core's writes are watched:
- * command registers, those for messages (pci_message.c), and BARs are all that it may write, and these only
- * while they are not decoded.
+ * command registers, those for messages (pci_message.c) and resets (pci_reset.c), and BARs are all that it
+ * may write, and these only while they are not decoded.
  */
 #include "pci.h"
 
@@ -12,6 +12,7 @@
 #include "pci_function.h"
 #include "ram.h"
 #include "report.h"
+#include "schedule.h"
 #include "state.h"
 
 /* PCI Local Bus Specification 3.0, 6.1. */
@@ -20,10 +21,12 @@ enum {
     COMMAND = 0x04,
     STATUS = 0x06,
     CLASS = 0x08,
+    CACHE_LINE = 0x0c,
     HEADER = 0x0e,
     BARS = 0x10,
     BUSES = 0x18,
     CAPABILITIES = 0x34,
+    INTERRUPT_LINE = 0x3c,
     INTERRUPT_PIN = 0x3d,
     COMMAND_MEMORY = 2,
     COMMAND_DECODES = 3,
@@ -32,6 +35,7 @@ enum {
 };
 
 #define FUNCTIONS_MAX 320u
+#define NOT_READY     UINT32_C(0xffff0001) /* the vendor id */
 #define PLACES        (HAL_PCI_DEVICE_COUNT * HAL_PCI_FUNCTION_COUNT)
 
 static struct function functions[FUNCTIONS_MAX];
@@ -49,17 +53,19 @@ static unsigned bars_of(const struct function *function)
     return is_bridge(function) ? 2 : 6;
 }
 
-static void fill(struct function *function, const struct hosted_pci_function *from)
+void pci_fill(struct function *function)
 {
+    const struct hosted_pci_function *from = function->made_from;
     uint8_t *config = function->config;
     memset(config, 0, PCI_CONFIG_SIZE);
-    function->made_from = from;
     memcpy(config + ID, &from->vendor_id, 2);
     memcpy(config + ID + 2, &from->device_id, 2);
     memcpy(config + COMMAND, &from->command, 2);
     memcpy(config + CLASS + 1, &from->class_code, 3);
     config[STATUS] = from->capabilities != 0 ? STATUS_CAPABILITIES : 0;
     config[HEADER] = from->header;
+    config[CACHE_LINE] = 16;
+    config[INTERRUPT_LINE] = from->irq_pin != 0 ? 11 : 0;
     config[INTERRUPT_PIN] = from->irq_pin;
     config[CAPABILITIES] = from->capabilities;
     memcpy(config + BARS, from->bars, 4u * bars_of(function));
@@ -71,7 +77,14 @@ static void fill(struct function *function, const struct hosted_pci_function *fr
     for (size_t i = 0; i < sizeof from->words / sizeof from->words[0] && from->words[i].offset != 0; i++) {
         memcpy(config + from->words[i].offset, &from->words[i].value, 4);
     }
+}
+
+static void power_on(struct function *function, const struct hosted_pci_function *from)
+{
+    function->made_from = from;
+    pci_fill(function);
     pci_message_power_on(function);
+    pci_reset_power_on(function);
 }
 
 static uint16_t *place(unsigned bus, unsigned device, unsigned number)
@@ -85,7 +98,7 @@ static void add(const struct hosted_pci_function *from)
     if (count == FUNCTIONS_MAX) {
         return;
     }
-    fill(&functions[count++], from);
+    power_on(&functions[count++], from);
     if (from->device_model && from->device_model->power_on) {
         from->device_model->power_on(from->device_model->context);
     }
@@ -165,6 +178,10 @@ uint32_t hal_pci_read(struct hal_pci_address at, uint32_t offset, unsigned width
     if (!function) {
         return all;
     }
+    if (!pci_answers(function)) {
+        bool says_so = function->made_from->lie == HOSTED_PCI_RESET_SLOW && offset == ID;
+        return says_so ? NOT_READY & all : all;
+    }
     return function->made_from->lie == HOSTED_PCI_FICKLE ? any_answer() & all
                                                          : pci_load(function->config + offset, width);
 }
@@ -176,16 +193,19 @@ static void write_command(struct function *function, uint16_t value)
     fixed |= function->made_from->lie == HOSTED_PCI_DECODES ? COMMAND_DECODES : 0;
     value = (uint16_t)((value & ~fixed) | (now & fixed));
     memcpy(function->config + COMMAND, &value, 2);
+    function->quiet_since = schedule_now();
+    function->resetting = false;
 }
 
 static void write_bar(struct function *function, unsigned index, uint32_t value)
 {
-    uint32_t mask = function->made_from->masks[index],
-             now = pci_load(function->config + BARS + 4u * index, 4);
+    uint32_t mask = pci_bar_mask(function, index), now = pci_load(function->config + BARS + 4u * index, 4);
     if ((pci_load(function->config + COMMAND, 2) & COMMAND_DECODES) != 0) {
         machine_check("D6", "a BAR is written while it is decoded");
     }
-    if (function->made_from->lie == HOSTED_PCI_FORGETS && value != UINT32_MAX) {
+    enum hosted_pci_lie lie = function->made_from->lie;
+    bool forgets = lie == HOSTED_PCI_FORGETS || (lie == HOSTED_PCI_RESET_FORGETS && function->was_reset);
+    if (forgets && value != UINT32_MAX) {
         value = ~value;
     }
     value = (value & mask) | (now & ~mask);
@@ -196,16 +216,18 @@ void hal_pci_write(struct hal_pci_address at, uint32_t offset, unsigned width, u
 {
     struct function *function = fits(at, offset, width) ? find(at) : NULL;
     machine.edits++;
-    if (!function || function->made_from->lie == HOSTED_PCI_FICKLE) {
+    if (!function || function->made_from->lie == HOSTED_PCI_FICKLE || !pci_answers(function)) {
         return;
     }
     if (offset == COMMAND && width == 2) {
         write_command(function, (uint16_t)value);
     } else if (offset >= BARS && offset < BARS + 4 * bars_of(function) && width == 4) {
         write_bar(function, (offset - BARS) / 4, value);
-    } else if (!pci_message_write(function, offset, width, value)) {
+    } else if (!pci_reset_write(function, offset, width, value) &&
+               !pci_message_write(function, offset, width, value)) {
         machine_check("D6", "a register is written that is no BAR, no command register and none of messages");
     }
+    pci_reset_stick(function);
 }
 
 bool hal_pci_is_harmless(uint64_t base, uint64_t size)
@@ -244,12 +266,16 @@ static bool find_bar(const struct hosted_pci_function *from, uint64_t address, u
     return false;
 }
 
+bool pci_decodes(const struct function *function)
+{
+    return (pci_load(function->config + COMMAND, 2) & COMMAND_MEMORY) != 0 && !function->resetting;
+}
+
 const struct hosted_pci_function *pci_device_at(uint64_t address, unsigned *bar, uint64_t *offset)
 {
     for (size_t i = 0; i < count; i++) {
         const struct hosted_pci_function *from = functions[i].made_from;
-        if (from->device_model && (pci_load(functions[i].config + COMMAND, 2) & COMMAND_MEMORY) != 0 &&
-            find_bar(from, address, bar, offset)) {
+        if (from->device_model && pci_decodes(&functions[i]) && find_bar(from, address, bar, offset)) {
             return from;
         }
     }
@@ -287,14 +313,16 @@ const char *pci_wrong(void)
         const struct function *function = &functions[i];
         enum hosted_pci_lie lie = function->made_from->lie;
         bool masters = (function->config[COMMAND] & COMMAND_MASTER) != 0;
-        if (lie == HOSTED_PCI_FICKLE || lie == HOSTED_PCI_FORGETS) {
+        bool stuck = function->was_reset && function->made_from->stuck.offset != 0;
+        if (lie == HOSTED_PCI_FICKLE || lie == HOSTED_PCI_FORGETS || function->resetting || stuck) {
             continue;
         }
         if (masters && !may_master(function)) {
             return "D3: a function without a domain masters the bus";
         }
-        if (memcmp(function->config + BARS, function->made_from->bars, 4u * bars_of(function)) != 0) {
-            return "D6: a BAR is not where firmware put it";
+        if ((function->config[COMMAND] & COMMAND_DECODES) != 0 &&
+            memcmp(function->config + BARS, function->made_from->bars, 4u * bars_of(function)) != 0) {
+            return "D6: a BAR is decoded that is not where firmware put it";
         }
         if (pci_message_wrong(function)) {
             return pci_message_wrong(function);

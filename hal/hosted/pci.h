@@ -20,8 +20,8 @@ const struct hosted_pci_function *pci_device_at(uint64_t address, unsigned *bar,
 bool pci_table_read(uint64_t address, unsigned width, uint64_t *value);
 bool pci_table_write(uint64_t address, unsigned width, uint64_t value);
 
-/* NULL, or what is wrong: a function masters the bus that has no domain and is no bridge (D3), a BAR is not
- * where firmware put it (D6), or messages are on that nobody has opened (D4). */
+/* NULL, or what is wrong: a function masters the bus that has no domain and is no bridge (D3), a BAR is
+ * decoded that is not where firmware put it (D6), or messages are on that nobody has opened (D4). */
 const char *pci_wrong(void);
 
 #endif

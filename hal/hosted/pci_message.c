@@ -18,6 +18,7 @@ enum {
     CAPABILITIES = 0x34,
     CAPABILITIES_MAX = 48,
     CAPABILITY_MSI = 0x05,
+    CAPABILITY_EXPRESS = 0x10,
     CAPABILITY_MSIX = 0x11,
     CONTROL = 2,
     MSI_ENABLE = 0x0001,
@@ -31,6 +32,8 @@ enum {
     MSIX_ENABLE = 0x8000,
     MSIX_TABLE = 4,
     MSIX_SIZE = 12,
+    EXPRESS_SIZE = 12, /* as far as it matters */
+    ADVANCED_SIZE = 6,
 };
 
 enum { WORD_ADDRESS, WORD_ADDRESS_HIGH, WORD_DATA, WORD_CONTROL, WORDS };
@@ -83,13 +86,23 @@ static uint32_t msi_size(uint16_t control)
     return ((control & MSI_WIDE) != 0 ? 14u : 10u) + ((control & MSI_MASKABLE) != 0 ? 10u : 0u);
 }
 
-/* The first capability of this id behind the one at `after`, or of all; 0: there is none that fits. */
-static uint8_t find_capability(const struct function *function, uint8_t wanted, uint8_t after)
+static uint32_t size_of(const struct function *function, uint8_t id, uint8_t at)
+{
+    switch (id) {
+    case CAPABILITY_MSI:
+        return msi_size(control_of(function, at));
+    case CAPABILITY_MSIX:
+        return MSIX_SIZE;
+    default:
+        return id == CAPABILITY_EXPRESS ? EXPRESS_SIZE : ADVANCED_SIZE;
+    }
+}
+
+uint8_t pci_find_capability(const struct function *function, uint8_t wanted, uint8_t after)
 {
     uint8_t at = after != 0 ? function->config[after + 1] & 0xfc : function->config[CAPABILITIES];
     for (unsigned i = 0; i < CAPABILITIES_MAX && at >= 0x40 && at <= PCI_CONFIG_SIZE - 4; i++) {
-        uint32_t size = wanted == CAPABILITY_MSI ? msi_size(control_of(function, at)) : MSIX_SIZE;
-        if (function->config[at] == wanted && at + size <= PCI_CONFIG_SIZE) {
+        if (function->config[at] == wanted && at + size_of(function, wanted, at) <= PCI_CONFIG_SIZE) {
             return at;
         }
         at = function->config[at + 1] & 0xfc;
@@ -99,11 +112,29 @@ static uint8_t find_capability(const struct function *function, uint8_t wanted, 
 
 void pci_message_power_on(struct function *function)
 {
-    function->msi = find_capability(function, CAPABILITY_MSI, 0);
-    function->msix = find_capability(function, CAPABILITY_MSIX, 0);
+    function->msi = pci_find_capability(function, CAPABILITY_MSI, 0);
+    function->msix = pci_find_capability(function, CAPABILITY_MSIX, 0);
     function->entries = 0;
     if (function->msix != 0) {
         find_table(function);
+    }
+}
+
+void pci_message_restart(struct function *function, bool wakes)
+{
+    uint8_t *config = function->config;
+    if (function->msi != 0) {
+        uint16_t control = (uint16_t)(control_of(function, function->msi) & ~(uint16_t)MSI_WRITABLE);
+        control |= wakes ? MSI_ENABLE : 0;
+        memcpy(config + function->msi + CONTROL, &control, 2);
+    }
+    if (function->msix != 0) {
+        uint16_t control = control_of(function, function->msix) & MSIX_LAST;
+        control |= wakes ? MSIX_ENABLE : 0;
+        memcpy(config + function->msix + CONTROL, &control, 2);
+    }
+    for (unsigned i = 0; i < function->entries; i++) {
+        entries[function->first_entry + i] = (struct entry){.words = {[WORD_CONTROL] = wakes ? 0 : MASKED}};
     }
 }
 
@@ -219,7 +250,8 @@ static struct function *table_at(uint64_t address, unsigned *index)
 {
     struct function *function;
     for (size_t i = 0; (function = pci_function_at(i)) != NULL; i++) {
-        if (function->entries > 0 && address - function->table < function->entries * ENTRY_SIZE) {
+        if (function->entries > 0 && pci_decodes(function) &&
+            address - function->table < function->entries * ENTRY_SIZE) {
             *index = (unsigned)(address - function->table) / ENTRY_SIZE + function->first_entry;
             return function;
         }
@@ -283,7 +315,7 @@ static bool write_msi(struct function *function, uint32_t offset, unsigned width
 /* Of a second capability, which no message is sent by, core may write that it is off. */
 static bool switch_off_second(struct function *function, uint8_t id, uint8_t first, uint32_t offset)
 {
-    uint8_t second = first != 0 ? find_capability(function, id, first) : 0;
+    uint8_t second = first != 0 ? pci_find_capability(function, id, first) : 0;
     if (second == 0 || offset != second + (uint32_t)CONTROL) {
         return false;
     }

@@ -19,7 +19,10 @@
 #define MSI_MASKABLE UINT32_C(0x01800000) /* and its address has 64 bits */
 /* What it is in the upper half: version 2 of the capability. */
 #define EXPRESS(next, type) (0x10u | (uint32_t)(next) << 8 | (uint32_t)((type) << 4 | 2) << 16)
+#define ENDPOINT            0u
 #define ROOT_PORT           4u
+#define CAN_BE_RESET        UINT32_C(0x10000000)                          /* the second word */
+#define ADVANCED(next)      (0x13u | (uint32_t)(next) << 8 | 0x03060000u) /* it can be reset */
 /* `vectors` - 1 in the upper half. */
 #define MSIX(next, vectors) (0x11u | (uint32_t)(next) << 8 | (uint32_t)((vectors) - 1) << 16)
 
@@ -102,7 +105,49 @@ const struct hosted_pci_function hosted_pci_bus[HOSTED_PCI_COUNT] = {
      .masks = {BYTES(0x4000), ALL},
      .capabilities = 0xb0,
      .words = {{0xb0, MSIX(0, 65)}, {0xb4, 0x1000}, {0xb8, 0x1800}}},
+    [HOSTED_PCI_RESET] = {.bus = 1,
+                          .device = 1,
+                          .vendor_id = 0x4b45,
+                          .device_id = 0x0004,
+                          .class_code = 0x020000,
+                          .irq_pin = 1,
+                          .command = 6,
+                          .bars = {FAR(0x20000)},
+                          .masks = {BYTES(0x4000), ALL},
+                          .capabilities = 0x40,
+                          .words = {{0x40, EXPRESS(0x80, ENDPOINT)},
+                                    {0x44, CAN_BE_RESET},
+                                    {0x80, MSIX(0, 4)},
+                                    {0x84, 0x2000},
+                                    {0x88, 0x3000}}},
+    [HOSTED_PCI_AF] = {.bus = 1,
+                       .device = 2,
+                       .vendor_id = 0x4b45,
+                       .device_id = 0x0005,
+                       .class_code = 0x0c0320,
+                       .irq_pin = 1,
+                       .command = 6,
+                       .bars = {NEAR + 0x54000},
+                       .masks = {BYTES(0x1000)},
+                       .capabilities = 0x40,
+                       .words = {{0x40, ADVANCED(0x50)}, {0x50, MSI(0) | MSI_MASKABLE}}},
 };
+
+/* One that says that it can be reset. */
+#define RESETS(number, ...)                                                                                  \
+    {.device = (number),                                                                                     \
+     .vendor_id = 0x6666,                                                                                    \
+     .device_id = (number),                                                                                  \
+     .command = 6,                                                                                           \
+     .bars = {NEAR + 0x4000 * (number)},                                                                     \
+     .masks = {BYTES(0x2000)},                                                                               \
+     .capabilities = 0x40,                                                                                   \
+     .words = {{0x40, EXPRESS(0x80, ENDPOINT)},                                                              \
+               {0x44, CAN_BE_RESET},                                                                         \
+               {0x80, MSIX(0, 4)},                                                                           \
+               {0x84, 0x1000},                                                                               \
+               {0x88, 0x1800}},                                                                              \
+     __VA_ARGS__}
 
 const struct hosted_pci_function hosted_pci_liars[HOSTED_PCI_LIARS] = {
     {.vendor_id = 0x8086, .device_id = 0x29c0, .class_code = 0x060000, .command = 7},
@@ -182,4 +227,11 @@ const struct hosted_pci_function hosted_pci_liars[HOSTED_PCI_LIARS] = {
      .command = 7,
      .secondary = 1,
      .last = 7},
+    /* After their reset not what they were. */
+    RESETS(12, .lie = HOSTED_PCI_RESET_IGNORED),
+    RESETS(13, .lie = HOSTED_PCI_RESET_NEVER),
+    RESETS(14, .lie = HOSTED_PCI_RESET_SLOW),
+    RESETS(15, .lie = HOSTED_PCI_RESET_WAKES),
+    RESETS(16, .lie = HOSTED_PCI_RESET_GROWS),
+    RESETS(17, .stuck = {0x10, NEAR}), /* its BAR is where another's is */
 };

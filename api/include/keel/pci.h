@@ -12,6 +12,14 @@
  * knows, it shares no byte with another device's BAR, and the device decodes it (D5). Pages that hold the
  * MSI-X table or its pending bits cannot.
  *
+ * A device that can be reset by itself (KEEL_PCI_DEVICE_RESETS) is, once its last reference is gone, its
+ * messages are closed and its DMA is disabled: the next holder finds nothing of what the last one told it, as
+ * far as the device does what it says. That takes 100 ms at least, and nothing happens meanwhile: it is for
+ * who acquires the device to ask again. Then its BARs are where firmware put them, no message is on, and it
+ * does not master the bus, or else nobody is given it any more. I/O memory of its BARs that is still held
+ * leads nowhere until the next holder has it. Any other device changes hands as the last holder left it: its
+ * driver must expect that.
+ *
  * Everything below that comes from the device is what it answered at boot, but for keel_pci_config_read: it
  * may be wrong. E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated
  * below. Context of all: task, atomic, irq; of keel_pci_device_count and _info also policy; of
@@ -31,7 +39,11 @@ struct keel_pci_device_info {
     uint32_t class_code; /* base class << 16 | subclass << 8 | interface */
     uint8_t revision;
     uint8_t header; /* the type: 0 device, 1 bridge to another bus, 2 CardBus */
-    uint16_t reserved;
+    uint16_t flags; /* enum keel_pci_device_flag */
+};
+
+enum keel_pci_device_flag {
+    KEEL_PCI_DEVICE_RESETS = 1, /* it says that it can be reset: it is, whenever it changes hands */
 };
 
 enum keel_pci_bar_flag {
@@ -54,7 +66,10 @@ keel_status_t keel_pci_device_count(uint32_t *count);
 /* Errors: E_NOT_FOUND (no such device), E_INVALID (NULL). */
 keel_status_t keel_pci_device_info(uint32_t index, struct keel_pci_device_info *info);
 
-/* Errors: E_NOT_FOUND (no such device), E_BUSY (somebody holds it), E_LIMIT (no free slot), E_INVALID. */
+/* Errors: E_NOT_FOUND (no such device), E_BUSY (somebody holds it or tries to; it is being reset: 100 ms, up
+ * to 1 s if it does not answer, and 100 ms more while what it has begun does not end), E_UNSUPPORTED (it has
+ * not come back from its reset, or as something else: for good, and the log says so), E_LIMIT (no free slot),
+ * E_INVALID. */
 keel_status_t keel_pci_device_acquire(uint32_t index, keel_pci_device_t *device);
 keel_status_t keel_pci_device_ref(keel_pci_device_t device);
 /* With the last reference others can acquire it. I/O memory of its BARs stays with who holds that. */

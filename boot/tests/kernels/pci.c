@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * PCI as QEMU's q35 has it, with two devices given on its command line: `edu`, whose registers work by calls
- * and are mapped for users and work there (D5), and `e1000e` behind a root port, whose MSI-X table is kept
- * back (D6).
+ * and are mapped for users and work there (D5), `e1000e` behind a root port, whose MSI-X table is kept back
+ * (D6), and a virtio device behind another, which is reset when it changes hands (D6).
  */
 #include "check.h"
 
@@ -12,10 +12,15 @@
 enum {
     COMMAND = 0x04,
     COMMAND_MASTER = 1 << 2,
+    BARS = 0x10,
+    VENDORS = 0x09,
     MSIX = 0x11,
     EXTENDED = 0x100, /* where the capabilities of PCI Express begin */
     ADVANCED_ERRORS = 1,
+    VIRTIO_COMMON = 1,  /* of virtio: the part with ... */
+    VIRTIO_STATUS = 20, /* ... the register of this */
 };
+#define MS UINT64_C(1000000)
 
 static struct keel_pci_device_info info_at(uint32_t index)
 {
@@ -166,6 +171,62 @@ static void D6_msix_table_is_kept(void)
     CHECK_OK(keel_pci_device_release(network));
 }
 
+/* The registers that all virtio devices have in common: where their capabilities say. */
+static keel_io_memory_t virtio_registers(keel_pci_device_t device)
+{
+    keel_io_memory_t io = {0};
+    uint32_t at = 0, part = 0, bar = 0, offset = 0;
+    for (uint32_t i = 0; part != VIRTIO_COMMON; i++) {
+        CHECK_OK(keel_pci_capability(device, VENDORS, i, &at));
+        CHECK_OK(keel_pci_config_read(device, at + 3, 1, &part));
+    }
+    CHECK_OK(keel_pci_config_read(device, at + 4, 1, &bar));
+    CHECK_OK(keel_pci_config_read(device, at + 8, 4, &offset));
+    CHECK_OK(keel_pci_bar_acquire(device, bar, offset, VIRTIO_STATUS + 4, KEEL_CACHE_UNCACHED, &io));
+    return io;
+}
+
+static keel_pci_device_t acquire_after_reset(uint32_t index)
+{
+    keel_pci_device_t device = {0};
+    keel_status_t status = keel_pci_device_acquire(index, &device);
+    for (unsigned tries = 0; status == KEEL_E_BUSY && tries < 100; tries++) {
+        CHECK_OK(keel_task_sleep(20 * MS));
+        status = keel_pci_device_acquire(index, &device);
+    }
+    CHECK_OK(status);
+    return device;
+}
+
+static void D6_next_holder_finds_a_device_that_was_reset(void)
+{
+    uint32_t index = find(0x1af4, 0x1044), before[6], now = 0;
+    CHECK_VALUE(info_at(index).flags == KEEL_PCI_DEVICE_RESETS, info_at(index).flags);
+    CHECK_VALUE(info_at(find(0x1234, 0x11e8)).flags == 0, 0);
+    keel_pci_device_t device = acquire_after_reset(index);
+    for (uint32_t bar = 0; bar < COUNT_OF(before); bar++) {
+        CHECK_OK(keel_pci_config_read(device, BARS + 4 * bar, 4, &before[bar]));
+    }
+    keel_io_memory_t io = virtio_registers(device);
+    uint64_t value = 0;
+    CHECK_OK(keel_io_memory_write(io, VIRTIO_STATUS, 1, 3)); /* somebody drives it */
+    CHECK_OK(keel_io_memory_read(io, VIRTIO_STATUS, 1, &value));
+    CHECK_VALUE(value == 3, value);
+    CHECK_OK(keel_pci_device_release(device));
+    CHECK_STATUS(KEEL_E_BUSY, keel_pci_device_acquire(index, &device));
+    CHECK_OK(keel_io_memory_read(io, VIRTIO_STATUS, 1, &value));
+    CHECK_VALUE(value != 3, value); /* nobody is there: 0 or all bits set, as the machine has it */
+    device = acquire_after_reset(index);
+    CHECK_OK(keel_io_memory_read(io, VIRTIO_STATUS, 1, &value));
+    CHECK_VALUE(value == 0, value);
+    for (uint32_t bar = 0; bar < COUNT_OF(before); bar++) {
+        CHECK_OK(keel_pci_config_read(device, BARS + 4 * bar, 4, &now));
+        CHECK_VALUE(now == before[bar], bar);
+    }
+    CHECK_OK(keel_io_memory_release(io));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
@@ -175,6 +236,7 @@ int32_t keel_main(void)
         TEST(D5_registers_serve_users),
         TEST(D5_registers_are_reached_by_calls),
         TEST(D6_msix_table_is_kept),
+        TEST(D6_next_holder_finds_a_device_that_was_reset),
     };
     return tests_run("pci", tests, COUNT_OF(tests));
 }

@@ -9,6 +9,8 @@
  *   - A client has a function exclusively, reads its configuration space, and gets its memory BARs as I/O
  *     memory, but for the pages with the MSI-X table and its pending bits (D4, D6).
  *
+ *   - With its last holder's hold a function is reset, if it can be (core/pci_reset.h).
+ *
  * A BAR is given out only if it is nobody else's: it lies in no RAM and nothing else that the memory map
  * knows of but registers, steers nothing (hal/pci.h), shares no byte with another BAR of a function in the
  * table (then neither is given out, since no one knows which of them lies), and its function decodes it. Of a
@@ -44,6 +46,17 @@ struct pci_messages {
     uint32_t open;       /* how many are; under the lock of all messages */
 };
 
+enum pci_reset_state { PCI_RESET_READY, PCI_RESET_QUIET, PCI_RESET_RUNNING, PCI_RESET_LOST };
+
+/* How it is reset, and what is put back then (core/pci_reset.h). */
+struct pci_reset {
+    struct pci_capability capability; /* by which it is; id 0: it cannot be */
+    uint16_t command, cache_line, control;
+    uint8_t interrupt;
+    enum pci_reset_state state; /* the owner's, as what follows */
+    uint64_t since;             /* hal_time_now */
+};
+
 struct pci_function {
     struct hal_pci_address at;
     uint16_t vendor, device;
@@ -55,13 +68,22 @@ struct pci_function {
     const char *fault;  /* why no BAR is given out, or NULL */
     struct pci_capabilities capabilities;
     struct pci_bar bars[PCI_BARS_MAX];
+    struct pci_register {
+        uint32_t value, mask;   /* as found, and once all bits were written */
+    } registers[PCI_BARS_MAX];  /* the same, as they are; both 0 where nobody looked */
     bool granted[PCI_BARS_MAX]; /* may be given out, but for ... */
     struct pci_stretch kept[2]; /* ... these bytes, whole pages; size 0: none */
     struct pci_msix msix;
     struct pci_messages messages;
-    bool goes_past;           /* remapping hardware (core/pci_virtio.c) */
+    bool goes_past; /* remapping hardware (core/pci_virtio.c) */
+    struct pci_reset reset;
     struct pci_device *owner; /* who has it; under the lock */
 };
+
+static inline bool pci_can_be_reset(const struct pci_function *function)
+{
+    return function->reset.capability.id != 0;
+}
 
 /* How it is told from others that write to memory: bus:8, device:5, function:3. */
 static inline uint16_t pci_source(const struct pci_function *function)
@@ -86,6 +108,9 @@ uint32_t pci_scan(const struct memmap *map, struct pci_function *functions, uint
 /* pci_scan.c: may registers of the function be written besides the command register? */
 bool pci_is_changed(const struct pci_function *function);
 
+/* pci_scan.c: a warning about the function. */
+void pci_report(const struct pci_function *function, const char *what, const char *why);
+
 /* pci_virtio.c, at boot: does it use physical addresses, past the remapping hardware, or is it a device of a
  * kind that may and does not say? Its capabilities and BARs are known. */
 bool pci_virtio_goes_past(const struct pci_function *function);
@@ -105,15 +130,13 @@ bool pci_is_told_apart(const struct pci_function *function);
 /* A bit of the command register is on from now on, or off, until the next change: PCI_COMMAND_MASTER (D3),
  * PCI_COMMAND_INTX_DISABLE. False: the register does not say so. */
 bool pci_command_change(const struct pci_function *function, uint16_t bit, bool on);
-/* As hal_pci_write, to another register that core has found. */
+/* As hal_pci_read; as hal_pci_write, to another register that core has found. */
+uint32_t pci_config_read(const struct pci_function *function, uint32_t offset, unsigned width);
 void pci_config_write(const struct pci_function *function, uint32_t offset, unsigned width, uint32_t value);
 
-/* E_BUSY: somebody has it; E_LIMIT. */
+/* E_BUSY: somebody has it, or it is being reset; E_UNSUPPORTED: its reset has gone wrong; E_LIMIT. */
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle);
 void pci_device_put(struct pci_device *device);
-
-/* As hal_pci_read. */
-uint32_t pci_config_read(const struct pci_device *device, uint32_t offset, unsigned width);
 
 /* Bytes of a BAR, as I/O memory: size > 0, inside of it. E_DENIED: it is not given out, or a page of the
  * range is kept; otherwise as io_memory_acquire. */

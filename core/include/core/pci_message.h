@@ -30,6 +30,11 @@ void pci_message_init(void);
  * it is a bridge or cannot be trusted, finds those that it can be given, and masks them. */
 void pci_message_prepare(struct pci_function *function);
 
+/* For core/pci_reset.c, of a function that none is open of and that does not master the bus: MSI and MSI-X
+ * are off; false: it does not say so. Once it decodes its BARs, the entries of MSI-X are masked. */
+bool pci_messages_switch_off(struct pci_function *function);
+void pci_messages_mask(const struct pci_function *function);
+
 /* E_NOT_FOUND: the function has no message `index`, or, to close one, it is not open; E_EXISTS: it is open;
  * E_LIMIT: no source is left. */
 keel_status_t pci_message_open(const struct pci_device *device, uint32_t index, uint32_t *source);

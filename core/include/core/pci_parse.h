@@ -14,7 +14,8 @@ enum {
     PCI_ID = 0x00, /* vendor and device */
     PCI_COMMAND = 0x04,
     PCI_STATUS = 0x06,
-    PCI_CLASS = 0x08, /* revision and class code */
+    PCI_CLASS = 0x08,      /* revision and class code */
+    PCI_CACHE_LINE = 0x0c, /* its size, and the latency timer */
     PCI_HEADER = 0x0e,
     PCI_BARS = 0x10,
     PCI_BUSES = 0x18, /* of a bridge: primary, secondary, subordinate */
@@ -33,6 +34,7 @@ enum {
     PCI_CAPABILITY_MSI = 0x05,
     PCI_CAPABILITY_EXPRESS = 0x10,
     PCI_CAPABILITY_MSIX = 0x11,
+    PCI_CAPABILITY_ADVANCED = 0x13, /* what conventional PCI lacked */
 };
 
 /* What the register behind the capability's header says that a function of PCI Express is (PCI Express Base
@@ -74,6 +76,7 @@ struct pci_stretch {
 
 #define PCI_MSIX_SIZE       12u /* of the capability */
 #define PCI_MSIX_ENTRY_SIZE 16u
+#define PCI_MSIX_LAST       0x7ffu /* of its control register: the last entry */
 
 /* Where the MSI-X table and its pending bits are, by the capability's three registers. False: in no BAR. */
 bool pci_msix_decode(uint16_t control, uint32_t table, uint32_t pending, struct pci_stretch stretches[2]);

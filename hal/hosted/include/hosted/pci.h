@@ -20,7 +20,7 @@
  * the device. */
 struct hosted_pci_function;
 struct hosted_device {
-    void (*power_on)(void *context); /* before each run; or NULL */
+    void (*power_on)(void *context); /* before each run, and when its function is reset; or NULL */
     uint64_t (*read)(void *context, const struct hosted_pci_function *function, unsigned bar, uint64_t offset,
                      unsigned width);
     void (*write)(void *context, const struct hosted_pci_function *function, unsigned bar, uint64_t offset,
@@ -35,6 +35,13 @@ enum hosted_pci_lie {
     HOSTED_PCI_MASTERS, /* bus mastering cannot be switched off */
     HOSTED_PCI_DECODES, /* nor decoding */
     HOSTED_PCI_ALIASES, /* answers to the numbers of all functions of its device */
+    /* Of those that say that they can be reset: */
+    HOSTED_PCI_RESET_IGNORED, /* nothing happens */
+    HOSTED_PCI_RESET_NEVER,   /* it never answers again */
+    HOSTED_PCI_RESET_SLOW,    /* only after 600 ms, and until then it says that it is not ready */
+    HOSTED_PCI_RESET_WAKES,   /* with other BARs, decoding them, a master of the bus, all messages on */
+    HOSTED_PCI_RESET_GROWS,   /* its first BAR is twice as large */
+    HOSTED_PCI_RESET_FORGETS, /* its BARs do not take their old values back */
 };
 
 struct hosted_pci_function {
@@ -51,17 +58,20 @@ struct hosted_pci_function {
     struct hosted_pci_word {
         uint8_t offset; /* a multiple of 4 */
         uint32_t value;
-    } words[20]; /* of the capabilities */
+    } words[20];                  /* of the capabilities */
+    struct hosted_pci_word stuck; /* what it has, once it was reset, for ever; offset 0: nothing */
     enum hosted_pci_lie lie;
     const struct hosted_device *device_model; /* NULL: only memory */
 };
 
 /* The machine has these where its configuration says nothing else: all honest. */
-#define HOSTED_PCI_COUNT 6u
+#define HOSTED_PCI_COUNT 8u
 extern const struct hosted_pci_function hosted_pci_bus[HOSTED_PCI_COUNT];
 #define HOSTED_PCI_NOISE 3u /* of these, one whose memory answers something else each time */
+#define HOSTED_PCI_RESET 6u /* and two that can be reset: this one as PCI Express says, ... */
+#define HOSTED_PCI_AF    7u /* ... and this one by its Advanced Features */
 /* And these lie in every way. */
-#define HOSTED_PCI_LIARS 12u
+#define HOSTED_PCI_LIARS 18u
 extern const struct hosted_pci_function hosted_pci_liars[HOSTED_PCI_LIARS];
 
 /* The function sends its message `index`, as the registers say that core has written: of its MSI-X table, or
