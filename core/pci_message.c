@@ -110,6 +110,7 @@ static bool prepare_msi(struct pci_function *function, uint8_t offset, bool trus
                                                    .count = 1,
                                                    .wide = (control & MSI_WIDE) != 0,
                                                    .maskable = (control & MSI_MASKABLE) != 0};
+        pci_messages_mask(function);
     }
     return off;
 }
@@ -163,6 +164,9 @@ void pci_messages_mask(const struct pci_function *function)
 {
     for (uint32_t index = 0; function->messages.is_msix && index < function->messages.count; index++) {
         write_entry(function, index, ENTRY_CONTROL, ENTRY_MASKED);
+    }
+    if (!function->messages.is_msix) {
+        msi_mask_all(function, false);
     }
 }
 
@@ -219,13 +223,16 @@ void pci_message_clear(const struct pci_message *message)
 /* --- Opening and closing; the lock is held --- */
 
 /* The function's first message is open, or its last one is about to be closed. MSI without mask bits is on
- * while it is not masked. */
+ * while it is not masked. All are masked that are not open: who has found the first one already may have
+ * unmasked it. */
 static void switch_messages(struct pci_function *function, bool on)
 {
     if (function->messages.is_msix) {
         write_register(function, CONTROL, 2, on ? MSIX_ENABLE : 0);
     } else if (function->messages.maskable) {
-        msi_mask_all(function, false);
+        if (!on) {
+            msi_mask_all(function, false);
+        }
         write_register(function, CONTROL, 2, on ? MSI_ENABLE : 0);
     }
 }

@@ -79,6 +79,15 @@ static inline uint32_t calls_of(struct listener *listener)
     return atomic_u32_load_acquire(&listener->calls);
 }
 
+/* Whatever is under way has come. More than one sleep: who waits for hardware by looking again and again lets
+ * time pass to the next deadline each time. */
+static inline void message_settle(void)
+{
+    for (unsigned i = 0; i < 10; i++) {
+        CHECK_OK(keel_task_sleep(1000000));
+    }
+}
+
 static inline keel_pci_device_t message_device(uint32_t index)
 {
     keel_pci_device_t device = {0};

@@ -456,6 +456,8 @@ DEVICES = (
     Mutant("closed-message-unmasked", "D4", IRQ, "        line->state = IRQ_GONE;\n        update(line);\n", "        line->state = IRQ_GONE;\n",
            ("test_pci_message", "test_explore_message")),
     Mutant("messages-outlive-their-holder", "D4", PCI, "    pci_messages_close(device->function);\n", "", ("test_pci_message",)),
+    Mutant("opening-masks-what-is-unmasked", "T9", MESSAGE, "        if (!on) {\n            msi_mask_all(function, false);", "        if (on) {\n            msi_mask_all(function, false);",
+           ("test_explore_message",)),
     Mutant("messages-stay-on", "D4", MESSAGE, "        switch_messages(function, false);\n", "", ("test_pci_message",)),
     Mutant("source-with-handlers-reused", "D4", IRQ, "line->message != NULL || line->state != IRQ_CLOSED", "line->message != NULL",
            ("test_pci_message",)),

@@ -126,6 +126,38 @@ static void T9_explore_affinity_against_message(void)
     }
 }
 
+static uint32_t wanted;
+static bool listens;
+
+static void listen_in_race(uint64_t argument)
+{
+    (void)argument;
+    race_wait();
+    listens =
+        listener_create(&one, wanted, ON_CPU_1) == KEEL_OK && keel_irq_handler_enable(one.handler) == KEEL_OK;
+    race_done();
+}
+
+/* Anybody may find the source while the message is still being opened. */
+static void T9_explore_open_against_handler(void)
+{
+    for (uint32_t kind = 0; kind < MESSAGE_DEVICES; kind++) {
+        device = message_sender(kind);
+        wanted = message_open(device, 0);
+        CHECK_OK(keel_pci_message_close(device, 0));
+        keel_task_t other = race_start(listen_in_race, 0);
+        CHECK_EQUAL(message_open(device, 0), wanted);
+        race_finish(other);
+        if (listens) {
+            CHECK(hosted_pci_message(message_place(kind), 0));
+            CHECK_OK(keel_task_sleep(1000000));
+            CHECK(calls_of(&one) > 0);
+            CHECK_OK(keel_irq_handler_release(one.handler));
+        }
+        CHECK_OK(keel_pci_device_release(device));
+    }
+}
+
 #define WITH_DEVICES .config.pci = message_devices, .config.pci_count = MESSAGE_DEVICES
 
 int main(int argc, char **argv)
@@ -134,6 +166,7 @@ int main(int argc, char **argv)
         UNIT(D4_explore_close_against_message, .explore = true, .explore_bound = 1, WITH_DEVICES),
         UNIT(D4_explore_last_release_against_next_holder, .explore = true, .explore_bound = 1, WITH_DEVICES),
         UNIT(D4_explore_close_against_mask, .explore = true, .explore_bound = 1, WITH_DEVICES),
+        UNIT(T9_explore_open_against_handler, .explore = true, .explore_bound = 1, WITH_DEVICES),
         UNIT(T9_explore_affinity_against_message, .explore = true, .explore_bound = 1, WITH_DEVICES),
     };
     return unit_main(tests, argc, argv);

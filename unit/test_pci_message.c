@@ -166,10 +166,10 @@ static void D4_message_calls_where_the_line_goes(void)
         for (uint32_t round = 1; round <= 4; round++) {
             uint32_t cpu = round % 2;
             CHECK_OK(keel_irq_handler_set_affinity(one.handler, UINT64_C(1) << cpu));
-            CHECK_OK(keel_task_sleep(MS)); /* edges may have been lost meanwhile: one call */
+            message_settle(); /* edges may have been lost meanwhile: one call */
             uint32_t before = calls_of(&one);
             CHECK(send(i));
-            CHECK_OK(keel_task_sleep(MS));
+            message_settle();
             CHECK_EQUAL(calls_of(&one), before + 1);
             CHECK_EQUAL(atomic_u32_load_relaxed(&one.cpu), cpu);
             CHECK_AUDIT();
@@ -187,11 +187,11 @@ static void D4_each_message_has_its_own_handler(void)
     listener_start(&one, first, 0);
     listener_start(&other, second, 0);
     CHECK(hosted_pci_message(message_place(MSIX_DEVICE), 1));
-    CHECK_OK(keel_task_sleep(MS));
+    message_settle();
     CHECK_EQUAL(calls_of(&one), 0);
     CHECK_EQUAL(calls_of(&other), 1);
     CHECK(hosted_pci_message(message_place(MSIX_DEVICE), 3));
-    CHECK_OK(keel_task_sleep(MS));
+    message_settle();
     CHECK_EQUAL(calls_of(&one), 1);
     CHECK_EQUAL(calls_of(&other), 1);
     CHECK(!hosted_pci_message(message_place(MSIX_DEVICE), 0)); /* not open */
@@ -209,11 +209,11 @@ static void T9_message_while_masked_is_not_lost(void)
         listener_start(&one, message_open(device, 0), CPU_0);
         CHECK_OK(keel_irq_handler_disable(one.handler));
         CHECK(!send(i));
-        CHECK_OK(keel_task_sleep(MS));
+        message_settle();
         CHECK_EQUAL(calls_of(&one), 0);
         CHECK_AUDIT();
         CHECK_OK(keel_irq_handler_enable(one.handler));
-        CHECK_OK(keel_task_sleep(MS));
+        message_settle();
         CHECK_EQUAL(calls_of(&one), i == PLAIN_DEVICE ? 1 : 2);
         CHECK_OK(keel_irq_handler_release(one.handler));
         CHECK_OK(keel_pci_device_release(device));
@@ -266,7 +266,7 @@ static void D4_closed_message_calls_nobody(void)
         uint32_t source = message_open(device, 0);
         listener_start(&one, source, CPU_0);
         CHECK(send(i));
-        CHECK_OK(keel_task_sleep(MS));
+        message_settle();
         CHECK_EQUAL(calls_of(&one), 1);
         CHECK_OK(keel_pci_message_close(device, 0));
         check_gone(i);
@@ -278,7 +278,7 @@ static void D4_closed_message_calls_nobody(void)
         CHECK_EQUAL(message_open(device, 0), source);
         listener_start(&one, source, CPU_0);
         CHECK(send(i));
-        CHECK_OK(keel_task_sleep(MS));
+        message_settle();
         CHECK_EQUAL(calls_of(&one), 1);
         CHECK_OK(keel_irq_handler_release(one.handler));
         CHECK_OK(keel_pci_device_release(device));
@@ -333,7 +333,7 @@ static void P2_handler_closes_its_own_message(void)
     atomic_u32_init(&one.calls, 0);
     CHECK_OK(keel_irq_handler_create(&options, &one.handler));
     CHECK_OK(keel_irq_handler_enable(one.handler));
-    CHECK_OK(keel_task_sleep(MS)); /* edges may have been lost: it is called once */
+    message_settle(); /* edges may have been lost: it is called once */
     CHECK_EQUAL(calls_of(&one), 1);
     CHECK_STATUS(keel_pci_device_release(own_device), KEEL_E_BAD_HANDLE);
     CHECK_OK(keel_irq_handler_resume(one.handler));

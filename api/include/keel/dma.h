@@ -21,14 +21,16 @@
  * (D8). Its mappings stay until they are released. Its driver can have itself told (keel_dma_watch).
  *
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. Context
- * of all calls: task, atomic; of those that neither map nor end anything also irq.
+ * of all calls: task, atomic; of those that neither map nor end anything also irq. (A call that uses a
+ * mapping while its last reference is dropped elsewhere ends it, with the wait for the flush, when it
+ * returns.)
  */
 #ifndef KEEL_DMA_H
 #define KEEL_DMA_H
 
 #include "keel/handle.h"
 
-/* Releases that wait for a flush, of one device; the next one flushes. */
+/* Releases of one device that share a flush: the last of so many flushes. */
 #define KEEL_DMA_BATCH 64u
 /* Attempts of one device, since DMA was enabled for it, that do not cut it off. */
 #define KEEL_DMA_FAULTS_MAX 256u

@@ -107,7 +107,8 @@ keel_status_t keel_pci_message_count(keel_pci_device_t device, uint32_t *count);
 keel_status_t keel_pci_message_open(keel_pci_device_t device, uint32_t index, uint32_t *source);
 /* The device cannot raise it any more. Handlers of its line are not called any more (KEEL_IRQ_GONE), but for
  * one that runs; the source stands for another message when they are released. The last release of the device
- * closes all of its messages. Errors: E_NOT_FOUND (it is not open). */
+ * closes all of its messages. Errors: E_NOT_FOUND (it is not open). A source's number comes to stand for
+ * another message later: who keeps it longer than the message may find a stranger's. */
 keel_status_t keel_pci_message_close(keel_pci_device_t device, uint32_t index);
 
 #endif

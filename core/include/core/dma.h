@@ -13,7 +13,7 @@
 #include "core/domain.h"
 #include "core/segment.h"
 
-/* Captive mappings of a domain: the next one has them flushed. */
+/* Captive mappings of a domain that share a flush. */
 #define DMA_BATCH 64u
 
 /* Of one mapping. */
