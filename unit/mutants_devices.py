@@ -136,7 +136,7 @@ DEVICES = (
            "    }\n    return added;", ("test_dma_list",)),
     Mutant("byte-of-the-piece-before", "D1", "core/dma.c", "while (offset >> HAL_PAGE_SHIFT >= piece->page_count) {",
            "while (offset >> HAL_PAGE_SHIFT > piece->page_count) {", ("test_dma_list",)),
-    Mutant("run-beyond-the-piece", "D1", "core/dma.c", "    *size = *size < rest ? *size : rest;\n", "    (void)rest;\n", ("test_dma_list",)),
+    Mutant("run-beyond-the-piece", "D1", "core/dma.c", "    *size = *size < rest ? *size : rest;\n", "    *size = rest > 0 ? *size : rest;\n", ("test_dma_list",)),
     Mutant("later-pieces-held-for-ever", "M8", "core/dma.c", "        segment_put(dma->pieces[i].segment);\n",
            "        if (i == 0) {\n            segment_put(dma->pieces[i].segment);\n        }\n", ("test_dma_list",)),
     Mutant("list-of-too-many-pages", "M8", "api/dma.c", "        room -= from->page_count;\n", "", ("test_dma_list",)),

@@ -434,6 +434,9 @@ int main(int argc, char **argv)
         UNIT(D7_what_cannot_be_trusted_sends_no_messages, WITH(doubtful)),
         UNIT(D6_messages_are_opened_and_closed, WITH(message_devices)),
         UNIT(D4_message_calls_where_the_line_goes, WITH(message_devices), .seeds = 4),
+        /* Where the message itself says which CPU. */
+        UNIT(D4_message_calls_where_the_line_goes, WITH(message_devices), .seeds = 4,
+             .config.iommu = HOSTED_IOMMU_OLD_INTERRUPTS),
         UNIT(D4_each_message_has_its_own_handler, WITH(message_devices)),
         UNIT(T9_message_while_masked_is_not_lost, WITH(message_devices), .seeds = 4),
         UNIT(D8_messages_that_storm_are_masked, WITH(message_devices)),
