@@ -4,29 +4,17 @@
  * of them say so.
  */
 #include "amdvi_unit.h"
+#include "remap_tickets.h"
 
 #define SOURCES      UINT32_C(0x10000)
 #define DOMAINS      UINT32_C(0x10000)
 #define COMMANDS_MAX 3u /* of one post, before its ticket */
 
-static atomic_u64_t last; /* the ticket that was given last */
-/* Some unit did not start over: no ticket above lost_done will ever be done. */
-static atomic_u32_t lost;
-static atomic_u64_t lost_done;
+static struct remap_tickets tickets;
 
 void amdvi_flush_begin(void)
 {
-    atomic_u64_init(&last, 0);
-    atomic_u32_init(&lost, 0);
-    atomic_u64_init(&lost_done, 0);
-}
-
-static uint64_t next_ticket(void)
-{
-    const uint64_t ticket = atomic_u64_peek(&last) + 1; /* one at a time */
-
-    atomic_u64_store_release(&last, ticket);
-    return ticket;
+    remap_tickets_begin(&tickets);
 }
 
 /* The last ticket that the unit is done with: what it has stored itself. */
@@ -52,7 +40,7 @@ static void post(unsigned unit, const struct amdvi_command *commands, uint32_t c
 
 static uint64_t post_to_all(const struct amdvi_command *commands, uint32_t count)
 {
-    const uint64_t ticket = next_ticket();
+    const uint64_t ticket = remap_tickets_next(&tickets);
 
     for (unsigned i = 0; i < amdvi_segment.count; i++) {
         post(amdvi_segment.units[i], commands, count, ticket);
@@ -78,8 +66,8 @@ uint64_t amdvi_flush_source(uint16_t source, uint32_t domain)
 
 bool amdvi_is_done(uint64_t ticket)
 {
-    if (atomic_u32_load_acquire(&lost) != 0) {
-        return ticket <= atomic_u64_load_relaxed(&lost_done);
+    if (remap_tickets_are_lost(&tickets)) {
+        return ticket <= atomic_u64_load_relaxed(&tickets.lost_done);
     }
     for (unsigned i = 0; i < amdvi_segment.count; i++) {
         if (done_of(&amdvi_units[amdvi_segment.units[i]]) < ticket) {
@@ -116,7 +104,7 @@ static bool put_each(unsigned unit)
 bool amdvi_forget_all(unsigned unit)
 {
     struct amdvi_unit *const u = &amdvi_units[unit];
-    const uint64_t ticket = next_ticket();
+    const uint64_t ticket = remap_tickets_next(&tickets);
     const struct amdvi_command everything = amdvi_forget_everything();
 
     u->stands = !u->forgets_all && !put_each(unit);
@@ -146,31 +134,31 @@ static bool start_over(unsigned unit)
     return amdvi_switch_on(unit, AMDVI_ENABLE_COMMANDS) && amdvi_forget_all(unit);
 }
 
-static void lose(void)
+/* The last ticket that all units are done with. */
+static uint64_t done_by_all(void)
 {
-    uint64_t done = atomic_u64_peek(&last);
+    uint64_t done = atomic_u64_peek(&tickets.last);
 
     for (unsigned i = 0; i < amdvi_segment.count; i++) {
         const uint64_t one = done_of(&amdvi_units[amdvi_segment.units[i]]);
 
         done = one < done ? one : done;
     }
-    atomic_u64_store_relaxed(&lost_done, done);
-    atomic_u32_store_release(&lost, 1);
+    return done;
 }
 
 bool amdvi_recover(void)
 {
-    const uint64_t so_far = atomic_u64_peek(&last);
-    bool obey = atomic_u32_peek(&lost) == 0;
+    const uint64_t so_far = atomic_u64_peek(&tickets.last);
+    bool obey = !remap_tickets_are_lost(&tickets);
 
     for (unsigned i = 0; i < amdvi_segment.count && obey; i++) {
         const unsigned unit = amdvi_segment.units[i];
 
         obey = (!amdvi_units[unit].stands && done_of(&amdvi_units[unit]) >= so_far) || start_over(unit);
     }
-    if (!obey && atomic_u32_peek(&lost) == 0) {
-        lose();
+    if (!obey) {
+        remap_tickets_lose(&tickets, done_by_all());
     }
     return obey;
 }

@@ -3,21 +3,17 @@
  * Flushes (hal/iommu.h): each is posted to all units of PCI segment 0, and done when all of them say so.
  */
 #include "hal/cpu.h"
+#include "remap_tickets.h"
 #include "vtd_unit.h"
 
-static atomic_u64_t last; /* the ticket that was given last */
-/* Some unit did not start over: no ticket above lost_done will ever be done. */
-static atomic_u32_t lost;
-static atomic_u64_t lost_done;
+static struct remap_tickets tickets;
 static atomic_u32_t locked;
 
 static const struct vtd_iotlb everything = {.granularity = VTD_ALL};
 
 void vtd_flush_begin(void)
 {
-    atomic_u64_init(&last, 0);
-    atomic_u32_init(&lost, 0);
-    atomic_u64_init(&lost_done, 0);
+    remap_tickets_begin(&tickets);
     atomic_u32_init(&locked, 0);
 }
 
@@ -36,14 +32,6 @@ void vtd_unlock(void)
     }
 }
 
-static uint64_t next_ticket(void)
-{
-    const uint64_t ticket = atomic_u64_peek(&last) + 1; /* one at a time */
-
-    atomic_u64_store_release(&last, ticket);
-    return ticket;
-}
-
 /* The last ticket that the unit is done with. Fewer than 2^32 are under way. */
 static uint64_t done_of(const struct vtd_unit *u)
 {
@@ -53,8 +41,8 @@ static uint64_t done_of(const struct vtd_unit *u)
     if (u->queue.value == 0) {
         return atomic_u64_load_acquire(&u->flush);
     }
-    word = (uint32_t)remap_load(u->words); /* first: then it is not ahead of `last` */
-    ticket = atomic_u64_load_acquire(&last);
+    word = (uint32_t)remap_load(u->words); /* first: then it is not ahead of the last ticket */
+    ticket = atomic_u64_load_acquire(&tickets.last);
     return ticket - ((uint32_t)ticket - word);
 }
 
@@ -103,7 +91,7 @@ static bool await(unsigned unit, uint64_t ticket)
 
 bool vtd_forget_all(unsigned unit)
 {
-    const uint64_t ticket = next_ticket();
+    const uint64_t ticket = remap_tickets_next(&tickets);
 
     vtd_units[unit].stands = false;
     post(unit, true, &everything, ticket);
@@ -122,7 +110,7 @@ bool vtd_all_obey(void)
 
 bool vtd_forget_interrupt(unsigned index)
 {
-    const uint64_t ticket = next_ticket();
+    const uint64_t ticket = remap_tickets_next(&tickets);
     bool done = true;
 
     for (unsigned i = 0; i < vtd_segment.count; i++) {
@@ -165,7 +153,7 @@ uint64_t vtd_flush(uint32_t domain, uint64_t address, uint64_t page_count, bool 
     uint64_t ticket;
 
     vtd_lock();
-    ticket = next_ticket();
+    ticket = remap_tickets_next(&tickets);
     for (unsigned i = 0; i < vtd_segment.count; i++) {
         const unsigned unit = vtd_segment.units[i];
         const struct vtd_iotlb iotlb = entries_of(&vtd_units[unit], domain, address, page_count, tables);
@@ -183,7 +171,7 @@ uint64_t vtd_flush_everything(void)
     uint64_t ticket;
 
     vtd_lock();
-    ticket = next_ticket();
+    ticket = remap_tickets_next(&tickets);
     for (unsigned i = 0; i < vtd_segment.count; i++) {
         post(vtd_segment.units[i], true, &everything, ticket);
     }
@@ -193,8 +181,8 @@ uint64_t vtd_flush_everything(void)
 
 bool vtd_is_done(uint64_t ticket)
 {
-    if (atomic_u32_load_acquire(&lost) != 0) {
-        return ticket <= atomic_u64_load_relaxed(&lost_done);
+    if (remap_tickets_are_lost(&tickets)) {
+        return ticket <= atomic_u64_load_relaxed(&tickets.lost_done);
     }
     for (unsigned i = 0; i < vtd_segment.count; i++) {
         if (done_of(&vtd_units[vtd_segment.units[i]]) < ticket) {
@@ -218,17 +206,17 @@ static bool start_over(unsigned unit)
     return vtd_forget_all(unit);
 }
 
-static void lose(void)
+/* The last ticket that all units are done with. */
+static uint64_t done_by_all(void)
 {
-    uint64_t done = atomic_u64_peek(&last);
+    uint64_t done = atomic_u64_peek(&tickets.last);
 
     for (unsigned i = 0; i < vtd_segment.count; i++) {
         const uint64_t one = done_of(&vtd_units[vtd_segment.units[i]]);
 
         done = one < done ? one : done;
     }
-    atomic_u64_store_relaxed(&lost_done, done);
-    atomic_u32_store_release(&lost, 1);
+    return done;
 }
 
 bool vtd_recover(void)
@@ -237,15 +225,15 @@ bool vtd_recover(void)
     bool obey;
 
     vtd_lock();
-    so_far = atomic_u64_peek(&last);
-    obey = atomic_u32_peek(&lost) == 0;
+    so_far = atomic_u64_peek(&tickets.last);
+    obey = !remap_tickets_are_lost(&tickets);
     for (unsigned i = 0; i < vtd_segment.count && obey; i++) {
         const unsigned unit = vtd_segment.units[i];
 
         obey = (!vtd_units[unit].stands && done_of(&vtd_units[unit]) >= so_far) || start_over(unit);
     }
-    if (!obey && atomic_u32_peek(&lost) == 0) {
-        lose();
+    if (!obey) {
+        remap_tickets_lose(&tickets, done_by_all());
     }
     vtd_unlock();
     return obey;
