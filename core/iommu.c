@@ -29,7 +29,8 @@ void iommu_init(void)
     for (uint32_t index = 0; hal_iommu_describe()->levels > 0 && index < pci_count(); index++) {
         struct frame *page;
         uint16_t source = pci_source(pci_at(index));
-        if (hal_iommu_wants_page(source) && frame_alloc(FRAME_TABLE, 1, 1, &page) == KEEL_OK) {
+        if (hal_iommu_can_hold(source) && hal_iommu_wants_page(source) &&
+            frame_alloc(FRAME_TABLE, 1, 1, &page) == KEEL_OK) {
             hal_iommu_give_page(source, frame_address(page));
         }
     }
@@ -42,7 +43,7 @@ bool iommu_works(void)
 
 bool iommu_can_hold(uint16_t source)
 {
-    if (!iommu_works()) {
+    if (!iommu_works() || !hal_iommu_can_hold(source)) {
         return false;
     }
     bool interrupts = spinlock_acquire(&lock);

@@ -75,6 +75,12 @@ void hal_iommu_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t 
     (void)step;
 }
 
+bool hal_iommu_can_hold(uint16_t source)
+{
+    (void)source;
+    return false;
+}
+
 bool hal_iommu_wants_page(uint16_t source)
 {
     (void)source;

@@ -50,15 +50,9 @@ static void take_sources(const struct acpi_ivrs *ivrs)
     }
 }
 
-bool amdvi_wants_page(uint16_t source)
+bool amdvi_can_hold(uint16_t source)
 {
-    return !acpi_ivrs_has(held, source);
-}
-
-void amdvi_give_page(uint16_t source, hal_paddr_t page)
-{
-    (void)source;
-    (void)page;
+    return acpi_ivrs_has(held, source);
 }
 
 bool amdvi_range(unsigned index, struct hal_iommu_range *range)

@@ -64,18 +64,19 @@ void hal_iommu_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t 
     }
 }
 
+bool hal_iommu_can_hold(uint16_t source)
+{
+    return !amdvi_is_there() || amdvi_can_hold(source);
+}
+
 bool hal_iommu_wants_page(uint16_t source)
 {
-    return amdvi_is_there() ? amdvi_wants_page(source) : vtd_wants_page(source);
+    return !amdvi_is_there() && vtd_wants_page(source); /* AMD's table is one for all sources */
 }
 
 void hal_iommu_give_page(uint16_t source, hal_paddr_t page)
 {
-    if (amdvi_is_there()) {
-        amdvi_give_page(source, page);
-    } else {
-        vtd_give_page(source, page);
-    }
+    vtd_give_page(source, page);
 }
 
 uint64_t hal_iommu_attach(uint16_t source, uint32_t domain, hal_paddr_t root)

@@ -49,10 +49,8 @@ hal_paddr_t amdvi_entry_target(uint64_t entry);
 bool amdvi_entry_may_read(uint64_t entry);
 bool amdvi_entry_may_write(uint64_t entry);
 void amdvi_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t entry, uint64_t step);
-/* Always true of a source that no unit is responsible for, or that is not told from another: no page helps,
- * so it is never attached. */
-bool amdvi_wants_page(uint16_t source);
-void amdvi_give_page(uint16_t source, hal_paddr_t page);
+/* Some unit is responsible for the source, and tells it from all others. */
+bool amdvi_can_hold(uint16_t source);
 uint64_t amdvi_attach(uint16_t source, uint32_t domain, hal_paddr_t root);
 uint64_t amdvi_detach(uint16_t source, uint32_t domain);
 uint64_t amdvi_flush(uint32_t domain, uint64_t address, uint64_t page_count, bool tables);
