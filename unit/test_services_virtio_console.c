@@ -44,16 +44,9 @@ static void prepare(enum hosted_virtio_lie lie, size_t typed)
     }
 }
 
-static uint32_t index_of_console(void)
-{
-    uint32_t index = 0;
-    CHECK_OK(services_virtio_find(SERVICES_VIRTIO_CONSOLE, 0, &index));
-    return index;
-}
-
 static keel_status_t open_console(void)
 {
-    return services_virtio_console_open(&console, index_of_console());
+    return services_virtio_console_open(&console, virtio_index(SERVICES_VIRTIO_CONSOLE));
 }
 
 /* So many bytes more are there to read now. */
@@ -76,7 +69,7 @@ static void D7_bytes_go_out(void)
     uint32_t count;
     prepare(HOSTED_VIRTIO_HONEST, 0);
     CHECK_OK(open_console());
-    CHECK_STATUS(services_virtio_console_open(&other, index_of_console()), KEEL_E_BUSY);
+    CHECK_STATUS(services_virtio_console_open(&other, virtio_index(SERVICES_VIRTIO_CONSOLE)), KEEL_E_BUSY);
     CHECK_STATUS(services_virtio_console_open(&other, 0), KEEL_E_UNSUPPORTED);
     CHECK_OK(services_virtio_console_send(&console, text, 0));
     CHECK_EQUAL(written_size, 0);
@@ -189,17 +182,9 @@ static void D7_buffers_have_ends(void)
 
 static void D7_consoles_that_are_none_are_not_opened(void)
 {
-    static const struct {
-        enum hosted_virtio_lie lie;
-        keel_status_t status;
-    } cases[] = {
-        {HOSTED_VIRTIO_NO_FEATURES, KEEL_E_UNSUPPORTED}, {HOSTED_VIRTIO_PHYSICAL, KEEL_E_UNSUPPORTED},
-        {HOSTED_VIRTIO_NEEDS_RESET, KEEL_E_UNSUPPORTED}, {HOSTED_VIRTIO_NO_QUEUE, KEEL_E_NOT_FOUND},
-        {HOSTED_VIRTIO_FAR_NOTIFY, KEEL_E_MALFORMED},    {HOSTED_VIRTIO_NO_ENABLE, KEEL_E_MALFORMED},
-    };
-    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        prepare(cases[i].lie, 0);
-        CHECK_STATUS(open_console(), cases[i].status);
+    for (unsigned i = 0; i < VIRTIO_COUNT(virtio_closed); i++) {
+        prepare(virtio_closed[i].lie, 0);
+        CHECK_STATUS(open_console(), virtio_closed[i].status);
     }
     CHECK_AUDIT();
 }
@@ -210,7 +195,7 @@ static void D7_consoles_that_are_only_slow_or_wild_serve(void)
                                                   HOSTED_VIRTIO_ODD_QUEUE, HOSTED_VIRTIO_HUGE_QUEUE,
                                                   HOSTED_VIRTIO_SCRIBBLE};
     uint32_t count = 0;
-    for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+    for (unsigned i = 0; i < VIRTIO_COUNT(lies); i++) {
         prepare(lies[i], i * 1000ul);
         CHECK_OK(open_console());
         CHECK_OK(services_virtio_console_send(&console, text, 3000));
@@ -228,17 +213,9 @@ static void D7_consoles_that_are_only_slow_or_wild_serve(void)
 /* What it does to the second piece that comes. */
 static void D7_bytes_that_are_lied_about(void)
 {
-    static const struct {
-        enum hosted_virtio_lie lie;
-        keel_status_t status;
-    } cases[] = {
-        {HOSTED_VIRTIO_ID_HUGE, KEEL_E_MALFORMED},      {HOSTED_VIRTIO_LENGTH_HUGE, KEEL_E_MALFORMED},
-        {HOSTED_VIRTIO_LENGTH_SHORT, KEEL_E_MALFORMED}, {HOSTED_VIRTIO_JUMP, KEEL_E_MALFORMED},
-        {HOSTED_VIRTIO_BACK, KEEL_E_MALFORMED},         {HOSTED_VIRTIO_NEVER, KEEL_E_TIMEOUT},
-    };
     uint32_t count = 0;
-    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        prepare(cases[i].lie, i * 30ul);
+    for (unsigned i = 0; i < VIRTIO_COUNT(virtio_received); i++) {
+        prepare(virtio_received[i].lie, i * 30ul);
         port.virtio.honest = UINT32_MAX;
         CHECK_OK(open_console());
         type(10);
@@ -247,10 +224,10 @@ static void D7_bytes_that_are_lied_about(void)
         memset(back, UNTOUCHED, BYTES);
         port.virtio.honest = 0;
         type(20);
-        CHECK_STATUS(receive(BYTES, &count), cases[i].status);
+        CHECK_STATUS(receive(BYTES, &count), virtio_received[i].status);
         CHECK_EQUAL(back[0], UNTOUCHED); /* nothing came back */
         port.virtio.honest = UINT32_MAX;
-        bool gone = cases[i].status != KEEL_E_TIMEOUT;
+        bool gone = virtio_received[i].status != KEEL_E_TIMEOUT;
         CHECK_STATUS(receive(BYTES, &count), gone ? KEEL_E_BUSY : KEEL_E_TIMEOUT);
         CHECK_STATUS(services_virtio_console_send(&console, text, 1), gone ? KEEL_E_BUSY : KEEL_OK);
         services_virtio_console_close(&console);
@@ -260,20 +237,11 @@ static void D7_bytes_that_are_lied_about(void)
 
 static void D7_sent_bytes_that_are_lied_about(void)
 {
-    static const struct {
-        enum hosted_virtio_lie lie;
-        keel_status_t status;
-    } cases[] = {
-        {HOSTED_VIRTIO_ID_HUGE, KEEL_E_MALFORMED},     {HOSTED_VIRTIO_ID_OTHER, KEEL_E_MALFORMED},
-        {HOSTED_VIRTIO_LENGTH_HUGE, KEEL_E_MALFORMED}, {HOSTED_VIRTIO_TWICE, KEEL_E_MALFORMED},
-        {HOSTED_VIRTIO_JUMP, KEEL_E_MALFORMED},        {HOSTED_VIRTIO_BACK, KEEL_E_MALFORMED},
-        {HOSTED_VIRTIO_NEVER, KEEL_E_TIMEOUT},
-    };
     uint32_t count;
-    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        prepare(cases[i].lie, 0);
+    for (unsigned i = 0; i < VIRTIO_COUNT(virtio_sent); i++) {
+        prepare(virtio_sent[i].lie, 0);
         CHECK_OK(open_console());
-        CHECK_STATUS(services_virtio_console_send(&console, text, 10), cases[i].status);
+        CHECK_STATUS(services_virtio_console_send(&console, text, 10), virtio_sent[i].status);
         CHECK_STATUS(services_virtio_console_send(&console, text, 10), KEEL_E_BUSY);
         CHECK_STATUS(receive(BYTES, &count), KEEL_E_BUSY);
         services_virtio_console_close(&console);

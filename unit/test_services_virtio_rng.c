@@ -26,9 +26,7 @@ static void prepare(enum hosted_virtio_lie lie)
 
 static keel_status_t open_source(void)
 {
-    uint32_t index = 0;
-    CHECK_OK(services_virtio_find(SERVICES_VIRTIO_ENTROPY, 0, &index));
-    return services_virtio_rng_open(&rng, index);
+    return services_virtio_rng_open(&rng, virtio_index(SERVICES_VIRTIO_ENTROPY));
 }
 
 /* Neither left out nor in a row of one value. */
@@ -44,11 +42,9 @@ static bool looks_random(const uint8_t *bytes, unsigned size)
 static void D7_entropy_is_all_that_was_asked_for(void)
 {
     static struct services_virtio_rng other;
-    uint32_t index = 0;
     prepare(HOSTED_VIRTIO_HONEST);
     CHECK_OK(open_source());
-    CHECK_OK(services_virtio_find(SERVICES_VIRTIO_ENTROPY, 0, &index));
-    CHECK_STATUS(services_virtio_rng_open(&other, index), KEEL_E_BUSY);
+    CHECK_STATUS(services_virtio_rng_open(&other, virtio_index(SERVICES_VIRTIO_ENTROPY)), KEEL_E_BUSY);
     CHECK_STATUS(services_virtio_rng_open(&other, 0), KEEL_E_UNSUPPORTED);
     CHECK_OK(services_virtio_rng_read(&rng, first, 0));
     CHECK(first[0] == UNTOUCHED);
@@ -86,17 +82,9 @@ static void D7_entropy_serves_several_tasks(void)
 
 static void D7_sources_that_are_none_are_not_opened(void)
 {
-    static const struct {
-        enum hosted_virtio_lie lie;
-        keel_status_t status;
-    } cases[] = {
-        {HOSTED_VIRTIO_NO_FEATURES, KEEL_E_UNSUPPORTED}, {HOSTED_VIRTIO_PHYSICAL, KEEL_E_UNSUPPORTED},
-        {HOSTED_VIRTIO_NEEDS_RESET, KEEL_E_UNSUPPORTED}, {HOSTED_VIRTIO_NO_QUEUE, KEEL_E_NOT_FOUND},
-        {HOSTED_VIRTIO_FAR_NOTIFY, KEEL_E_MALFORMED},    {HOSTED_VIRTIO_NO_ENABLE, KEEL_E_MALFORMED},
-    };
-    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        prepare(cases[i].lie);
-        CHECK_STATUS(open_source(), cases[i].status);
+    for (unsigned i = 0; i < VIRTIO_COUNT(virtio_closed); i++) {
+        prepare(virtio_closed[i].lie);
+        CHECK_STATUS(open_source(), virtio_closed[i].status);
         CHECK_STATUS(services_virtio_rng_read(&rng, first, 1), KEEL_E_BAD_HANDLE);
     }
     CHECK_AUDIT();
@@ -104,22 +92,13 @@ static void D7_sources_that_are_none_are_not_opened(void)
 
 static void D7_entropy_that_is_lied_about(void)
 {
-    static const struct {
-        enum hosted_virtio_lie lie;
-        keel_status_t status;
-    } cases[] = {
-        {HOSTED_VIRTIO_ID_HUGE, KEEL_E_MALFORMED},      {HOSTED_VIRTIO_ID_OTHER, KEEL_E_MALFORMED},
-        {HOSTED_VIRTIO_TWICE, KEEL_E_MALFORMED},        {HOSTED_VIRTIO_LENGTH_HUGE, KEEL_E_MALFORMED},
-        {HOSTED_VIRTIO_LENGTH_SHORT, KEEL_E_MALFORMED}, {HOSTED_VIRTIO_JUMP, KEEL_E_MALFORMED},
-        {HOSTED_VIRTIO_BACK, KEEL_E_MALFORMED},         {HOSTED_VIRTIO_NEVER, KEEL_E_TIMEOUT},
-    };
-    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        prepare(cases[i].lie);
+    for (unsigned i = 0; i < VIRTIO_COUNT(virtio_answers); i++) {
+        prepare(virtio_answers[i].lie);
         source.virtio.honest = UINT32_MAX;
         CHECK_OK(open_source());
         CHECK_OK(services_virtio_rng_read(&rng, first, 1));
         source.virtio.honest = 0;
-        CHECK_STATUS(services_virtio_rng_read(&rng, second, 1), cases[i].status);
+        CHECK_STATUS(services_virtio_rng_read(&rng, second, 1), virtio_answers[i].status);
         CHECK_EQUAL(second[0], UNTOUCHED); /* nothing came back */
         source.virtio.honest = UINT32_MAX;
         CHECK_STATUS(services_virtio_rng_read(&rng, second, 1), KEEL_E_BUSY);
@@ -136,7 +115,7 @@ static void D7_sources_that_are_only_slow_or_wild_serve(void)
     static const enum hosted_virtio_lie lies[] = {HOSTED_VIRTIO_SILENT,    HOSTED_VIRTIO_NO_MESSAGE,
                                                   HOSTED_VIRTIO_ODD_QUEUE, HOSTED_VIRTIO_HUGE_QUEUE,
                                                   HOSTED_VIRTIO_SCRIBBLE,  HOSTED_VIRTIO_WILD};
-    for (unsigned i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+    for (unsigned i = 0; i < VIRTIO_COUNT(lies); i++) {
         prepare(lies[i]);
         CHECK_OK(open_source());
         CHECK_EQUAL(rng.channel.queue.size, 1);

@@ -7,6 +7,54 @@
 #define UNIT_VIRTIO_SCRIPT_H
 
 #include "hosted/virtio.h"
+#include "services/virtio_pci.h"
+#include "support.h"
+
+#define VIRTIO_COUNT(cases) (sizeof(cases) / sizeof(cases)[0])
+
+/* What a driver answers to a device that lies. */
+struct virtio_case {
+    enum hosted_virtio_lie lie;
+    keel_status_t status;
+};
+
+/* Those that cannot be opened, whatever their type. */
+static const struct virtio_case virtio_closed[] = {
+    {HOSTED_VIRTIO_NO_FEATURES, KEEL_E_UNSUPPORTED}, {HOSTED_VIRTIO_PHYSICAL, KEEL_E_UNSUPPORTED},
+    {HOSTED_VIRTIO_NEEDS_RESET, KEEL_E_UNSUPPORTED}, {HOSTED_VIRTIO_NO_QUEUE, KEEL_E_NOT_FOUND},
+    {HOSTED_VIRTIO_FAR_NOTIFY, KEEL_E_MALFORMED},    {HOSTED_VIRTIO_NO_ENABLE, KEEL_E_MALFORMED},
+};
+
+/* A request that waits for its answer. */
+static const struct virtio_case virtio_answers[] = {
+    {HOSTED_VIRTIO_ID_HUGE, KEEL_E_MALFORMED},      {HOSTED_VIRTIO_ID_OTHER, KEEL_E_MALFORMED},
+    {HOSTED_VIRTIO_TWICE, KEEL_E_MALFORMED},        {HOSTED_VIRTIO_LENGTH_HUGE, KEEL_E_MALFORMED},
+    {HOSTED_VIRTIO_LENGTH_SHORT, KEEL_E_MALFORMED}, {HOSTED_VIRTIO_JUMP, KEEL_E_MALFORMED},
+    {HOSTED_VIRTIO_BACK, KEEL_E_MALFORMED},         {HOSTED_VIRTIO_NEVER, KEEL_E_TIMEOUT},
+};
+
+/* What comes at any moment, into one of several buffers. */
+static const struct virtio_case virtio_received[] = {
+    {HOSTED_VIRTIO_ID_HUGE, KEEL_E_MALFORMED},      {HOSTED_VIRTIO_LENGTH_HUGE, KEEL_E_MALFORMED},
+    {HOSTED_VIRTIO_LENGTH_SHORT, KEEL_E_MALFORMED}, {HOSTED_VIRTIO_JUMP, KEEL_E_MALFORMED},
+    {HOSTED_VIRTIO_BACK, KEEL_E_MALFORMED},         {HOSTED_VIRTIO_NEVER, KEEL_E_TIMEOUT},
+};
+
+/* What is sent. */
+static const struct virtio_case virtio_sent[] = {
+    {HOSTED_VIRTIO_ID_HUGE, KEEL_E_MALFORMED},     {HOSTED_VIRTIO_ID_OTHER, KEEL_E_MALFORMED},
+    {HOSTED_VIRTIO_LENGTH_HUGE, KEEL_E_MALFORMED}, {HOSTED_VIRTIO_TWICE, KEEL_E_MALFORMED},
+    {HOSTED_VIRTIO_JUMP, KEEL_E_MALFORMED},        {HOSTED_VIRTIO_BACK, KEEL_E_MALFORMED},
+    {HOSTED_VIRTIO_NEVER, KEEL_E_TIMEOUT},
+};
+
+/* The only device of the type. */
+static inline uint32_t virtio_index(uint16_t type)
+{
+    uint32_t index = 0;
+    CHECK_OK(services_virtio_find(type, 0, &index));
+    return index;
+}
 
 static const struct hosted_pci_function *moody_made_from;
 static struct hosted_virtio *moody_settings;
