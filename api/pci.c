@@ -43,14 +43,27 @@ keel_status_t call_pci_device_acquire(uint32_t index, uint64_t *device)
 
 REFERENCE_CALLS(pci_device, object.ref)
 
+static bool is_in_config(uint64_t offset, uint32_t width)
+{
+    return (width == 1 || width == 2 || width == 4) && offset % width == 0 && offset < hal_pci_config_size();
+}
+
 keel_status_t call_pci_config_read(struct pci_device *device, uint64_t offset, uint32_t width,
                                    uint32_t *value)
 {
-    if ((width != 1 && width != 2 && width != 4) || offset % width != 0 || offset >= hal_pci_config_size()) {
+    if (!is_in_config(offset, width)) {
         return KEEL_E_INVALID;
     }
     *value = pci_config_read(device->function, (uint32_t)offset, width);
     return KEEL_OK;
+}
+
+keel_status_t call_pci_config_write(struct pci_device *device, uint64_t at, uint32_t width, uint32_t value)
+{
+    if (!is_in_config(at, width) || (width < 4 && value >> 8 * width != 0)) {
+        return KEEL_E_INVALID;
+    }
+    return pci_config_change(device->function, (uint32_t)at, width, value);
 }
 
 keel_status_t call_pci_capability(struct pci_device *device, uint32_t id, uint32_t index, uint32_t *offset)

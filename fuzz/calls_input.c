@@ -131,6 +131,9 @@ uint64_t calls_number(const char *name, uint8_t byte)
         static const uint8_t widths[] = {4, 8, 1, 2, 4, 8, 4};
         return byte % 8 == 7 ? byte : widths[byte % 8];
     }
+    if (strcmp(name, "at") == 0) {
+        return byte; /* in configuration space */
+    }
     if (strcmp(name, "cpus") == 0) {
         return byte % 5; /* there are two */
     }

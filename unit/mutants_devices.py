@@ -28,6 +28,7 @@ AMDVI_FLUSH = "hal/x86_common/amdvi_flush.c"
 AMDVI_SEGMENT = "hal/x86_common/amdvi_segment.c"
 AMDVI_TABLES = "hal/x86_common/amdvi_tables.c"
 PCI = "core/pci.c"
+PCI_CONFIG = "core/pci_config.c"
 PCI_PARSE = "core/pci_parse.c"
 PCI_SCAN = "core/pci_scan.c"
 PCI_RESET = "core/pci_reset.c"
@@ -456,6 +457,13 @@ DEVICES = (
     Mutant("closed-message-unmasked", "D4", IRQ, "        line->state = IRQ_GONE;\n        update(line);\n", "        line->state = IRQ_GONE;\n",
            ("test_pci_message", "test_explore_message")),
     Mutant("messages-outlive-their-holder", "D4", PCI, "    pci_messages_close(device->function);\n", "", ("test_pci_message",)),
+    Mutant("client-masters-the-bus", "D3", PCI_CONFIG, "COMMAND_BITS = 1 << 6 | 1 << 8,", "COMMAND_BITS = 1 << 2 | 1 << 6 | 1 << 8,", ("test_pci_config",)),
+    Mutant("bits-beside-the-list-written", "D6", PCI_CONFIG, "& ~(uint32_t)writable->bits) != 0) {", "& ~(uint32_t)writable->bits) == UINT32_MAX) {", ("test_pci_config",)),
+    Mutant("register-of-two-capabilities-written", "D7", PCI_CONFIG, "(writable->capability != 0 && is_in_another(function, offset))",
+           "(writable->capability == 1 && is_in_another(function, offset))", ("test_pci_config",)),
+    Mutant("reset-by-what-the-device-says", "D6", PCI_CONFIG, " & ~(uint32_t)writable->never;", ";", ("test_pci_config",)),
+    Mutant("bridge-written", "D6", PCI_CONFIG, "function->header != PCI_HEADER_DEVICE ||", "function->header > 2 ||", ("test_pci_config",)),
+    Mutant("register-in-part-written", "D6", PCI_CONFIG, "&& width == writable->width &&", "&& width <= writable->width &&", ("test_pci_config",)),
     Mutant("opening-masks-what-is-unmasked", "T9", MESSAGE, "        if (!on) {\n            msi_mask_all(function, false);", "        if (on) {\n            msi_mask_all(function, false);",
            ("test_explore_message",)),
     Mutant("messages-stay-on", "D4", MESSAGE, "        switch_messages(function, false);\n", "", ("test_pci_message",)),
@@ -470,7 +478,7 @@ DEVICES = (
     Mutant("closed-message-stays-remapped", "D4", "hal/x86_common/irq_message.c", "(void)vtd_interrupt_clear(source);", "(void)source;", ("test_ioapic",)),
     Mutant("message-of-any-requester", "D4", "hal/x86_common/irq_message.c", "vtd_interrupt_set(source, message->requester,", "vtd_interrupt_set(source, 0,",
            ("test_ioapic",)),
-    Mutant("config-space-read-beyond", "D6", "api/pci.c", " || offset >= hal_pci_config_size()", "", ("test_pci",)),
+    Mutant("config-space-read-beyond", "D6", "api/pci.c", " && offset < hal_pci_config_size()", "", ("test_pci",)),
     Mutant("mcfg-of-another-segment", "D7", "hal/x86_common/acpi_mcfg.c", "if (acpi_le16(entry + MCFG_SEGMENT) == 0) {", "if (i == 0) {",
            ("test_pci_parse",)),
     # AMD's driver on the modelled units, which are told nothing of what it means to do.

@@ -32,6 +32,7 @@ enum {
     COMMAND_DECODES = 3,
     COMMAND_MASTER = 4,
     STATUS_CAPABILITIES = 0x10,
+    STATUS_CLEARED = 0xf900, /* by ones */
 };
 
 #define FUNCTIONS_MAX 320u
@@ -212,6 +213,21 @@ static void write_bar(struct function *function, unsigned index, uint32_t value)
     memcpy(function->config + BARS + 4u * index, &value, 4);
 }
 
+/* Registers of the header that neither place nor start anything. */
+static bool write_header(struct function *function, uint32_t offset, unsigned width, uint32_t value)
+{
+    if (offset == STATUS && width == 2) {
+        uint16_t status = (uint16_t)(pci_load(function->config + STATUS, 2) & ~(value & STATUS_CLEARED));
+        memcpy(function->config + STATUS, &status, 2);
+        return true;
+    }
+    if (width == 1 && (offset == CACHE_LINE || offset == CACHE_LINE + 1)) {
+        function->config[offset] = (uint8_t)value;
+        return true;
+    }
+    return false;
+}
+
 void hal_pci_write(struct hal_pci_address at, uint32_t offset, unsigned width, uint32_t value)
 {
     struct function *function = fits(at, offset, width) ? find(at) : NULL;
@@ -223,9 +239,10 @@ void hal_pci_write(struct hal_pci_address at, uint32_t offset, unsigned width, u
         write_command(function, (uint16_t)value);
     } else if (offset >= BARS && offset < BARS + 4 * bars_of(function) && width == 4) {
         write_bar(function, (offset - BARS) / 4, value);
-    } else if (!pci_reset_write(function, offset, width, value) &&
+    } else if (!write_header(function, offset, width, value) &&
+               !pci_reset_write(function, offset, width, value) &&
                !pci_message_write(function, offset, width, value)) {
-        machine_check("D6", "a register is written that is no BAR, no command register and none of messages");
+        machine_check("D6", "a register is written that is none of those that may be");
     }
     pci_reset_stick(function);
 }

@@ -20,6 +20,7 @@ enum {
     EXPRESS_CAPABILITIES = 4,
     EXPRESS_CONTROL = 8,
     EXPRESS_STATUS = 10,
+    EXPRESS_CLEARED = 0xf, /* by ones */
     EXPRESS_PENDING = 0x20,
     EXPRESS_RESET = 0x8000,
     EXPRESS_PAYLOAD = 0x00e0, /* which no reset changes */
@@ -160,6 +161,10 @@ bool pci_reset_write(struct function *function, uint32_t offset, unsigned width,
 {
     if (function->express != 0 && offset == function->express + (uint32_t)EXPRESS_CONTROL && width == 2) {
         return write_express(function, value);
+    }
+    if (function->express != 0 && offset == function->express + (uint32_t)EXPRESS_STATUS && width == 2) {
+        function->config[offset] &= (uint8_t)~(value & EXPRESS_CLEARED);
+        return true;
     }
     if (function->advanced != 0 && offset == function->advanced + (uint32_t)ADVANCED_CONTROL && width == 1) {
         return write_advanced(function, value);

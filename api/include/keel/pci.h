@@ -5,8 +5,9 @@
  *
  * A device is acquired for one holder alone, who may read its configuration space, acquire what its memory
  * BARs lead to as I/O memory, and have it interrupt by messages (MSI-X, or MSI if it has that only).
- * Configuration space is written by Keel only: BARs stay where firmware put them, no device masters the bus
- * unless DMA is enabled for it (keel/dma.h), and no client decides what a message says (D3, D4, D6).
+ * Configuration space is written by Keel, but for a few registers: BARs stay where firmware put them, no
+ * device masters the bus unless DMA is enabled for it (keel/dma.h), and no client decides what a message says
+ * (D3, D4, D6).
  *
  * A BAR, or a part of one, can be acquired if nothing but the device's registers can be there as far as Keel
  * knows, it shares no byte with another device's BAR, and the device decodes it (D5). Pages that hold the
@@ -80,6 +81,16 @@ keel_status_t keel_pci_device_release(keel_pci_device_t device);
  * bytes, as the machine reaches them; NULL). */
 keel_status_t keel_pci_config_read(keel_pci_device_t device, uint64_t offset, uint32_t width,
                                    uint32_t *value);
+
+/* Writes the register at `at`, as a whole, if nothing that Keel answers for depends on it. Of the header: the
+ * command register (bits 6 and 8, answers to parity errors and SERR#), the status register (bits 8 and 11 to
+ * 15, errors that a one clears), the size of cache lines, the latency timer. Of the first PCI Express
+ * capability: Device Control (bits 0 to 4 and 12 to 14: errors that are told, relaxed ordering, the size of
+ * read requests), Device Status (bits 0 to 3). Other bits stay as they are, and must be written so: as they
+ * are read now, or as 0 where a one clears. The next holder of a device that is not reset finds what was
+ * written. Errors: E_INVALID (as above; a value wider than the register), E_DENIED (another register or bit,
+ * or nothing of the device is given out: nothing was written). */
+keel_status_t keel_pci_config_write(keel_pci_device_t device, uint64_t at, uint32_t width, uint32_t value);
 
 /* Where in configuration space capability number `index` (from 0) of this id is. Errors: E_NOT_FOUND (there
  * is none, or the list breaks off before), E_INVALID (NULL). */

@@ -133,6 +133,9 @@ bool pci_command_change(const struct pci_function *function, uint16_t bit, bool 
 /* As hal_pci_read; as hal_pci_write, to another register that core has found. */
 uint32_t pci_config_read(const struct pci_function *function, uint32_t offset, unsigned width);
 void pci_config_write(const struct pci_function *function, uint32_t offset, unsigned width, uint32_t value);
+/* For a client that holds it (core/pci_config.c). E_DENIED: nothing was written. */
+keel_status_t pci_config_change(const struct pci_function *function, uint32_t offset, unsigned width,
+                                uint32_t value);
 
 /* E_BUSY: somebody has it, or it is being reset; E_UNSUPPORTED: its reset has gone wrong; E_LIMIT. */
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle);

@@ -66,8 +66,8 @@ void hal_iommu_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t 
 /* False: the hardware does not hold it, or not apart from another one. It is never attached. Constant. */
 bool hal_iommu_can_hold(uint16_t source);
 
-/* The hardware needs a page before the source, one that it can hold, can be attached: hal_iommu_give_page with a zeroed TABLE frame,
- * which is the hardware's for ever. */
+/* The hardware needs a page before the source, one that it can hold, can be attached: hal_iommu_give_page
+ * with a zeroed TABLE frame, which is the hardware's for ever. */
 bool hal_iommu_wants_page(uint16_t source);
 void hal_iommu_give_page(uint16_t source, hal_paddr_t page);
 
