@@ -54,7 +54,7 @@ void hal_irq_message_close(unsigned source)
 void irq_message_unroute(unsigned source)
 {
     if (messages[source].routed && vtd_remaps_interrupts()) {
-        (void)vtd_interrupt_clear(source); /* if that is not obeyed, nothing will be set there any more */
+        (void)vtd_interrupt_clear(source); /* not obeyed: nothing is set before the units have started over */
     }
     messages[source].routed = false;
 }

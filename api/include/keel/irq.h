@@ -116,7 +116,8 @@ keel_status_t keel_irq_handler_disable(keel_irq_handler_t handler);
 keel_status_t keel_irq_handler_resume(keel_irq_handler_t handler);
 
 /* For the whole line. Errors: E_INVALID (no CPU of it is online), E_UNSUPPORTED (none that the source
- * reaches), E_NOT_FOUND (KEEL_IRQ_GONE). */
+ * reaches; or hardware that remaps interrupts does not obey, and the line may be silent until this call
+ * succeeds), E_NOT_FOUND (KEEL_IRQ_GONE). */
 keel_status_t keel_irq_handler_set_affinity(keel_irq_handler_t handler, uint64_t affinity);
 keel_status_t keel_irq_handler_info(keel_irq_handler_t handler, struct keel_irq_handler_info *info);
 

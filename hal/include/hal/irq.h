@@ -35,7 +35,8 @@ bool hal_irq_source(unsigned source, struct hal_irq_source *description);
 
 /* Of a source that there is, or a message that is open: its interrupts go to this CPU from now on; it stays
  * masked or unmasked, but may be masked for a moment. One that is on its way may still arrive elsewhere.
- * False: it cannot reach that CPU; nothing has changed. Of a message nothing counts of the wire. */
+ * False: it cannot reach that CPU, and nothing has changed; or hardware that remaps interrupts does not obey,
+ * and nothing of it passes until it is routed again. Of a message nothing counts of the wire. */
 bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu);
 
 /* Of a source that was routed, a message that is open among them: nothing of it passes any more until it is
