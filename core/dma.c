@@ -105,6 +105,13 @@ static keel_status_t commit(struct domain *domain, struct dma *dma, struct frame
     return lives ? KEEL_OK : KEEL_E_NOT_FOUND;
 }
 
+/* Nothing leads to more where the hardware does not obey any more; and without it nothing puts pieces in a
+ * row. */
+static bool can_map(const struct dma *dma)
+{
+    return dma->held ? iommu_works() : dma->piece_count == 1;
+}
+
 /* What is captive makes room first, if there is none. */
 static keel_status_t reserve_or_flush(struct domain *domain, struct dma *dma, uint64_t *tables)
 {
@@ -135,7 +142,7 @@ static keel_status_t enter(struct dma *dma, bool *captive)
     if (status != KEEL_OK) {
         return status;
     }
-    status = tables_reserve(missing, TABLE_FREE, &spare);
+    status = can_map(dma) ? tables_reserve(missing, TABLE_FREE, &spare) : KEEL_E_UNSUPPORTED;
     if (status == KEEL_OK) {
         status = commit(domain, dma, &spare, &number, &tables);
         tables_free(&spare);
@@ -200,10 +207,7 @@ keel_status_t dma_map(struct pci_device *device, const struct dma_piece *pieces,
 {
     CORE_ASSERT(piece_count > 0 && piece_count <= DMA_PIECES_MAX && (may_read || may_write));
     struct domain *domain = domain_of(device->function);
-    bool has_hardware = hal_iommu_describe()->levels > 0, captive = false;
-    if (has_hardware ? !iommu_works() : piece_count > 1) {
-        return KEEL_E_UNSUPPORTED;
-    }
+    bool captive = false;
     struct dma *dma = claim(domain);
     if (dma == NULL) {
         return KEEL_E_LIMIT;

@@ -17,16 +17,16 @@
 
 static struct spinlock lock; /* the calls that are made one at a time, and all below */
 static bool taken[NUMBERS_MAX];
-static atomic_u32_t broken; /* 1: never 0 again */
+static atomic_u32_t broken; /* 1: it does not obey, never again; or there is none */
 
 void iommu_init(void)
 {
     spinlock_init(&lock);
-    atomic_u32_init(&broken, 0);
+    atomic_u32_init(&broken, hal_iommu_describe()->levels == 0);
     for (uint32_t number = 0; number < NUMBERS_MAX; number++) {
         taken[number] = number == 0;
     }
-    for (uint32_t index = 0; hal_iommu_describe()->levels > 0 && index < pci_count(); index++) {
+    for (uint32_t index = 0; iommu_works() && index < pci_count(); index++) {
         struct frame *page;
         uint16_t source = pci_source(pci_at(index));
         if (hal_iommu_can_hold(source) && hal_iommu_wants_page(source) &&
@@ -38,7 +38,7 @@ void iommu_init(void)
 
 bool iommu_works(void)
 {
-    return hal_iommu_describe()->levels > 0 && atomic_u32_load_acquire(&broken) == 0;
+    return atomic_u32_load_acquire(&broken) == 0;
 }
 
 bool iommu_can_hold(uint16_t source)

@@ -150,7 +150,7 @@ DEVICES = (
            "    domain->life++;\n    spinlock_release(&domain->lock, interrupts);", ("test_dma",)),
     Mutant("trusted-device-cut-off-at-a-unit", "D8", "core/domain.c", "        if (domain->number != 0) {\n            iommu_detach_begin",
            "        if (domain->state != DOMAIN_OFF) {\n            iommu_detach_begin", ("test_dma_limits",)),
-    Mutant("broken-hardware-maps-on", "M8", "core/dma.c", "if (has_hardware ? !iommu_works() :", "if (has_hardware ? piece_count == 0 :", ("test_dma",)),
+    Mutant("broken-hardware-maps-on", "M8", "core/dma.c", "return dma->held ? iommu_works() :", "return dma->held ? dma->page_count > 0 :", ("test_dma",)),
     Mutant("captive-mapping-holds-its-device", "M8", "core/dma.c", "    } else if (captive) {\n        pci_device_put(device);\n", "    } else if (captive) {\n",
            ("test_dma",)),
     Mutant("flush-of-broken-hardware", "D2", "core/dma.c", ": hal_iommu_describe()->levels == 0 || iommu_works();", ": true;", ("test_dma",)),
