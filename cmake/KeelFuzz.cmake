@@ -7,7 +7,7 @@
 
 # libFuzzer's and AFL++'s compilers both take this as "link the driver that has main()"; OSS-Fuzz has its own.
 set(KEEL_FUZZ_ENGINE -fsanitize=fuzzer CACHE STRING "what links the fuzzer's driver ($LIB_FUZZING_ENGINE in OSS-Fuzz)")
-set(KEEL_FUZZ_SMOKE_RUNS 20000 CACHE STRING "executions that a smoke test makes")
+set(KEEL_FUZZ_SMOKE_RUNS 10000 CACHE STRING "executions that a smoke test makes")
 
 function(keel_add_fuzz_target name)
     set(target fuzz_${name})
@@ -50,6 +50,30 @@ function(keel_add_fuzz_target name)
     set_tests_properties(
         ${target}_smoke PROPERTIES LABELS fuzz TIMEOUT 300 ENVIRONMENT "${environment}"
     )
+endfunction()
+
+# Inputs of fuzz_NAME are lists of operations behind a header of so many bytes: fuzz/mutator.c changes them. AFL++ loads
+# it as a library, which has neither sanitizers nor instrumentation.
+function(keel_mutate_operations name header_size)
+    set(source ${PROJECT_SOURCE_DIR}/fuzz/mutator.c)
+    if(NOT KEEL_FUZZ STREQUAL afl)
+        target_sources(fuzz_${name} PRIVATE ${source})
+        target_compile_definitions(fuzz_${name} PRIVATE MUTATOR_HEADER=${header_size}u)
+        return()
+    endif()
+    set(library $<TARGET_FILE_DIR:fuzz_${name}>/fuzz_${name}_mutator.so)
+    set(stamp ${CMAKE_CURRENT_BINARY_DIR}/fuzz_${name}_mutator.stamp)
+    add_custom_command(
+        OUTPUT ${stamp}
+        COMMAND gcc-12 -std=c17 -Wall -Wextra -Wconversion -Werror -O2 -fPIC -shared -DMUTATOR_AFL
+                -DMUTATOR_HEADER=${header_size}u -o ${library} ${source}
+        COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
+        DEPENDS ${source}
+        COMMENT "Building the mutator of fuzz_${name}"
+        VERBATIM
+    )
+    add_custom_target(fuzz_${name}_mutator DEPENDS ${stamp})
+    add_dependencies(fuzz_${name} fuzz_${name}_mutator)
 endfunction()
 
 # The harness must see a planted fault: this smoke test is expected to report one.

@@ -9,9 +9,6 @@
 #include "core/pci.h"
 #include "core/spinlock.h"
 
-/* A look takes some hundred cycles: together that is more than any hardware needs. */
-#define LOOKS_MAX 1000000u
-
 /* A domain for each function that is known. */
 #define NUMBERS_MAX (PCI_FUNCTIONS_MAX + 1)
 
@@ -88,7 +85,8 @@ static bool start_over(uint64_t ticket)
 
 static bool wait(uint64_t ticket)
 {
-    for (uint32_t looks = 0; looks < LOOKS_MAX && atomic_u32_load_acquire(&broken) == 0; looks++) {
+    uint32_t looks_max = hal_iommu_describe()->looks_max;
+    for (uint32_t looks = 0; looks < looks_max && atomic_u32_load_acquire(&broken) == 0; looks++) {
         if (hal_iommu_is_done(ticket)) {
             return true;
         }

@@ -12,7 +12,7 @@
 static const uint8_t sources[] = {
     0, 1, 5, 9, 16, 17, HOSTED_IRQ_NMI, HOSTED_IRQ_FAR, HOSTED_IRQ_FAR + 7, MESSAGES, MESSAGES + 1};
 
-static uint32_t source_of(uint8_t byte)
+uint32_t calls_source(uint8_t byte)
 {
     return byte < 0xf0 ? sources[byte % sizeof(sources)] : calls_number("source", byte) & UINT32_MAX;
 }
@@ -23,8 +23,8 @@ static uint32_t serve(void *context)
     if (random % 4 != 0) {
         hosted_irq_assert((uint32_t)(uintptr_t)context, false);
     }
-    if ((random >> 8) % 2 == 0 && calls_world.next_op < calls_world.input.op_count) {
-        struct calls_op op = calls_input_op(&calls_world.input, calls_world.next_op++);
+    struct calls_op op;
+    if ((random >> 8) % 2 == 0 && calls_next(&op)) {
         calls_execute(&op);
     }
     return (uint32_t)(random >> 16) % 4;
@@ -33,8 +33,8 @@ static uint32_t serve(void *context)
 struct keel_irq_handler_options calls_irq_handler_options(uint8_t source, uint8_t flags)
 {
     return (struct keel_irq_handler_options){.handler = serve,
-                                             .context = (void *)(uintptr_t)source_of(source),
-                                             .source = source_of(source),
+                                             .context = (void *)(uintptr_t)calls_source(source),
+                                             .source = calls_source(source),
                                              .flags = flags < 0xf8 ? flags % 8u : flags,
                                              .affinity = flags / 8 % 4};
 }
@@ -52,8 +52,11 @@ static bool has_domain(uint16_t source)
 
 /* Reaches for memory, as any device there is or is not, by a physical address or one of its own. What it
  * comes to then is the machine's to judge (D1); without a domain it is nothing (D3). */
-static void reach(uint64_t random)
+void calls_reach(uint64_t random)
 {
+    if ((calls_world.input.machine & WORLD_NONE) != 0) {
+        return; /* without a remapping unit all memory is every device's: nothing is promised */
+    }
     uint8_t bytes[8] = {0};
     uint16_t source = (uint16_t)random;
     uint64_t address = (random >> 16) % (UINT64_C(8) << 20);
@@ -69,7 +72,7 @@ static void reach(uint64_t random)
 }
 
 /* Any function's message, as its registers have it. */
-static void send(uint64_t random)
+void calls_send(uint64_t random)
 {
     const struct hosted_pci_function *from = (calls_world.input.flags & CALLS_LIARS) != 0
                                                  ? &hosted_pci_liars[random % HOSTED_PCI_LIARS]
@@ -79,7 +82,7 @@ static void send(uint64_t random)
 }
 
 /* Whatever any device likes, by its own source or another; the machine looks whose it is (D4). */
-static void forge(uint64_t random)
+void calls_forge(uint64_t random)
 {
     uint16_t source = (uint16_t)random;
     uint64_t address = UINT64_C(0xfee00000) | (random >> 16 & 0xfffff);
@@ -102,17 +105,17 @@ void calls_devices(void)
     case 1:
     case 2:
     case 3:
-        hosted_irq_assert(source_of((uint8_t)(random >> 8) % 16), (random >> 16) % 2 != 0);
+        hosted_irq_assert(calls_source((uint8_t)(random >> 8) % 16), (random >> 16) % 2 != 0);
         break;
     case 4:
-        reach(calls_random(&calls_world.random));
+        calls_reach(calls_random(&calls_world.random));
         break;
     case 5:
     case 6:
-        send(random >> 8);
+        calls_send(random >> 8);
         break;
     default:
-        forge(calls_random(&calls_world.random));
+        calls_forge(calls_random(&calls_world.random));
         break;
     }
 }

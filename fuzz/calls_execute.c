@@ -8,6 +8,7 @@
 
 #include "calls_world.h"
 #include "hal/phys.h"
+#include "world_events.h"
 
 /* A structure that an argument points to. It lies on the caller's stack, so it is valid as long as the call
  * lasts. */
@@ -198,11 +199,16 @@ static void fill_value(const struct calls_op *op, const struct call_argument *ar
 /* Calls that end the whole run are made only by a rare operation, or few inputs would get anywhere. */
 static bool skipped(enum call_id id, const struct calls_op *op)
 {
-    return (id == CALL_ID_POWER_OFF || id == CALL_ID_RESTART) && op->numbers[0] != 0;
+    bool ends = id == CALL_ID_POWER_OFF || id == CALL_ID_RESTART;
+    return (ends && op->numbers[0] != 0) || calls_input_leaves_out(&calls_world.input, id);
 }
 
 void calls_execute(const struct calls_op *op)
 {
+    if (calls_world.input.world && op->call >= CALL_COUNT) {
+        world_happen(op);
+        return;
+    }
     enum call_id id = (enum call_id)(op->call % CALL_COUNT);
     const struct call_descriptor *call = &call_descriptors[id];
     if (skipped(id, op)) {
@@ -229,6 +235,10 @@ void calls_execute(const struct calls_op *op)
 
 void calls_print(const struct calls_op *op)
 {
+    if (calls_world.input.world && op->call >= CALL_COUNT) {
+        world_print(op);
+        return;
+    }
     const struct call_descriptor *call = &call_descriptors[op->call % CALL_COUNT];
     struct cursor cursor = {0, 0};
     fprintf(stderr, "%s(", call->name);

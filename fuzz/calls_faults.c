@@ -24,9 +24,8 @@ static uint32_t handle(void *context, uint64_t va, uint32_t access)
     (void)context;
     (void)access;
     /* Stacks are small here: only the outermost handler makes calls that may be deep. */
-    if (random % 4 < 2 && task_current()->fault_depth == 1 &&
-        calls_world.next_op < calls_world.input.op_count) {
-        struct calls_op op = calls_input_op(&calls_world.input, calls_world.next_op++);
+    struct calls_op op;
+    if (random % 4 < 2 && task_current()->fault_depth == 1 && calls_next(&op)) {
         calls_execute(&op);
     } else if (random % 4 == 2) {
         map_somewhere(va, random >> 8);
@@ -37,8 +36,8 @@ static uint32_t handle(void *context, uint64_t va, uint32_t access)
 static void ring(void *context)
 {
     (void)context;
-    if (calls_random(&calls_world.random) % 2 == 0 && calls_world.next_op < calls_world.input.op_count) {
-        struct calls_op op = calls_input_op(&calls_world.input, calls_world.next_op++);
+    struct calls_op op;
+    if (calls_random(&calls_world.random) % 2 == 0 && calls_next(&op)) {
         calls_execute(&op);
     }
 }

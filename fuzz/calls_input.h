@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The input of fuzz_calls: an 8-byte header, then operations of 8 bytes each, so that a mutation of one byte
- * changes one thing and an operation inserted or removed leaves the others as they were.
+ * The input of fuzz_calls and fuzz_world: an 8-byte header, then operations of 8 bytes each, so that a
+ * mutation of one byte changes one thing and an operation inserted or removed leaves the others as they were.
  *
  *   header  0 flags   1 switch period  2,3 seed   4 lies of the allocator  5 lies of the scheduler  6 workers
  * 7 lies of the slab allocator
+ *
+ * Of fuzz_world it goes on:
+ *
+ *           8 CPUs  9 machine  10 calls that are left out  11 stalls of the IOMMU  12 program  13 strategy
+ * 14,15 nothing
+ *
+ * and behind the operations there is a user program of so many times 8 bytes.
+ *
  *   op      0 call    1,2 handles      3,4,5 numbers   6 buffer   7 slot for a new handle
  *
  * What a byte means for an argument depends on the argument's kind and name in the table of calls: objects
@@ -17,6 +25,7 @@
 #include "calls.h"
 
 #define CALLS_HEADER_SIZE 8u
+#define WORLD_HEADER_SIZE 16u
 #define CALLS_OP_SIZE     8u
 #define CALLS_OPS_MAX     256u
 #define CALLS_SLOTS       16u
@@ -31,6 +40,17 @@ enum calls_flags {
     CALLS_LIARS = 1u << 6,   /* those of PCI lie */
     CALLS_AMD = 1u << 7,     /* what holds them is AMD's */
 };
+enum world_machine {
+    WORLD_REGISTERS = 1u << 0, /* as in hosted/machine.h */
+    WORLD_NARROW = 1u << 1,
+    WORLD_RANGE = 1u << 2,
+    WORLD_OLD_INTERRUPTS = 1u << 3,
+    WORLD_APART = 1u << 4,
+    WORLD_NONE = 1u << 5,     /* there is no remapping unit */
+    WORLD_TRUSTED = 1u << 6,  /* the command line trusts devices */
+    WORLD_PROGRAMS = 1u << 7, /* user programs run for real */
+};
+
 /* Room for large pages, which is slow, so few inputs have it: by the number of workers. */
 #define CALLS_MUCH_MEMORY(workers) ((workers) >= 0xf8)
 
@@ -43,11 +63,19 @@ struct calls_input {
     uint16_t seed;
     const uint8_t *ops;
     size_t ops_size, op_count;
+    bool world; /* what follows is fuzz_world's */
+    uint8_t cpus, machine, left_out, stalls, strategy;
+    const uint8_t *program;
+    size_t program_size;
 };
 
 /* False: too short to mean anything. */
 bool calls_input_parse(const uint8_t *data, size_t size, struct calls_input *input);
+bool world_input_parse(const uint8_t *data, size_t size, struct calls_input *input);
 struct calls_op calls_input_op(const struct calls_input *input, size_t index);
+
+/* Does the input leave out all calls of this kind? */
+bool calls_input_leaves_out(const struct calls_input *input, enum call_id id);
 
 /* A number for the argument called `name`. */
 uint64_t calls_number(const char *name, uint8_t byte);

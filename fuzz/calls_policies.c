@@ -99,6 +99,9 @@ static uint64_t alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alig
 {
     (void)context;
     (void)cpu;
+    if (calls_fails()) {
+        return KEEL_FRAME_NONE;
+    }
     if (calls_lies(calls_world.input.allocator_lies)) {
         calls_policy_calls_back();
         return alloc_lie(count);

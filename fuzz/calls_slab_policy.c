@@ -84,6 +84,9 @@ static uint64_t slab_alloc(void *context, uint32_t cpu, uint32_t size_class)
 {
     (void)context;
     (void)cpu;
+    if (calls_fails()) {
+        return KEEL_SLAB_NONE;
+    }
     if (calls_lies(calls_world.input.slab_lies)) {
         return lie();
     }

@@ -6,6 +6,7 @@
 #define FUZZ_CALLS_WORLD_H
 
 #include "calls_input.h"
+#include "hosted/machine.h"
 #include "keel/keel.h"
 
 struct calls_world {
@@ -15,6 +16,7 @@ struct calls_world {
     uint64_t slots[OBJECT_KIND_COUNT]
                   [CALLS_SLOTS];    /* handles that operations name by index; live, stale or 0 */
     uint64_t pointers[CALLS_SLOTS]; /* the same for native memory */
+    unsigned fails_in;              /* so many requests for memory later one is refused; 0: none is */
     bool print;
 };
 
@@ -24,6 +26,12 @@ extern struct calls_world calls_world;
 static inline bool calls_lies(uint8_t lies)
 {
     return (calls_random(&calls_world.random) & 0xff) < lies;
+}
+
+/* A policy is asked for memory: shall it say that there is none? */
+static inline bool calls_fails(void)
+{
+    return calls_world.fails_in > 0 && --calls_world.fails_in == 0;
 }
 
 /* Decodes and makes the call of one operation. */
@@ -52,8 +60,14 @@ struct keel_work_options calls_work_options(void);
 
 /* A handler on an interrupt line that does the same, and answers anything. */
 struct keel_irq_handler_options calls_irq_handler_options(uint8_t source, uint8_t flags);
-/* What devices do between two operations. */
+/* What devices do between two operations; and one of each thing, as a number says: a device reaches for
+ * memory, a function sends its message, a device writes any message. */
 void calls_devices(void);
+void calls_reach(uint64_t random);
+void calls_send(uint64_t random);
+void calls_forge(uint64_t random);
+/* The interrupt source that a byte names. */
+uint32_t calls_source(uint8_t byte);
 /* The same handler, called on other CPUs. */
 struct keel_cpu_call_options calls_cpu_call_options(void);
 
@@ -61,7 +75,17 @@ struct keel_cpu_call_options calls_cpu_call_options(void);
 void calls_user_script(void *context, struct keel_user_regs *regs, struct keel_user_event *event);
 void calls_user_regs(uint8_t pattern, struct keel_user_regs *regs);
 
+/* The next operation, for whoever runs now. False: none is left. */
+bool calls_next(struct calls_op *op);
 /* The entry of worker tasks: takes operations until none is left. */
 void calls_worker(uint64_t argument);
+/* Releases whatever there is, whoever got or guessed it. */
+void calls_release_all(void);
+
+/* The input is parsed: everything else as at the beginning. */
+void calls_begin(void);
+/* One execution on the machine that `config` describes, completed by what the input says of interleaving and
+ * devices. A failure ends the process. */
+void calls_run(const char *target, struct hosted_config *config);
 
 #endif

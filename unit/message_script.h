@@ -28,7 +28,7 @@ static const struct hosted_pci_function message_devices[MESSAGE_DEVICES] = {
                      .capabilities = 0x40,
                      .words = {{0x40, MSI_LEFT_ON | MSI_WIDE | 0x5000},
                                {0x50, MSIX_LEFT_ON(4)},
-                               {0x54, 0x1040},
+                               {0x54, 0x1048}, /* a multiple of 8 is enough (PCI 3.0, 6.8.2.4) */
                                {0x58, 0x2000}}},
     [MASKABLE_DEVICE] = {.device = 2,
                          .function = 0,

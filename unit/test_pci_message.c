@@ -13,7 +13,7 @@
 #define MS      UINT64_C(1000000)
 #define SOURCES (HAL_IRQ_SOURCES_MAX - HOSTED_IRQ_FAR - HOSTED_IRQ_FAR_COUNT)
 #define FIRST   (HOSTED_IRQ_FAR + HOSTED_IRQ_FAR_COUNT)
-#define TABLE   (MESSAGE_BAR(0) + 0x1040)
+#define TABLE   (MESSAGE_BAR(0) + 0x1048)
 
 static struct listener one, other;
 

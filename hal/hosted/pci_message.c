@@ -246,13 +246,15 @@ bool hosted_pci_message(struct hal_pci_address at, unsigned index)
 
 /* --- As core sees it --- */
 
-static struct function *table_at(uint64_t address, unsigned *index)
+/* The entry and which word of it; a table begins at a multiple of 8. */
+static struct function *table_at(uint64_t address, unsigned *index, unsigned *word)
 {
     struct function *function;
     for (size_t i = 0; (function = pci_function_at(i)) != NULL; i++) {
         if (function->entries > 0 && pci_decodes(function) &&
             address - function->table < function->entries * ENTRY_SIZE) {
             *index = (unsigned)(address - function->table) / ENTRY_SIZE + function->first_entry;
+            *word = (unsigned)(address - function->table) % ENTRY_SIZE / 4;
             return function;
         }
     }
@@ -261,25 +263,24 @@ static struct function *table_at(uint64_t address, unsigned *index)
 
 bool pci_table_read(uint64_t address, unsigned width, uint64_t *value)
 {
-    unsigned index;
-    if (!table_at(address, &index)) {
+    unsigned index, word;
+    if (!table_at(address, &index, &word)) {
         return false;
     }
     CONTRACT(width == 4, "an entry of MSI-X is read in words of 32 bits");
-    *value = entries[index].words[address % ENTRY_SIZE / 4];
+    *value = entries[index].words[word];
     return true;
 }
 
 bool pci_table_write(uint64_t address, unsigned width, uint64_t value)
 {
-    unsigned index;
-    struct function *function = table_at(address, &index);
+    unsigned index, word;
+    struct function *function = table_at(address, &index, &word);
     if (!function) {
         return false;
     }
     CONTRACT(width == 4, "an entry of MSI-X is written in words of 32 bits");
     struct entry *entry = &entries[index];
-    unsigned word = address % ENTRY_SIZE / 4;
     if (word != WORD_CONTROL && msix_is_on(function) && !entry_is_masked(function, entry)) {
         machine_check("D6", "a message is changed while it may be sent");
     }

@@ -132,6 +132,12 @@ hal_paddr_t remap_page(void)
     return x86_pool_page();
 }
 
+/* A look takes some hundred cycles. */
+uint32_t remap_looks_max(void)
+{
+    return 1000000;
+}
+
 /* In one piece: core may write to the console as well, on another CPU. */
 void remap_print(const char *line)
 {

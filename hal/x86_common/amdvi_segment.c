@@ -158,7 +158,8 @@ void amdvi_begin(const struct acpi_ivrs *ivrs)
                                              .leaf_level_max = LEAF_LEVEL_MAX,
                                              .domain_count = DOMAINS,
                                              /* Whether a unit does, only its PCI function would say. */
-                                             .caches_absence = true};
+                                             .caches_absence = true,
+                                             .looks_max = remap_looks_max()};
     tell(ivrs, working, why);
 }
 

@@ -122,7 +122,8 @@ const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status
     vtd_segment.iommu = (struct hal_iommu){.levels = covers_rest ? levels_offered : 0,
                                            .leaf_level_max = leaf_level_max(&common),
                                            .domain_count = UINT32_C(1) << common.domain_bits,
-                                           .caches_absence = common.keep_absence};
+                                           .caches_absence = common.keep_absence,
+                                           .looks_max = remap_looks_max()};
     return why;
 }
 

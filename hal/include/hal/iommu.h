@@ -30,6 +30,8 @@ struct hal_iommu {
     unsigned leaf_level_max; /* the highest level whose entries may be leaves: 0, 1 (2 MiB) or 2 (1 GiB) */
     uint32_t domain_count;   /* numbers of domains are below it, and above 0 */
     bool caches_absence;     /* a flush is due also where entries that were 0 are not any more */
+    uint32_t looks_max; /* so often core looks whether a ticket is done, each time relaxing the CPU, until it
+                           takes the hardware to have stopped */
 };
 const struct hal_iommu *hal_iommu_describe(void);
 

@@ -15,6 +15,8 @@ void remap_store(hal_paddr_t at, uint64_t value);
 void remap_write_back(hal_paddr_t at, size_t size);
 /* Boot CPU: a zeroed page, for good. */
 hal_paddr_t remap_page(void);
+/* struct hal_iommu's looks_max: more than any unit of the machine's needs. */
+uint32_t remap_looks_max(void);
 /* Writes a line, without its end, to the console. */
 void remap_print(const char *line);
 
