@@ -223,6 +223,7 @@ static void D8_trusted_device_that_is_blocked(void)
     const uint64_t ms = 1000000;
     keel_pci_device_t device = dma_device(CARD);
     uint8_t byte = 0;
+    CHECK_AUDIT();
     for (unsigned i = 0; i <= KEEL_DMA_FAULTS_MAX; i++) {
         CHECK(!dma_reads(dma_source(CARD), 0, &byte));
         CHECK_OK(keel_task_sleep(600 * ms)); /* until the records are looked at */

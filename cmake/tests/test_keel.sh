@@ -45,7 +45,7 @@ prints() {
 prints 'usage: ./keel COMMAND'
 prints 'usage: ./keel COMMAND' help
 prints 'usage: ./keel COMMAND' --help
-for command in boot run test setup fuzz replay explore coverage bench; do
+for command in boot run test setup fuzz replay minimize explore coverage bench; do
     prints "usage: ./keel $command" "$command" --help
     prints "usage: ./keel $command" help "$command"
     refuses "$command has no option --wrong; see ./keel $command --help." "$command" --wrong
@@ -82,7 +82,10 @@ refuses '--launches needs a number above 0.' bench memory --launches 0
 refuses 'There is no preset "none" with tests' test none
 refuses '--time needs a whole number' fuzz --time soon
 refuses 'There is no fuzz target "none"' fuzz none
+refuses 'fuzz --all takes no target' fuzz --all calls
 refuses 'replay needs the file' replay
+refuses 'minimize needs the file' minimize
+refuses "The input $work/none does not exist" minimize none
 refuses "The input $work/none does not exist" replay none
 refuses 'No folder of' replay program
 refuses 'There is no fuzz target "none"' replay program --target none

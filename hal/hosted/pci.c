@@ -301,12 +301,13 @@ const struct hosted_pci_function *pci_device_at(uint64_t address, unsigned *bar,
 
 /* --- As tests and the audit see it --- */
 
-/* Is it held by a domain? Without remapping units core has to know by itself. */
+/* Is it held by a domain? Without remapping units of use core has to know by itself. */
 static bool may_master(const struct function *function)
 {
     const struct hosted_pci_function *from = function->made_from;
     return is_bridge(function) || from->lie == HOSTED_PCI_MASTERS ||
-           (machine.config.iommu & HOSTED_IOMMU_NONE) != 0 || iommu_is_attached(pci_requester(function));
+           (machine.config.iommu & (HOSTED_IOMMU_NONE | HOSTED_IOMMU_APART)) != 0 ||
+           iommu_is_attached(pci_requester(function));
 }
 
 uint32_t hosted_pci_peek(struct hal_pci_address at, uint32_t offset, unsigned width)
