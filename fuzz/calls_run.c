@@ -213,6 +213,7 @@ void calls_run(const char *target, struct hosted_config *config)
     config->strategy = from_input ? HOSTED_BYTES : by_priority ? HOSTED_PCT : HOSTED_RANDOM;
     config->change_points = calls_world.input.strategy / 2u % 8;
     config->pct_steps = 10000;
+    config->store_buffer = calls_world.input.strategy / 16u % (HOSTED_STORES_MAX + 1);
     config->seed = calls_world.input.seed;
     config->switch_period = 1u + calls_world.input.switch_period % 64;
     config->choices = calls_world.input.ops;

@@ -25,6 +25,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 BOUND_MAX_TO_PROVE = 3  # whether fewer preemptions suffice is looked for below so many
 SCHEDULES_TO_PROVE = 20000
 UNBOUNDED = 0xFFFFFFFF
+STORES_MAX = 8  # HOSTED_STORES_MAX
 REPORT_LINES_MAX = 30
 ENVIRONMENT = {
     "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=0:strict_string_checks=1",
@@ -79,6 +80,7 @@ class Program:
 
     def __init__(self, path, test, bound):
         self.path, self.test, self.bound = path, test, bound
+        self.stores = 0  # that a CPU keeps back
         self.name = os.path.basename(path)
         self.runs = 0
 
@@ -89,7 +91,8 @@ class Program:
             journal, events = os.path.join(folder, "journal"), os.path.join(folder, "events")
             command = [self.path, "--explore", self.test, *options, "--journal", journal]
             command += ["--trace", events] if trace else []
-            result = subprocess.run(command, env={**os.environ, **ENVIRONMENT}, stdin=subprocess.DEVNULL,
+            environment = {**os.environ, **ENVIRONMENT, "UNIT_STORES": str(self.stores)}
+            result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL,
                                     capture_output=True, text=True, errors="replace", check=False)
             if result.returncode == EXIT_USAGE:
                 raise Mistake(result.stderr.strip())
@@ -174,8 +177,9 @@ class Printer:
 
     def line(self, *options):
         """The one command that does this again."""
+        stores = ["--stores", str(self.program.stores)] if self.program.stores else []
         preset = [] if self.preset == "hosted" else ["--preset", self.preset]
-        return " ".join(["./keel explore", f"{self.program.name}:{self.program.test}", *options, *preset])
+        return " ".join(["./keel explore", f"{self.program.name}:{self.program.test}", *options, *stores, *preset])
 
     def summary(self, arguments, outcome, seconds):
         counts = outcome.counts
@@ -303,6 +307,7 @@ def parse(argument_list):
     parser.add_argument("--schedules", type=int, default=0, help="stop after so many")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--reduce", action="store_true", help="leave out schedules that are equivalent to others")
+    parser.add_argument("--stores", type=int, default=0, help="atomic stores that each CPU keeps back (x86-TSO)")
     parser.add_argument("--replay", metavar="SCHEDULE")
     return parser.parse_args(argument_list)
 
@@ -316,6 +321,11 @@ def main(argument_list):
                 print(f"  {program.name}:{program.test}  (bound {program.bound})")
             return 0
         program = choose_test(programs, arguments.test)
+        program.stores = arguments.stores
+        if not 0 <= arguments.stores <= STORES_MAX:
+            raise Mistake(f"a CPU keeps back at most {STORES_MAX} stores")
+        if arguments.stores and arguments.reduce:
+            raise Mistake("--reduce takes each operation to be visible at once: it does not go with --stores")
         if arguments.bound is None:
             arguments.bound = UNBOUNDED if arguments.strategy == "random" else program.bound
         arguments.bound = min(arguments.bound, UNBOUNDED)

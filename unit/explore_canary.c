@@ -73,6 +73,47 @@ static void counted_by_hand(void)
     CHECK_EQUAL(atomic_u32_load_relaxed(&counter), 2);
 }
 
+/* Each says that it is there, then looks for the other: without a fence a CPU may look before the others see
+ * what it said. */
+static atomic_u32_t here[2];
+static uint32_t saw[2];
+
+static void say_and_look(unsigned self, bool fence)
+{
+    atomic_u32_store_relaxed(&here[self], 1);
+    if (fence) {
+        atomic_fence();
+    }
+    saw[self] = atomic_u32_load_relaxed(&here[1 - self]);
+}
+
+static void other_says(uint64_t fence)
+{
+    race_wait();
+    say_and_look(1, fence != 0);
+    race_done();
+}
+
+static void race_to_see(bool fence)
+{
+    atomic_u32_init(&here[0], 0);
+    atomic_u32_init(&here[1], 0);
+    keel_task_t other = race_start(other_says, fence);
+    say_and_look(0, fence);
+    race_finish(other);
+    CHECK(saw[0] == 1 || saw[1] == 1);
+}
+
+static void store_overtaken(void)
+{
+    race_to_see(false);
+}
+
+static void store_fenced(void)
+{
+    race_to_see(true);
+}
+
 /* The same in a client's code, which has atomics of its own. */
 static void other_client(uint64_t well)
 {
@@ -213,7 +254,7 @@ int main(int argc, char **argv)
         EXPLORE(lost_update, 2),        EXPLORE(right_update, 2),        EXPLORE(counted_by_hand, 2),
         EXPLORE(client_lost_update, 2), EXPLORE(client_right_update, 2), EXPLORE(missed_wake_up, 2),
         EXPLORE(right_wake_up, 2),      EXPLORE(data_race, 1),           EXPLORE(death, 2),
-        EXPLORE(forgetful, 2),
+        EXPLORE(forgetful, 2),          EXPLORE(store_overtaken, 2),     EXPLORE(store_fenced, 2),
     };
     return unit_main(tests, argc, argv);
 }

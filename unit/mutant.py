@@ -11,3 +11,4 @@ class Mutant(NamedTuple):
     text: str
     replacement: str
     tests: tuple
+    stores: int = 0  # that each CPU keeps back: what only other orders than sequential consistency show

@@ -95,6 +95,7 @@ def try_mutant(tree, mutant):
     original = path.read_text(encoding="utf-8")
     path.write_text(original.replace(mutant.text, mutant.replacement), encoding="utf-8")
     os.environ["UNIT_STOP"] = "1"  # one failure is enough
+    os.environ["UNIT_STORES"] = str(mutant.stores)
     try:
         status, output = build(tree, mutant.tests)
         if status != 0:
@@ -104,6 +105,7 @@ def try_mutant(tree, mutant):
         return "it survived " + ", ".join(mutant.tests)
     finally:
         os.environ.pop("UNIT_STOP", None)
+        os.environ.pop("UNIT_STORES", None)
         os.environ.pop("UNIT_BOUND", None)
         path.write_text(original, encoding="utf-8")
 

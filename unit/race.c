@@ -18,7 +18,7 @@ keel_task_t race_prepare(void (*entry)(uint64_t), uint64_t argument)
 void race_begin(void)
 {
     hosted_explore_begin();
-    atomic_u32_store_release(&go, 1);
+    (void)atomic_u32_exchange(&go, 1); /* no store buffer keeps it, and the race is on */
 }
 
 keel_task_t race_start(void (*entry)(uint64_t), uint64_t argument)

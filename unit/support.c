@@ -283,8 +283,8 @@ static void run_seed(const struct unit_case *test, const struct hosted_config *b
         fprintf(stderr, "remapping units are %s\n",
                 (config.iommu & HOSTED_IOMMU_AMD) != 0 ? "AMD's" : "Intel's");
         stop_if_asked();
-        fail_msg("%s failed; to repeat: UNIT_SEED=%llu PROGRAM %s", test->name, (unsigned long long)seed,
-                 test->name);
+        fail_msg("%s failed; to repeat: UNIT_STORES=%u UNIT_SEED=%llu PROGRAM %s", test->name,
+                 config.store_buffer, (unsigned long long)seed, test->name);
     }
 }
 
@@ -297,6 +297,8 @@ void unit_prepare(const struct unit_case *test, struct hosted_config *config)
     config->step_limit = config->step_limit != 0 ? config->step_limit
                          : test->explore         ? EXPLORE_STEP_LIMIT
                                                  : STEP_LIMIT;
+    const char *stores = getenv("UNIT_STORES");
+    config->store_buffer = stores != NULL ? (unsigned)strtoul(stores, NULL, 0) : config->store_buffer;
     config->lazy_window = test->explore; /* thousands of runs; guard pages are other tests' subject */
     forget_run();
 }
@@ -321,8 +323,8 @@ static void run_explorer(const struct unit_case *test, const struct hosted_confi
         unit_print_run(test, &found.result);
         stop_if_asked();
         unit_print_steps(&found, steps, sizeof steps);
-        fail_msg("%s failed in schedule %llu; to see it: ./keel explore %s --replay %s", test->name,
-                 (unsigned long long)found.schedules, test->name, steps);
+        fail_msg("%s failed in schedule %llu; to see it: ./keel explore %s --stores %u --replay %s",
+                 test->name, (unsigned long long)found.schedules, test->name, config->store_buffer, steps);
     }
     assert_true(found.complete);
     assert_true(found.schedules > 1); /* otherwise nothing was interleaved */

@@ -51,7 +51,7 @@ void unit_run_case(void **state);
 
 /* Runs the tests; an argument picks those whose name matches it ("M2_*"). Answers the exit status.
  * UNIT_SEED=n in the environment runs seed n alone; UNIT_STOP=1 ends the program at the first failure;
- * UNIT_BOUND=n explores within n preemptions at most. */
+ * UNIT_BOUND=n explores within n preemptions at most; UNIT_STORES=n has each CPU keep back up to n stores. */
 #define unit_main(tests, argc, argv) unit_main_of(tests, sizeof(tests) / sizeof((tests)[0]), argc, argv)
 int unit_main_of(const struct CMUnitTest *tests, size_t count, int argc, char **argv);
 

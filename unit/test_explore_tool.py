@@ -33,8 +33,7 @@ def run(*arguments):
 
 def replay_of(output):
     """The arguments of the command that was printed, without those for ./keel itself."""
-    words = shlex.split(output.rsplit("replay with: ./keel explore ", 1)[1])
-    return words[:3]
+    return shlex.split(output.rsplit("replay with: ./keel explore ", 1)[1].splitlines()[0])
 
 
 class Planted(unittest.TestCase):
@@ -78,6 +77,18 @@ class Planted(unittest.TestCase):
         output = self.found("client_lost_update", 1)
         self.assertRegex(output, r"preempted .* before: store hits")
         self.assertEqual(run("explore_canary:client_right_update")[0], 0)
+
+    def test_store_buffer(self):
+        self.assertEqual(run("explore_canary:store_overtaken")[0], 0)
+        self.assertEqual(run("explore_canary:store_fenced", "--stores", "8")[0], 0)
+        if "thread" not in sanitizers():
+            for stores in ("1", "8"):
+                output = self.found("store_overtaken", 1, "--stores", stores)
+                self.assertIn(f" --stores {stores}", output.splitlines()[-1])
+
+    def test_store_buffer_that_is_none(self):
+        self.assertIn("at most 8", run("explore_canary:store_overtaken", "--stores", "9")[2])
+        self.assertIn("does not go with --stores", run("explore_canary:store_overtaken", "--stores", "1", "--reduce")[2])
 
     def test_end_of_the_process(self):
         self.assertIn("ended by signal 6" if "address" not in sanitizers() else "explore_canary", self.found("death", 1))

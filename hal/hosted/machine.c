@@ -22,6 +22,7 @@
 #include "sanitizer.h"
 #include "schedule.h"
 #include "state.h"
+#include "store_buffer.h"
 #include "switch.h"
 #include "uart.h"
 #include "user.h"
@@ -63,6 +64,10 @@ static void configure(const struct hosted_config *given)
     config->pct_steps = config->pct_steps ? config->pct_steps : 1000;
     config->wall_time = config->wall_time ? config->wall_time : HOSTED_WALL_TIME;
     config->step_limit = config->step_limit ? config->step_limit : UINT64_C(1) << 40;
+    config->store_buffer = sanitizer_has_tsan() ? 0 : config->store_buffer;
+    if (config->store_buffer > HOSTED_STORES_MAX) {
+        refuse("store_buffer is out of range");
+    }
     if (config->cpu_count > HOSTED_CPU_MAX) {
         refuse("cpu_count is out of range");
     }
@@ -149,6 +154,7 @@ static void boot(void *cpu)
 _Noreturn void machine_end(enum hosted_end end, int32_t status, const char *message)
 {
     void *abandoned;
+    stores_perform_all();
     schedule_settle();
     machine.result.end = end;
     machine.result.status = status;
@@ -185,6 +191,7 @@ struct hosted_result hosted_run(const struct hosted_config *config)
     pci_prepare();
     io_prepare();
     machine.frozen = 0;
+    machine.store_count = 0;
     machine.edits = 0;
     machine.audited = UINT64_MAX;
     machine.current = &machine.cpus[0];

@@ -11,6 +11,7 @@
 #include "report.h"
 #include "sanitizer.h"
 #include "state.h"
+#include "store_buffer.h"
 
 void hal_console_write(const char *bytes, size_t size)
 {
@@ -57,6 +58,7 @@ void hal_freeze(void)
 {
     CONTRACT(!cpu_current()->irq_on, "interrupts are on");
     explore_disturb(); /* the caller may look at everything */
+    stores_perform_all();
     if (machine.frozen++ == 0) {
         sanitizer_leave_machine();
     }

@@ -38,6 +38,11 @@ static inline bool sanitizer_has_asan(void)
     return __asan_poison_memory_region != NULL;
 }
 
+static inline bool sanitizer_has_tsan(void)
+{
+    return __tsan_get_current_fiber != NULL;
+}
+
 static inline void sanitizer_poison(const void *start, size_t size)
 {
     if (__asan_poison_memory_region) {

@@ -11,6 +11,7 @@
 #include "explore.h"
 #include "report.h"
 #include "state.h"
+#include "store_buffer.h"
 #include "strategy.h"
 
 /* Virtual time that passes at least when a lone CPU spins for something that only time can bring. */
@@ -113,6 +114,7 @@ static void pass_time(bool spinning)
 static void give_way(void)
 {
     struct cpu *cpu = machine.current;
+    stores_perform(cpu);
     struct cpu *next = strategy_give_way();
     if (next) {
         explore_relaxes();
@@ -161,11 +163,13 @@ void hosted_point(enum hal_point_kind kind, const volatile void *address)
     } else if (machine.running) {
         settle_point(&(struct explore_point){kind, address, __builtin_return_address(0)});
     }
+    stores_before(kind);
 }
 
 void schedule_wait(void)
 {
     struct cpu *cpu = machine.current;
+    stores_perform(cpu);
     cpu->waiting = true;
     machine.result.points++;
     schedule_settle();

@@ -13,6 +13,13 @@
 #include "hosted/machine.h"
 #include "tlb.h"
 
+/* An atomic store that other CPUs do not see yet (store_buffer.h). */
+struct kept_store {
+    volatile void *at;
+    uint64_t value;
+    unsigned size;
+};
+
 struct cpu {
     unsigned id;
     uint32_t word; /* core's, hal/cpu.h */
@@ -22,8 +29,10 @@ struct cpu {
     bool ipi_pending, timer_pending;
     uint64_t vectors_pending[256 / 64]; /* from the interrupt controllers, and forged ones */
     uint64_t stray_count;
-    uint64_t deadline; /* of the timer; UINT64_MAX: not armed */
-    uint64_t priority; /* HOSTED_PCT */
+    uint64_t deadline;                           /* of the timer; UINT64_MAX: not armed */
+    uint64_t priority;                           /* HOSTED_PCT */
+    struct kept_store stores[HOSTED_STORES_MAX]; /* the oldest first */
+    unsigned store_count;
 
     void *stack_pointer; /* where its registers lie while another CPU runs */
     struct hosted_fiber *fiber;
@@ -40,8 +49,9 @@ struct machine {
     struct cpu *current;
     bool running; /* between the start and the end of hosted_run */
     unsigned frozen;
-    uint64_t edits;   /* of tables, roots, stale entries and uses of frames, all that an audit looks at */
-    uint64_t audited; /* value of `edits` at the last audit that found nothing; UINT64_MAX: none */
+    unsigned store_count; /* of all CPUs */
+    uint64_t edits;       /* of tables, roots, stale entries and uses of frames, all that an audit looks at */
+    uint64_t audited;     /* value of `edits` at the last audit that found nothing; UINT64_MAX: none */
 
     /* Points pass cheaply until `budget` runs out; then schedule.c settles time and decides (schedule.c). */
     uint64_t budget, budget_granted;

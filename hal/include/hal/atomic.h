@@ -2,8 +2,10 @@
  *
  * The only atomics that api, core and the backends' shared code may use. Every operation first announces
  * itself by `hal_point`, which the backend supplies (`hal/point.h` on its include path): nothing on the real
- * machine, a scheduling point on the hosted one, so that every interleaving of atomics can be explored. Raw
- * atomics are poisoned at the end of this header, and the build includes it before everything else.
+ * machine, a scheduling point on the hosted one, so that every interleaving of atomics can be explored. The
+ * hosted one may also keep stores back from other CPUs for a while, as CPUs do (`hal_store_kept`,
+ * `hal_store_found`). Raw atomics are poisoned at the end of this header, and the build includes it before
+ * everything else.
  *
  * Orders are in the names. An operation without one is sequentially consistent.
  */
@@ -29,15 +31,21 @@ enum hal_point_kind {
 /* clang-format off */
 #define HAL_ATOMIC_DEFINE(name, type)                                                                            \
     typedef struct { _Atomic type value; } atomic_##name##_t;                                                    \
-    static inline void atomic_##name##_init(atomic_##name##_t *a, type v) { atomic_init(&a->value, v); }         \
+    static inline type hal_atomic_load_##name(const atomic_##name##_t *a, memory_order order)                    \
+    { uint64_t kept;                                                                                             \
+      return hal_store_found(a, &kept) ? (type)kept : atomic_load_explicit(&a->value, order); }                  \
+    static inline void hal_atomic_store_##name(atomic_##name##_t *a, type v, memory_order order)                 \
+    { if (!hal_store_kept(a, v, sizeof(v))) { atomic_store_explicit(&a->value, v, order); } }                    \
+    static inline void atomic_##name##_init(atomic_##name##_t *a, type v)                                        \
+    { hal_stores_perform(); atomic_init(&a->value, v); }                                                         \
     static inline type atomic_##name##_load_relaxed(const atomic_##name##_t *a)                                  \
-    { hal_point(HAL_POINT_LOAD, a); return atomic_load_explicit(&a->value, memory_order_relaxed); }              \
+    { hal_point(HAL_POINT_LOAD, a); return hal_atomic_load_##name(a, memory_order_relaxed); }                    \
     static inline type atomic_##name##_load_acquire(const atomic_##name##_t *a)                                  \
-    { hal_point(HAL_POINT_LOAD, a); return atomic_load_explicit(&a->value, memory_order_acquire); }              \
+    { hal_point(HAL_POINT_LOAD, a); return hal_atomic_load_##name(a, memory_order_acquire); }                    \
     static inline void atomic_##name##_store_relaxed(atomic_##name##_t *a, type v)                               \
-    { hal_point(HAL_POINT_STORE, a); atomic_store_explicit(&a->value, v, memory_order_relaxed); }                \
+    { hal_point(HAL_POINT_STORE, a); hal_atomic_store_##name(a, v, memory_order_relaxed); }                      \
     static inline void atomic_##name##_store_release(atomic_##name##_t *a, type v)                               \
-    { hal_point(HAL_POINT_STORE, a); atomic_store_explicit(&a->value, v, memory_order_release); }                \
+    { hal_point(HAL_POINT_STORE, a); hal_atomic_store_##name(a, v, memory_order_release); }                      \
     static inline type atomic_##name##_exchange(atomic_##name##_t *a, type v)                                    \
     { hal_point(HAL_POINT_UPDATE, a); return atomic_exchange_explicit(&a->value, v, memory_order_seq_cst); }     \
     static inline bool atomic_##name##_cas(atomic_##name##_t *a, type *expected, type desired)                   \
@@ -54,7 +62,7 @@ enum hal_point_kind {
     { hal_point(HAL_POINT_UPDATE, a); return atomic_fetch_and_explicit(&a->value, v, memory_order_seq_cst); }    \
     /* For the audit and for printing only: no scheduling point, no ordering. */                                 \
     static inline type atomic_##name##_peek(const atomic_##name##_t *a)                                          \
-    { return atomic_load_explicit(&a->value, memory_order_relaxed); }
+    { return hal_atomic_load_##name(a, memory_order_relaxed); }
 
 HAL_ATOMIC_DEFINE(u32, uint32_t)
 HAL_ATOMIC_DEFINE(u64, uint64_t)

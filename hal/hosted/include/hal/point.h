@@ -16,4 +16,25 @@ static inline void hal_point(enum hal_point_kind kind, const volatile void *addr
     hosted_point(kind, address);
 }
 
+/* Store buffers (hosted_config.store_buffer): true if the machine performs the store later, or has such a one
+ * of this CPU for who loads; and all of this CPU's are performed. */
+bool hosted_store_kept(volatile void *at, uint64_t value, unsigned size);
+bool hosted_store_found(const volatile void *at, uint64_t *value);
+void hosted_stores_perform(void);
+
+static inline bool hal_store_kept(volatile void *at, uint64_t value, unsigned size)
+{
+    return hosted_store_kept(at, value, size);
+}
+
+static inline bool hal_store_found(const volatile void *at, uint64_t *value)
+{
+    return hosted_store_found(at, value);
+}
+
+static inline void hal_stores_perform(void)
+{
+    hosted_stores_perform();
+}
+
 #endif

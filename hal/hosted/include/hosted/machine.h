@@ -13,7 +13,8 @@
 #include "hosted/virtio.h"
 #include "keel/user_regs.h"
 
-#define HOSTED_CPU_MAX 8u
+#define HOSTED_CPU_MAX    8u
+#define HOSTED_STORES_MAX 8u
 
 /* The one device that is not on PCI: memory of its own, far above RAM, that clients may map. It keeps what is
  * written. Behind it and below 4 GiB there is the same for BARs (hosted/pci.h). */
@@ -76,6 +77,10 @@ struct hosted_config {
     const uint8_t *choices;
     size_t choice_count;
     bool explore_timers; /* REPLAY: an armed timer may also ring at any point */
+    /* Atomic stores that each CPU keeps back, 0 to HOSTED_STORES_MAX: 0 makes interleavings sequentially
+     * consistent, others allow orders that x86-TSO does. Without effect under ThreadSanitizer, which would
+     * see them made by somebody else. */
+    unsigned store_buffer;
 
     const char *command_line;
     size_t command_line_size;
