@@ -8,10 +8,12 @@
  *
  * Of fuzz_world it goes on:
  *
- *           8 CPUs  9 machine  10 calls that are left out  11 stalls of the IOMMU  12 program  13 strategy
- * 14,15 nothing
+ *           8 CPUs  9 machine (enum world_machine)  10 kinds of calls that are left out
+ *           11 commands until the first remapping unit stops, or 0  12 size of the user program
+ *           13 strategy: bit 0 by priorities, changed so often (bits 1 to 3); stores kept back (bits 4 to 7)
+ *           14,15 nothing
  *
- * and behind the operations there is a user program of so many times 8 bytes.
+ * and behind the operations there is the user program, of so many times 8 bytes.
  *
  *   op      0 call    1,2 handles      3,4,5 numbers   6 buffer   7 slot for a new handle
  *

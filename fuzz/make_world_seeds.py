@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent
 MORE = ("cpus", "machine", "left_out", "stalls", "program", "strategy", "nothing", "nothing_either")
 EVENTS = ("reach", "send", "forge", "line", "config", "fail", "program_map", "program_run")
 OPERATION_SIZE = 8
-# For the seeds of fuzz_calls: CPUs, machine, stalls, strategy, one after the other.
-MACHINES = ((1, 0, 0, 0), (3, 0, 0, 3), (1, 1, 0, 0), (2, 8, 3, 0), (0, 0, 0, 0), (3, 2, 0, 5), (1, 4, 0, 0), (2, 0x10, 0, 0))
+# For the seeds of fuzz_calls, one after the other: CPUs, machine, stalls, strategy (the higher half: stores that are kept back).
+MACHINES = ((1, 0, 0, 0), (3, 0, 0, 0x83), (1, 1, 0, 0x10), (2, 8, 3, 0), (0, 0, 0, 0), (3, 2, 0, 5), (1, 4, 0, 0x80), (2, 0x10, 0, 0x10))
 
 
 def split_program(path):
