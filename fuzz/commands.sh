@@ -45,7 +45,10 @@ check_target() {
 
 fuzz_libfuzzer() {
     local program=$build/fuzz/fuzz/fuzz_$target found=$build/findings/$target own=$build/corpus/$target
-    local line=("$program" "-artifact_prefix=$found/" ${seconds:+"-max_total_time=$seconds"} "$own" "$build/fuzz/seeds/$target")
+    local words=$root/fuzz/$target.dict line
+    [ -e "$words" ] && words=-dict=$words || words=
+    line=("$program" "-artifact_prefix=$found/" ${words:+"$words"} ${seconds:+"-max_total_time=$seconds"} "$own"
+        "$build/fuzz/seeds/$target")
     mkdir -p "$found" "$own"
     build_preset fuzz "fuzz_$target" || exit 1
     printf -- '-- %s\n' "${line[*]}"

@@ -27,8 +27,9 @@ class Run:
         self.findings, self.log = build / "findings" / name, build / "logs" / f"fuzz-{name}.log"
         for folder in (self.corpus, self.findings, self.log.parent):
             folder.mkdir(parents=True, exist_ok=True)
+        words = Path(__file__).resolve().parent / f"{name}.dict"
         self.line = [str(self.program), f"-max_total_time={seconds}", f"-artifact_prefix={self.findings}/",
-                     str(self.corpus), str(self.seeds)]
+                     *([f"-dict={words}"] if words.exists() else []), str(self.corpus), str(self.seeds)]
         self.process, self.next_line = None, time.monotonic() + INTERVAL
 
     def start(self):
