@@ -26,6 +26,7 @@
 
 #include "hal/atomic.h"
 #include "hal/cpu.h"
+#include "hal/hints.h"
 
 struct spinlock {
     atomic_u32_t next_ticket;
@@ -38,13 +39,16 @@ static inline void spinlock_init(struct spinlock *lock)
     atomic_u32_init(&lock->serving, 0);
 }
 
+/* Until the lock serves the ticket. Interrupts are off. */
+HAL_COLD void spinlock_wait(const struct spinlock *lock, uint32_t ticket);
+
 /* Answers whether interrupts were on, for spinlock_release. */
 static inline bool spinlock_acquire(struct spinlock *lock)
 {
     bool interrupts = hal_irq_disable();
     uint32_t ticket = atomic_u32_fetch_add(&lock->next_ticket, 1);
-    while (atomic_u32_load_acquire(&lock->serving) != ticket) {
-        hal_cpu_relax();
+    if (atomic_u32_load_acquire(&lock->serving) != ticket) {
+        spinlock_wait(lock, ticket);
     }
     return interrupts;
 }
