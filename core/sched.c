@@ -18,7 +18,7 @@ static struct spinlock lock;
 /* Under the lock, all of them. */
 /* What can be picked: the tasks that are RUNNABLE and have left their CPU, or are about to while this CPU
  * holds the lock, in the order in which they became it. */
-static struct runnable runnables = {&runnables, &runnables};
+static struct runnable runnables;
 /* CPUs that found nothing to run and were not kicked since. What is enqueued later kicks one of them, or its
  * policy asks for none. */
 static uint64_t idle_mask;
@@ -279,8 +279,8 @@ static struct task *pick(struct cpu *cpu)
 
 static void acquire(void)
 {
-    bool interrupts = spinlock_acquire(&lock);
-    CORE_ASSERT(!interrupts);
+    CORE_ASSERT(!hal_irq_enabled());
+    spinlock_acquire_irq_off(&lock);
 }
 
 /* Switches from what runs on this CPU to `next`, claimed before; NULL: the idle context. A task that leaves
@@ -352,11 +352,10 @@ void sched_give_way(void)
     yield_for(KEEL_ENQUEUE_YIELDED);
 }
 
-void sched_preempt(void)
+void sched_preempt_now(void)
 {
-    struct cpu *cpu = cpu_this();
-    bool asked = atomic_u32_load_relaxed(&cpu->resched) != 0;
-    if (asked && cpu->current != NULL && cpu->holds->atomic == 0) {
+    const struct cpu *cpu = cpu_this();
+    if (cpu->current != NULL && cpu->holds->atomic == 0) {
         yield_for(KEEL_ENQUEUE_PREEMPTED);
     }
 }

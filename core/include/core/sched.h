@@ -11,7 +11,9 @@
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
 
+#include "core/cpu.h"
 #include "core/task.h"
+#include "hal/hints.h"
 
 #define SCHED_TICK_NS UINT64_C(10000000)
 /* A policy that answers "none" for a CPU at this many of its ticks in a row, while a task is runnable that
@@ -43,8 +45,15 @@ _Noreturn void sched_exit(void);
 /* The second half of every switch, on the stack of the task that was switched to. Interrupts off; the
  * scheduler's lock is held, and released here. */
 void sched_tail(void);
-/* Switches if this CPU was asked to. Interrupts off. */
-void sched_preempt(void);
+/* Switches, if a task runs that may be switched away from. Interrupts off. */
+HAL_COLD void sched_preempt_now(void);
+/* The same if this CPU was asked to. */
+static inline void sched_preempt(void)
+{
+    if (atomic_u32_load_relaxed(&cpu_this()->resched) != 0) {
+        sched_preempt_now();
+    }
+}
 /* The timer interrupt's part. */
 void sched_tick(void);
 /* The idle context of this CPU. Interrupts off. */

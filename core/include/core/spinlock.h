@@ -42,14 +42,20 @@ static inline void spinlock_init(struct spinlock *lock)
 /* Until the lock serves the ticket. Interrupts are off. */
 HAL_COLD void spinlock_wait(const struct spinlock *lock, uint32_t ticket);
 
-/* Answers whether interrupts were on, for spinlock_release. */
-static inline bool spinlock_acquire(struct spinlock *lock)
+/* Where interrupts are off anyway. */
+static inline void spinlock_acquire_irq_off(struct spinlock *lock)
 {
-    bool interrupts = hal_irq_disable();
     uint32_t ticket = atomic_u32_fetch_add(&lock->next_ticket, 1);
     if (atomic_u32_load_acquire(&lock->serving) != ticket) {
         spinlock_wait(lock, ticket);
     }
+}
+
+/* Answers whether interrupts were on, for spinlock_release. */
+static inline bool spinlock_acquire(struct spinlock *lock)
+{
+    bool interrupts = hal_irq_disable();
+    spinlock_acquire_irq_off(lock);
     return interrupts;
 }
 
