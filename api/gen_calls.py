@@ -108,8 +108,8 @@ class Argument:
             return [f"uint64_t {self.name}_copy = 0;"]
         if self.kind == "OUT_POINTER":
             return [f"void *{self.name}_copy = NULL;"]
-        if self.kind == "STRUCT":
-            return [f"{self.type} {self.name}_copy = {{0}};"]
+        if self.kind == "STRUCT":  # what is copied in is set before anybody looks
+            return [f"{self.type} {self.name}_copy{' = {0}' if self.direction == 'out' else ''};"]
         return []
 
     def checks(self):
