@@ -291,7 +291,7 @@ static void switch_to(struct cpu *cpu, struct task *next, uint32_t reason)
     struct task *previous = cpu->current;
     bool runnable =
         previous != NULL && atomic_u32_load_acquire(&previous->state) == (TASK_RUNNABLE | TASK_ON);
-    atomic_u32_store_relaxed(&cpu->resched, 0); /* done; what the policy asks for now is news */
+    atomic_u32_store_relaxed(&cpu->resched, 0); /* done; what the policy asks for from here on is news */
     cpu->kicks = runnable ? enqueue(previous, reason) : 0;
     if (cpu->vector_owner != NULL) {
         user_vector_detach();

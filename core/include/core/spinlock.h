@@ -17,9 +17,9 @@
  *   domain (core/domain.h) -> PCI (core/pci.c); domain -> remapping hardware (core/iommu.c)
  *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's
  *
- * Nobody waits for another CPU's flush (core/tlb.h) or switches context while holding any of them. Range
- * locks (core/range.h) are no spinlocks: who holds one may be preempted and may flush, and who waits for one
- * lets other tasks run.
+ * Nobody waits for another CPU's flush (core/tlb.h) while holding any of them, or switches context, but with
+ * the scheduler's. Range locks (core/range.h) are no spinlocks: who holds one may be preempted and may flush,
+ * and who waits for one lets other tasks run.
  */
 #ifndef CORE_SPINLOCK_H
 #define CORE_SPINLOCK_H
