@@ -208,7 +208,8 @@ static void T1_scheduler_that_answers_a_finished_task(void)
     CHECK(work_under(ANSWER_DEAD).scheduler_wrong > 0);
 }
 
-/* A request to stop waiting makes the task RUNNABLE while it still runs: nobody may pick it, nor may itself. */
+/* A request to stop waiting makes the task RUNNABLE while it still runs: nobody may pick it, nor may itself.
+ */
 static void T1_scheduler_that_answers_who_is_on_its_way_off(void)
 {
     struct keel_policy_report report = {0};
