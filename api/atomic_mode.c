@@ -11,12 +11,12 @@ _Static_assert(KEEL_HOLDS_MAX == HOLDS_MAX, "the documented limit is the real on
 
 keel_status_t call_preempt_disable(uint64_t *guard)
 {
-    return guard_take(GUARD_PLAIN, guard);
+    return guard_take(guard);
 }
 
 keel_status_t call_irq_disable(uint64_t *guard)
 {
-    return guard_take(GUARD_IRQ_OFF, guard);
+    return guard_take_irq_off(guard);
 }
 
 keel_status_t call_guard_release(struct hold *guard)
@@ -53,7 +53,8 @@ keel_status_t call_spinlock_try_lock_shared(struct queued_spinlock *spinlock)
     return queued_spinlock_lock(spinlock, true, true);
 }
 
-keel_status_t call_spinlock_unlock(struct queued_spinlock *spinlock)
+keel_status_t call_spinlock_unlock(struct hold *spinlock)
 {
-    return queued_spinlock_unlock(spinlock);
+    queued_spinlock_unlock(spinlock);
+    return KEEL_OK;
 }

@@ -6,13 +6,19 @@
 #ifndef API_BARE_H
 #define API_BARE_H
 
-#include "resolve.h"
+#include "held.h"
 
 /* What a release must do at least: the clients' reference goes, and with the last one the object. */
 #define BARE(name, type, kind)                                                                               \
     static inline struct type *bare_##name(uint64_t handle)                                                  \
     {                                                                                                        \
         return object_slot(kind, OBJECT_STRIDE(struct type), handle);                                        \
+    }                                                                                                        \
+    static inline struct type *bare_take_##name(uint64_t handle)                                             \
+    {                                                                                                        \
+        struct type *object = bare_##name(handle);                                                           \
+        (void)ref_get_more((struct ref *)object);                                                            \
+        return object;                                                                                       \
     }                                                                                                        \
     static inline keel_status_t bare_release_##name(struct type *object)                                     \
     {                                                                                                        \
@@ -42,5 +48,15 @@ BARE(pci_device, pci_device, OBJECT_PCI_DEVICE)
 BARE(dma, dma, OBJECT_DMA)
 
 #undef BARE
+
+static inline struct hold *bare_held_mutex(uint64_t handle)
+{
+    return hold_find(holds_current(), bare_mutex(handle));
+}
+
+static inline struct hold *bare_held_spinlock(uint64_t handle)
+{
+    return hold_find(holds_current(), bare_spinlock(handle));
+}
 
 #endif

@@ -22,6 +22,7 @@ OBJECTS = ("frame", "segment", "space", "task", "cursor", "unique", "list", "mem
            "spinlock", "cpu_local", "timer", "irq_handler", "work", "io_port", "pci_device", "dma", "guard")
 # What a body gets for an object whose C type has another name: both forms of a frame are one.
 OBJECT_TYPES = {"unique": "frame", "spinlock": "queued_spinlock", "guard": "hold"}
+HELD = ("mutex", "spinlock")  # what can be looked up among what the caller holds
 NUMBERS = {"u32": "uint32_t", "u64": "uint64_t", "i32": "int32_t"}
 CONTEXTS = {"task": "CONTEXT_TASK", "atomic": "CONTEXT_ATOMIC", "irq": "CONTEXT_INTERRUPT | CONTEXT_SOFT",
             "policy": "CONTEXT_POLICY"}
@@ -36,8 +37,8 @@ class Argument:
         self.name = words[-1]
         kind = words[:-1]
         self.direction, self.type, self.object = None, None, None
-        self.taken = kind[:1] == ["take"]
-        kind = kind[1:] if self.taken else kind
+        self.taken, self.held = kind[:1] == ["take"], kind[:1] == ["held"]
+        kind = kind[1:] if self.taken or self.held else kind
         if len(kind) == 1 and kind[0].rstrip("?") in OBJECTS:
             self.kind = "HANDLE_OPTIONAL" if kind[0].endswith("?") else "HANDLE"
             self.object = kind[0].rstrip("?")
@@ -58,9 +59,12 @@ class Argument:
             sys.exit(f"{where}: cannot read the argument '{text.strip()}'")
         if self.taken and self.kind != "HANDLE":
             sys.exit(f"{where}: only a handle can be taken: '{text.strip()}'")
+        if self.held and (self.kind != "HANDLE" or self.object not in HELD):
+            sys.exit(f"{where}: only a lock can be held: '{text.strip()}'")
+        self.finder = ("held_" if self.held else "") + (self.object or "")
 
     def object_type(self):
-        return "struct " + OBJECT_TYPES.get(self.object, self.object)
+        return "struct " + ("hold" if self.held else OBJECT_TYPES.get(self.object, self.object))
 
     def prototype(self):
         if self.kind in ("HANDLE", "HANDLE_OPTIONAL"):
@@ -104,8 +108,8 @@ class Argument:
             return [f"uint64_t {self.name}_copy = 0;"]
         if self.kind == "OUT_POINTER":
             return [f"void *{self.name}_copy = NULL;"]
-        if self.kind == "STRUCT":
-            return [f"{self.type} {self.name}_copy = {{0}};"]
+        if self.kind == "STRUCT":  # what is copied in is set before anybody looks
+            return [f"{self.type} {self.name}_copy{' = {0}' if self.direction == 'out' else ''};"]
         return []
 
     def checks(self):
@@ -123,13 +127,13 @@ class Argument:
 
     def lookup(self):
         if self.kind == "HANDLE":
-            return f"resolve_{self.object}({self.name}.value, &{self.name}_object)"
+            return f"resolve_{self.finder}({self.name}.value, &{self.name}_object)"
         if self.kind == "HANDLE_OPTIONAL":
             return f"({self.name}.value == 0 ? KEEL_OK : resolve_{self.object}({self.name}.value, &{self.name}_object))"
         return None
 
     def bare_lookup(self):
-        found = f"bare_{self.object}({self.name}.value)"
+        found = f"bare_{'take_' if self.taken else ''}{self.finder}({self.name}.value)"
         if self.kind == "HANDLE_OPTIONAL":
             found = f"{self.name}.value == 0 ? NULL : {found}"
         return f"{self.name}_object = {found};"
@@ -138,7 +142,7 @@ class Argument:
         condition = f"if ({self.name}_object != NULL) " if self.kind == "HANDLE_OPTIONAL" else ""
         if self.taken:  # on success the body has used it up
             condition = "if (result != KEEL_OK) "
-        return f"{condition}let_go_{self.object}({self.name}_object);"
+        return f"{condition}let_go_{self.finder}({self.name}_object);"
 
     def copy_out(self):
         if self.kind in ("OUT_NUMBER", "OUT_POINTER") or (self.kind == "STRUCT" and self.direction in ("out", "inout")):
@@ -359,7 +363,7 @@ enum call_id {{
 #endif
 """)
     thunks = "\n".join(call.bare_thunk() if unchecked else call.thunk() for call in calls)
-    looked_up = "bare.h" if unchecked else "resolve.h"
+    looked_up = "bare.h" if unchecked else "held.h"
     write(output / "thunks.c", f'{NOTICE}#include "calls.h"\n#include "{looked_up}"\n\n{thunks}')
     descriptors = "\n".join(call.descriptor() for call in calls)
     invokers = "\n".join(call.invoker() for call in calls)

@@ -100,14 +100,14 @@ static keel_task_t handle_of(const struct task *task)
  * what it is. */
 static struct task *named_task(keel_task_t handle)
 {
-    struct object *object = object_slot_of(OBJECT_TASK, handle.value);
-    if (object == NULL) {
+    if (!object_in_range(OBJECT_TASK, handle.value)) {
         return NULL;
     }
-    uint64_t word = atomic_u64_load_acquire(&object->ref.word);
+    struct task *task = object_slot(OBJECT_TASK, OBJECT_STRIDE(struct task), handle.value);
+    uint64_t word = atomic_u64_load_acquire(&task->object.ref.word);
     bool live =
         ref_word_state(word) == REF_LIVE && ref_word_generation(word) == handle_generation(handle.value);
-    return live ? (struct task *)object : NULL;
+    return live ? task : NULL;
 }
 
 enum policy_answer policy_task_pick(unsigned cpu, struct task **task)

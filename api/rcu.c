@@ -13,7 +13,7 @@
 
 keel_status_t call_rcu_read_begin(uint64_t *guard)
 {
-    return guard_take(GUARD_RCU, guard);
+    return guard_take_rcu(guard);
 }
 
 keel_status_t call_rcu_synchronize(uint32_t flags, uint64_t timeout)

@@ -79,7 +79,8 @@ keel_status_t call_mutex_downgrade(struct mutex *mutex)
     return mutex_downgrade(mutex);
 }
 
-keel_status_t call_mutex_unlock(struct mutex *mutex)
+keel_status_t call_mutex_unlock(struct hold *mutex)
 {
-    return mutex_unlock(mutex);
+    mutex_unlock(mutex);
+    return KEEL_OK;
 }

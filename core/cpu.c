@@ -16,7 +16,7 @@ void cpu_init(void)
         struct cpu *cpu = &cpus[id];
         cpu->current = NULL;
         cpu->previous = NULL;
-        cpu->previous_reason = 0;
+        cpu->kicks = 0;
         cpu->loaded = NULL;
         cpu->vector_owner = NULL;
         cpu->next_tick = UINT64_MAX;

@@ -4,13 +4,10 @@
  */
 #include "core/hold.h"
 
-#include "core/assert.h"
-#include "core/cpu.h"
+#include "core/atomic_mode.h"
 #include "core/mutex.h"
 #include "core/queued_spinlock.h"
 #include "core/rcu.h"
-#include "core/sched.h"
-#include "core/work.h"
 
 #define GUARD_NUMBER_END (UINT64_C(1) << GUARD_NUMBER_BITS)
 
@@ -23,8 +20,7 @@ void holds_init(struct holds *holds)
     holds->irq_off = 0;
 }
 
-/* A task may move to another CPU meanwhile: the list stays its own. */
-static struct holds *holds_current(void)
+struct holds *holds_current(void)
 {
     bool interrupts = hal_irq_disable();
     struct holds *holds = cpu_this()->holds;
@@ -42,18 +38,19 @@ bool holds_full(const struct holds *holds)
     return holds->count == HOLDS_MAX;
 }
 
-void hold_add(struct holds *holds, enum hold_kind kind, bool irq_off, void *object)
+struct hold *hold_add(struct holds *holds, enum hold_kind kind, bool irq_off, void *object)
 {
     CORE_ASSERT(!holds_full(holds));
-    holds->entries[holds->count++] = (struct hold){.kind = kind, .irq_off = irq_off, .object = object};
+    struct hold *hold = &holds->entries[holds->count++];
+    *hold = (struct hold){.kind = kind, .irq_off = irq_off, .object = object};
+    return hold;
 }
 
-struct hold *hold_find(const struct holds *holds, enum hold_kind kind, const void *object)
+struct hold *hold_find(struct holds *holds, const void *object)
 {
     for (uint32_t i = holds->count; i-- > 0;) {
-        const struct hold *hold = &holds->entries[i];
-        if (hold->object == object && hold->kind == kind) {
-            return (struct hold *)hold;
+        if (holds->entries[i].object == object) {
+            return &holds->entries[i];
         }
     }
     return NULL;
@@ -67,30 +64,8 @@ void hold_remove(struct holds *holds, struct hold *hold)
     }
 }
 
-void atomic_enter(struct holds *holds, bool irq_off)
+static inline keel_status_t take(enum hold_kind kind, bool irq_off, uint64_t *token)
 {
-    CORE_ASSERT(!hal_irq_enabled());
-    holds->irq_off += irq_off;
-    if (holds->atomic++ == 0) {
-        hal_cpu_word_set(CONTEXT_ATOMIC);
-    }
-}
-
-void atomic_leave(struct holds *holds, bool irq_off)
-{
-    CORE_ASSERT(!hal_irq_enabled() && holds->atomic > 0 && holds->irq_off >= irq_off);
-    holds->irq_off -= irq_off;
-    if (--holds->atomic == 0) {
-        hal_cpu_word_set(CONTEXT_TASK);
-        works_run();
-        sched_preempt();
-    }
-    hal_irq_restore(holds->irq_off == 0);
-}
-
-keel_status_t guard_take(enum guard_also also, uint64_t *token)
-{
-    bool irq_off = also == GUARD_IRQ_OFF;
     bool interrupts = hal_irq_disable();
     struct cpu *cpu = cpu_this();
     struct holds *holds = cpu->holds;
@@ -99,15 +74,31 @@ keel_status_t guard_take(enum guard_also also, uint64_t *token)
         return KEEL_E_LIMIT;
     }
     atomic_enter(holds, irq_off);
-    if (also == GUARD_RCU) {
-        rcu_enter();
+    if (kind == HOLD_GUARD_RCU) {
+        rcu_enter(cpu);
     }
-    hold_add(holds, also == GUARD_RCU ? HOLD_GUARD_RCU : HOLD_GUARD, irq_off, NULL);
-    *token = handle_make(OBJECT_GUARD, 0, 0) | (uint64_t)hal_cpu_id() << GUARD_NUMBER_BITS | cpu->guards_made;
+    struct hold *hold = hold_add(holds, kind, irq_off, NULL);
+    hold->token =
+        handle_make(OBJECT_GUARD, 0, 0) | (uint64_t)hal_cpu_id() << GUARD_NUMBER_BITS | cpu->guards_made;
     cpu->guards_made++;
-    holds->entries[holds->count - 1].token = *token;
+    *token = hold->token;
     hal_irq_restore(interrupts && !irq_off);
     return KEEL_OK;
+}
+
+keel_status_t guard_take(uint64_t *token)
+{
+    return take(HOLD_GUARD, false, token);
+}
+
+keel_status_t guard_take_irq_off(uint64_t *token)
+{
+    return take(HOLD_GUARD, true, token);
+}
+
+keel_status_t guard_take_rcu(uint64_t *token)
+{
+    return take(HOLD_GUARD_RCU, false, token);
 }
 
 struct hold *guard_find(uint64_t token)
@@ -129,19 +120,19 @@ struct hold *guard_find(uint64_t token)
 void guard_release(struct hold *guard)
 {
     (void)hal_irq_disable();
-    struct holds *holds = cpu_this()->holds;
+    struct cpu *cpu = cpu_this();
+    struct holds *holds = cpu->holds;
     bool irq_off = guard->irq_off;
     bool reads = guard->kind == HOLD_GUARD_RCU;
     hold_remove(holds, guard);
     if (reads) {
-        rcu_leave();
+        rcu_leave(cpu);
     }
     atomic_leave(holds, irq_off);
 }
 
 static void give_back(struct hold *hold)
 {
-    keel_status_t status = KEEL_OK;
     switch (hold->kind) {
     case HOLD_GUARD:
     case HOLD_GUARD_RCU:
@@ -149,14 +140,13 @@ static void give_back(struct hold *hold)
         break;
     case HOLD_SPINLOCK:
     case HOLD_SPINLOCK_SHARED:
-        status = queued_spinlock_unlock(hold->object);
+        queued_spinlock_unlock(hold);
         break;
     case HOLD_MUTEX:
     case HOLD_MUTEX_SHARED:
-        status = mutex_unlock(hold->object);
+        mutex_unlock(hold);
         break;
     }
-    CORE_ASSERT(status == KEEL_OK);
 }
 
 bool holds_release_atomic(void)

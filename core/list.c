@@ -6,7 +6,7 @@
 
 static uint32_t id_of(const struct list *list)
 {
-    return object_index(OBJECT_LIST, &list->object) + 1;
+    return object_index(&list->object) + 1;
 }
 
 /* The frame, if it is in the list, whose lock is held: NULL for any other number. */

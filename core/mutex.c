@@ -5,6 +5,7 @@
 #include "core/mutex.h"
 
 #include "core/assert.h"
+#include "core/cpu.h"
 #include "core/lock_order.h"
 #include "core/sched.h"
 
@@ -49,7 +50,7 @@ static bool admits(const struct mutex *mutex, uint32_t wanted)
 static void give(struct mutex *mutex, struct task *task, uint32_t wanted)
 {
     if (wanted == UPGRADE) {
-        hold_find(&task->holds, HOLD_MUTEX_SHARED, mutex)->kind = HOLD_MUTEX;
+        hold_find(&task->holds, mutex)->kind = HOLD_MUTEX;
         mutex->shared = 0;
     } else {
         hold_add(&task->holds, wanted == SHARED ? HOLD_MUTEX_SHARED : HOLD_MUTEX, false, mutex);
@@ -96,21 +97,21 @@ static keel_status_t wait_for(struct mutex *mutex, struct task *self, uint32_t w
 
 /* --- Calls --- */
 
-static struct hold *hold_of(const struct task *task, const struct mutex *mutex)
+/* The caller's hold of that kind; NULL: it has none. */
+static struct hold *hold_of(struct task *self, const struct mutex *mutex, enum hold_kind kind)
 {
-    struct hold *hold = hold_find(&task->holds, HOLD_MUTEX, mutex);
-    return hold != NULL ? hold : hold_find(&task->holds, HOLD_MUTEX_SHARED, mutex);
+    struct hold *hold = hold_find(&self->holds, mutex);
+    return hold != NULL && hold->kind == kind ? hold : NULL;
 }
 
 keel_status_t mutex_lock(struct mutex *mutex, bool shared, uint64_t timeout)
 {
     struct task *self = task_current();
-    if (hold_of(self, mutex) != NULL) {
+    if (hold_find(&self->holds, mutex) != NULL) {
         return KEEL_E_BUSY;
     }
-    keel_status_t status = holds_full(&self->holds) ? KEEL_E_LIMIT : ref_get_more(&mutex->object.ref);
-    if (status != KEEL_OK) {
-        return status;
+    if (holds_full(&self->holds)) {
+        return KEEL_E_LIMIT;
     }
     if (timeout > 0) {
         lock_order_note(&self->holds, OBJECT_MUTEX, &mutex->object,
@@ -118,22 +119,18 @@ keel_status_t mutex_lock(struct mutex *mutex, bool shared, uint64_t timeout)
     }
     const uint32_t wanted = shared ? SHARED : ALONE;
     bool interrupts = spinlock_acquire(&mutex->queue.lock);
-    if (wait_queue_first(&mutex->queue) == NULL && admits(mutex, wanted)) {
-        give(mutex, self, wanted);
-        spinlock_release(&mutex->queue.lock, interrupts);
-    } else {
-        status = wait_for(mutex, self, wanted, timeout, interrupts);
+    if (wait_queue_first(&mutex->queue) != NULL || !admits(mutex, wanted)) {
+        return wait_for(mutex, self, wanted, timeout, interrupts);
     }
-    if (status != KEEL_OK) {
-        mutex_put(mutex);
-    }
-    return status;
+    give(mutex, self, wanted);
+    spinlock_release(&mutex->queue.lock, interrupts);
+    return KEEL_OK;
 }
 
 keel_status_t mutex_upgrade(struct mutex *mutex, uint64_t timeout)
 {
     struct task *self = task_current();
-    if (hold_find(&self->holds, HOLD_MUTEX_SHARED, mutex) == NULL) {
+    if (hold_of(self, mutex, HOLD_MUTEX_SHARED) == NULL) {
         return KEEL_E_DENIED;
     }
     if (timeout > 0) {
@@ -156,7 +153,7 @@ keel_status_t mutex_upgrade(struct mutex *mutex, uint64_t timeout)
 keel_status_t mutex_downgrade(struct mutex *mutex)
 {
     struct task *self = task_current();
-    struct hold *hold = hold_find(&self->holds, HOLD_MUTEX, mutex);
+    struct hold *hold = hold_of(self, mutex, HOLD_MUTEX);
     if (hold == NULL) {
         return KEEL_E_DENIED;
     }
@@ -169,22 +166,19 @@ keel_status_t mutex_downgrade(struct mutex *mutex)
     return KEEL_OK;
 }
 
-keel_status_t mutex_unlock(struct mutex *mutex)
+void mutex_unlock(struct hold *hold)
 {
-    struct task *self = task_current();
-    struct hold *hold = hold_of(self, mutex);
-    if (hold == NULL) {
-        return KEEL_E_DENIED;
-    }
+    struct mutex *mutex = hold->object;
     bool interrupts = spinlock_acquire(&mutex->queue.lock);
     if (hold->kind == HOLD_MUTEX) {
         mutex->holder = NULL;
     } else {
         mutex->shared--;
     }
-    hold_remove(&self->holds, hold);
+    hold_remove(cpu_this()->holds, hold);
     hand_over(mutex);
     spinlock_release(&mutex->queue.lock, interrupts);
-    mutex_put(mutex);
-    return KEEL_OK;
+    if (!ref_put_quick(&mutex->object.ref)) {
+        mutex_put(mutex);
+    }
 }

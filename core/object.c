@@ -80,7 +80,9 @@ static bool pool_init(enum object_kind kind)
     }
     pool->slots = hal_phys_object(frame_address(first));
     for (uint32_t i = 0; i < pool->count; i++) {
-        ref_init(&object_at(kind, i)->ref, REF_FREE);
+        struct object *object = object_at(kind, i);
+        ref_init(&object->ref, REF_FREE);
+        object->index = i;
     }
     object_tables[kind] = (struct object_table){pool->slots, pool->count};
     return true;
@@ -107,17 +109,6 @@ struct object *object_at(enum object_kind kind, uint32_t index)
 {
     CORE_ASSERT(index < pools[kind].count);
     return (struct object *)(void *)(pools[kind].slots + (size_t)index * pools[kind].stride);
-}
-
-uint32_t object_index(enum object_kind kind, const struct object *object)
-{
-    return (uint32_t)((size_t)((const char *)object - pools[kind].slots) / pools[kind].stride);
-}
-
-uint64_t object_handle(enum object_kind kind, const struct object *object)
-{
-    return handle_make(kind, object_index(kind, object),
-                       ref_word_generation(atomic_u64_peek(&object->ref.word)));
 }
 
 struct object *object_claim(enum object_kind kind)

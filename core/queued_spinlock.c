@@ -4,9 +4,7 @@
  */
 #include "core/queued_spinlock.h"
 
-#include "core/assert.h"
-#include "core/cpu.h"
-#include "core/hold.h"
+#include "core/atomic_mode.h"
 #include "core/lock_order.h"
 #include "core/tlb.h"
 
@@ -174,7 +172,7 @@ static bool withdraw(struct queued_spinlock *lock, struct spin_waiter *waiter)
     return waits;
 }
 
-/* False: it would be for ever. */
+/* Until it is let in. False: that would never be. */
 static bool spin(struct queued_spinlock *lock, struct spin_waiter *waiter)
 {
     bool granted = true;
@@ -189,38 +187,47 @@ static bool spin(struct queued_spinlock *lock, struct spin_waiter *waiter)
     return granted;
 }
 
-/* In atomic mode. E_BUSY. */
-static keel_status_t acquire(struct queued_spinlock *lock, bool shared, bool try)
+/* --- Calls --- */
+
+/* Lets this CPU in if the lock is free for it, or else puts it into the queue, unless `waiter` is NULL.
+ * Interrupts are off. */
+static bool enter(struct queued_spinlock *lock, bool shared, struct spin_waiter *waiter)
 {
-    struct spin_waiter waiter = {.cpu = hal_cpu_id(), .shared = shared};
-    bool interrupts = spinlock_acquire(&lock->lock);
+    spinlock_acquire_irq_off(&lock->lock);
     bool free = lock->head == NULL && admits(lock, shared);
     if (free) {
-        admit(lock, waiter.cpu, shared);
-    } else if (!try) {
-        atomic_u32_init(&waiter.granted, 0);
-        append(lock, &waiter);
+        admit(lock, hal_cpu_id(), shared);
+    } else if (waiter != NULL) {
+        waiter->cpu = hal_cpu_id();
+        waiter->shared = shared;
+        atomic_u32_init(&waiter->granted, 0);
+        append(lock, waiter);
     }
-    spinlock_release(&lock->lock, interrupts);
-    return free || (!try && spin(lock, &waiter)) ? KEEL_OK : KEEL_E_BUSY;
+    spinlock_release_irq_off(&lock->lock);
+    return free;
 }
 
-static struct hold *hold_of(const struct holds *holds, const struct queued_spinlock *lock)
+/* The same, however long it takes, with interrupts on meanwhile or not. False: it would be for ever. */
+HAL_COLD static bool enter_or_wait(struct queued_spinlock *lock, bool shared, bool interrupts)
 {
-    struct hold *hold = hold_find(holds, HOLD_SPINLOCK, lock);
-    return hold != NULL ? hold : hold_find(holds, HOLD_SPINLOCK_SHARED, lock);
+    struct spin_waiter waiter;
+    bool free = enter(lock, shared, &waiter);
+    hal_irq_restore(interrupts);
+    bool granted = free || spin(lock, &waiter);
+    (void)hal_irq_disable();
+    return granted;
 }
 
 /* Interrupts are off. E_BUSY, E_LIMIT, E_CONTEXT. */
-static keel_status_t prepare(const struct holds *holds, struct queued_spinlock *lock)
+static keel_status_t prepare(struct holds *holds, const struct queued_spinlock *lock)
 {
     if (cpu_context() == CONTEXT_INTERRUPT && !lock->irq_off) {
         return KEEL_E_CONTEXT;
     }
-    if (hold_of(holds, lock) != NULL) {
+    if (hold_find(holds, lock) != NULL) {
         return KEEL_E_BUSY;
     }
-    return holds_full(holds) ? KEEL_E_LIMIT : ref_get_more(&lock->object.ref);
+    return holds_full(holds) ? KEEL_E_LIMIT : KEEL_OK;
 }
 
 keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bool try)
@@ -236,35 +243,29 @@ keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bo
         lock_order_note(holds, OBJECT_SPINLOCK, &lock->object,
                         shared ? "spinlock_lock_shared" : "spinlock_lock");
     }
+    interrupts = interrupts && !lock->irq_off;
     atomic_enter(holds, lock->irq_off);
-    hal_irq_restore(interrupts && !lock->irq_off);
-    status = acquire(lock, shared, try);
-    (void)hal_irq_disable();
-    if (status == KEEL_OK) {
-        hold_add(holds, shared ? HOLD_SPINLOCK_SHARED : HOLD_SPINLOCK, lock->irq_off, lock);
-        hal_irq_restore(interrupts && !lock->irq_off);
-    } else {
+    if (!enter(lock, shared, NULL) && (try || !enter_or_wait(lock, shared, interrupts))) {
         atomic_leave(holds, lock->irq_off);
-        queued_spinlock_put(lock);
+        return KEEL_E_BUSY;
     }
-    return status;
+    hold_add(holds, shared ? HOLD_SPINLOCK_SHARED : HOLD_SPINLOCK, lock->irq_off, lock);
+    hal_irq_restore(interrupts);
+    return KEEL_OK;
 }
 
-keel_status_t queued_spinlock_unlock(struct queued_spinlock *lock)
+void queued_spinlock_unlock(struct hold *hold)
 {
-    bool interrupts = hal_irq_disable();
+    (void)hal_irq_disable();
     struct holds *holds = cpu_this()->holds;
-    struct hold *hold = hold_of(holds, lock);
-    if (hold == NULL) {
-        hal_irq_restore(interrupts);
-        return KEEL_E_DENIED;
-    }
+    struct queued_spinlock *lock = hold->object;
     hold_remove(holds, hold);
-    (void)spinlock_acquire(&lock->lock);
+    spinlock_acquire_irq_off(&lock->lock);
     atomic_u64_store_release(&lock->holders, atomic_u64_peek(&lock->holders) & ~bit_of(hal_cpu_id()));
     hand_over(lock);
     spinlock_release_irq_off(&lock->lock);
     atomic_leave(holds, lock->irq_off);
-    queued_spinlock_put(lock);
-    return KEEL_OK;
+    if (!ref_put_quick(&lock->object.ref)) {
+        queued_spinlock_put(lock);
+    }
 }

@@ -15,17 +15,15 @@ void rcu_init(void)
     atomic_u64_init(&epoch, 1);
 }
 
-void rcu_enter(void)
+void rcu_enter(struct cpu *cpu)
 {
-    struct cpu *cpu = cpu_this();
     if (cpu->rcu_depth++ == 0) {
         atomic_u64_exchange(&cpu->rcu_epoch, atomic_u64_load_acquire(&epoch));
     }
 }
 
-void rcu_leave(void)
+void rcu_leave(struct cpu *cpu)
 {
-    struct cpu *cpu = cpu_this();
     CORE_ASSERT(cpu->rcu_depth > 0);
     if (--cpu->rcu_depth == 0) {
         atomic_u64_store_release(&cpu->rcu_epoch, 0);

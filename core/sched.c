@@ -4,6 +4,8 @@
  */
 #include "core/sched.h"
 
+#include <stddef.h>
+
 #include "core/assert.h"
 #include "core/cpu.h"
 #include "core/deadline.h"
@@ -14,8 +16,9 @@
 
 static struct spinlock lock;
 /* Under the lock, all of them. */
-static uint32_t runnable_count; /* tasks in state RUNNABLE without ON */
-static uint32_t scan_from;      /* where the fallback looks first */
+/* What can be picked: the tasks that are RUNNABLE and have left their CPU, or are about to while this CPU
+ * holds the lock, in the order in which they became it. */
+static struct runnable runnables;
 /* CPUs that found nothing to run and were not kicked since. What is enqueued later kicks one of them, or its
  * policy asks for none. */
 static uint64_t idle_mask;
@@ -27,8 +30,7 @@ static uint64_t tickless_mask;
 void sched_init(void)
 {
     spinlock_init(&lock);
-    runnable_count = 0;
-    scan_from = 0;
+    runnables = (struct runnable){&runnables, &runnables};
     idle_mask = 0;
     tickless_mask = 0;
 }
@@ -50,7 +52,7 @@ static uint64_t bit_of(unsigned cpu)
 
 /* Interrupts the CPUs that kick and ask answered, once the lock is free; this one sees for itself. Interrupts
  * are off. */
-static void interrupt(uint64_t cpus)
+HAL_COLD static void interrupt(uint64_t cpus)
 {
     cpus &= ~bit_of(hal_cpu_id());
     for (unsigned cpu = 0; cpus != 0 && cpu < hal_cpu_count(); cpu++) {
@@ -63,7 +65,9 @@ static void interrupt(uint64_t cpus)
 static void unlock_and_interrupt(uint64_t cpus, bool interrupts)
 {
     spinlock_release_irq_off(&lock);
-    interrupt(cpus);
+    if (cpus != 0) {
+        interrupt(cpus);
+    }
     hal_irq_restore(interrupts);
 }
 
@@ -110,10 +114,36 @@ static uint64_t kick_for(const struct task *task, struct policy_place place)
     return place.answer == POLICY_CHOSE ? kick(place.cpu, place.preempt) : kick_idle(task);
 }
 
-/* A task that just became RUNNABLE without ON. The lock is held. */
+/* The list of what can be picked. The lock is held. */
+
+static bool any_runnable(void)
+{
+    return runnables.next != &runnables;
+}
+
+static void append(struct task *task)
+{
+    struct runnable *last = runnables.previous;
+    task->runnable = (struct runnable){&runnables, last};
+    last->next = &task->runnable;
+    runnables.previous = &task->runnable;
+}
+
+static void take_off(const struct task *task)
+{
+    task->runnable.previous->next = task->runnable.next;
+    task->runnable.next->previous = task->runnable.previous;
+}
+
+static struct task *task_of(struct runnable *runnable)
+{
+    return (struct task *)(void *)((char *)runnable - offsetof(struct task, runnable));
+}
+
+/* A task that can be picked from now on. The lock is held. */
 static uint64_t enqueue(struct task *task, uint32_t reason)
 {
-    runnable_count++;
+    append(task);
     struct policy_place place = policy_task_enqueue(task, task->last_cpu, reason);
     /* Tasks that left their CPU to others must not chase those away again, and so on without end. */
     place.preempt = place.preempt && (reason == KEEL_ENQUEUE_NEW || reason == KEEL_ENQUEUE_WOKEN);
@@ -188,25 +218,21 @@ void sched_kick_all_idle(void)
 /* RUNNABLE -> RUNNING|ON, if it is RUNNABLE, off every CPU, and may run on this one. The lock is held. */
 static bool claim(struct task *task)
 {
-    uint32_t state = TASK_RUNNABLE;
-    if (!task_may_run(task, hal_cpu_id()) || !atomic_u32_cas(&task->state, &state, TASK_RUNNING | TASK_ON)) {
+    if (!task_may_run(task, hal_cpu_id()) || atomic_u32_load_acquire(&task->state) != TASK_RUNNABLE) {
         return false;
     }
+    take_off(task);
+    atomic_u32_store_release(&task->state, TASK_RUNNING | TASK_ON);
     task->last_cpu = hal_cpu_id();
-    runnable_count--;
     return true;
 }
 
-/* The fallback: the next RUNNABLE task in slot order that may run here. The lock is held. */
-static struct task *scan(void)
+/* The fallback: whoever has waited longest of those that may run here. The lock is held. */
+static struct task *claim_oldest(void)
 {
-    uint32_t slots = object_slots(OBJECT_TASK);
-    for (uint32_t i = 0; i < slots && runnable_count > 0; i++) {
-        uint32_t index = (scan_from + i) % slots;
-        struct task *task = (struct task *)object_at(OBJECT_TASK, index);
-        if (claim(task)) {
-            scan_from = index + 1;
-            return task;
+    for (struct runnable *at = runnables.next; at != &runnables; at = at->next) {
+        if (claim(task_of(at))) {
+            return task_of(at);
         }
     }
     return NULL;
@@ -223,12 +249,12 @@ static void start_ticks(struct cpu *cpu)
 
 /* Core chooses where the policy's answer does not count, or it has answered "none" for too long. The lock is
  * held. */
-static struct task *pick_instead(struct cpu *cpu, enum policy_answer answer)
+HAL_COLD static struct task *pick_instead(struct cpu *cpu, enum policy_answer answer)
 {
-    if (answer == POLICY_NONE && (cpu->idle_ticks < SCHED_PATIENCE_TICKS || runnable_count == 0)) {
+    if (answer == POLICY_NONE && (cpu->idle_ticks < SCHED_PATIENCE_TICKS || !any_runnable())) {
         return NULL;
     }
-    struct task *task = scan();
+    struct task *task = claim_oldest();
     cpu->idle_ticks = 0; /* where all that is runnable must run elsewhere, patience begins again */
     if (task != NULL && answer == POLICY_NONE) {
         policy_task_wrong();
@@ -243,43 +269,43 @@ static struct task *pick_instead(struct cpu *cpu, enum policy_answer answer)
 static struct task *pick(struct cpu *cpu)
 {
     struct task *task = NULL;
-    idle_mask &= ~bit_of(hal_cpu_id());
-    tickless_mask &= ~bit_of(hal_cpu_id());
     enum policy_answer answer = policy_task_pick(hal_cpu_id(), &task);
     if (answer == POLICY_CHOSE && !claim(task)) {
         policy_task_wrong();
         answer = POLICY_WRONG;
     }
-    if (answer != POLICY_CHOSE) {
-        task = pick_instead(cpu, answer);
-    }
-    if (task != NULL) {
-        start_ticks(cpu);
-    }
-    return task;
+    return answer == POLICY_CHOSE ? task : pick_instead(cpu, answer);
 }
 
-/* What this CPU was asked for is done with a pick and its consequences. */
-static void unlock_after_pick(struct cpu *cpu, bool interrupts)
+static void acquire(void)
 {
-    CORE_ASSERT(!interrupts);
-    atomic_u32_store_relaxed(&cpu->resched, 0);
-    spinlock_release(&lock, interrupts);
+    CORE_ASSERT(!hal_irq_enabled());
+    spinlock_acquire_irq_off(&lock);
 }
 
-/* Switches from what runs on this CPU to `next`, claimed before; NULL: the idle context. */
+/* Switches from what runs on this CPU to `next`, claimed before; NULL: the idle context. A task that leaves
+ * RUNNABLE is enqueued here, for `reason`. The lock is held, and released on the other side (sched_tail): not
+ * before may anybody pick who left (T1). */
 static void switch_to(struct cpu *cpu, struct task *next, uint32_t reason)
 {
     struct task *previous = cpu->current;
-    user_vector_detach();
+    bool runnable =
+        previous != NULL && atomic_u32_load_acquire(&previous->state) == (TASK_RUNNABLE | TASK_ON);
+    atomic_u32_store_relaxed(&cpu->resched, 0); /* done; what the policy asks for from here on is news */
+    cpu->kicks = runnable ? enqueue(previous, reason) : 0;
+    if (cpu->vector_owner != NULL) {
+        user_vector_detach();
+    }
     cpu->previous = previous;
-    cpu->previous_reason = reason;
     cpu_set_current(cpu, next);
     cpu->idle_ticks = 0;
     if (next != NULL) {
-        atomic_u64_fetch_add(&next->switches, 1);
+        atomic_u64_store_relaxed(&next->switches, atomic_u64_peek(&next->switches) + 1);
     }
-    space_load(next != NULL ? next->space : NULL);
+    struct space *space = next != NULL ? next->space : NULL;
+    if (cpu->loaded != space) {
+        space_load(space);
+    }
     hal_context_switch(previous != NULL ? &previous->context : &cpu->idle,
                        next != NULL ? &next->context : &cpu->idle);
     sched_tail();
@@ -289,24 +315,19 @@ void sched_tail(void)
 {
     struct cpu *cpu = cpu_this();
     struct task *previous = cpu->previous;
-    if (previous == NULL) {
-        return;
-    }
+    uint32_t state = 0;
     cpu->previous = NULL;
-    if (atomic_u32_load_acquire(&previous->state) == (TASK_DEAD | TASK_ON)) {
-        hal_context_finish(&previous->context);
-        atomic_u32_store_release(&previous->state, TASK_DEAD);
+    if (previous != NULL) {
+        state = atomic_u32_load_acquire(&previous->state) & ~TASK_ON;
+        if (state == TASK_DEAD) {
+            hal_context_finish(&previous->context);
+        }
+        atomic_u32_store_release(&previous->state, state);
+    }
+    unlock_and_interrupt(cpu->kicks, false);
+    if (state == TASK_DEAD) {
         task_put(previous); /* the reference that running was */
-        return;
     }
-    bool interrupts = spinlock_acquire(&lock);
-    uint32_t state = atomic_u32_load_acquire(&previous->state) & ~TASK_ON;
-    uint64_t kicks = 0;
-    atomic_u32_store_release(&previous->state, state);
-    if (state == TASK_RUNNABLE) {
-        kicks = enqueue(previous, cpu->previous_reason);
-    }
-    unlock_and_interrupt(kicks, interrupts);
 }
 
 static void yield_for(uint32_t reason)
@@ -314,15 +335,15 @@ static void yield_for(uint32_t reason)
     struct cpu *cpu = cpu_this();
     struct task *current = cpu->current;
     CORE_ASSERT(cpu->holds->atomic == 0); /* T2 */
-    bool interrupts = spinlock_acquire(&lock);
+    acquire();
     struct task *next = pick(cpu);
     bool leaves = next != NULL || !task_may_run(current, hal_cpu_id());
     if (leaves) {
         atomic_u32_store_release(&current->state, TASK_RUNNABLE | TASK_ON);
-    }
-    unlock_after_pick(cpu, interrupts);
-    if (leaves) {
         switch_to(cpu, next, reason);
+    } else {
+        atomic_u32_store_relaxed(&cpu->resched, 0);
+        spinlock_release_irq_off(&lock);
     }
 }
 
@@ -331,34 +352,31 @@ void sched_give_way(void)
     yield_for(KEEL_ENQUEUE_YIELDED);
 }
 
-void sched_preempt(void)
+void sched_preempt_now(void)
 {
-    struct cpu *cpu = cpu_this();
-    bool may = cpu->current != NULL && cpu->holds->atomic == 0;
-    if (may && atomic_u32_load_relaxed(&cpu->resched) != 0) {
+    const struct cpu *cpu = cpu_this();
+    if (cpu->current != NULL && cpu->holds->atomic == 0) {
         yield_for(KEEL_ENQUEUE_PREEMPTED);
     }
 }
 
-/* The calling task cannot go on: the next task or the idle context does. */
-static void switch_away(uint32_t reason)
+/* The calling task cannot go on, unless it was woken meanwhile: the next task or the idle context does. */
+static void switch_away(void)
 {
     struct cpu *cpu = cpu_this();
-    bool interrupts = spinlock_acquire(&lock);
-    struct task *next = pick(cpu);
-    unlock_after_pick(cpu, interrupts);
-    switch_to(cpu, next, reason);
+    acquire();
+    switch_to(cpu, pick(cpu), KEEL_ENQUEUE_WOKEN);
 }
 
 void sched_block(void)
 {
     CORE_ASSERT(cpu_this()->holds->atomic == 0); /* T2 */
-    switch_away(KEEL_ENQUEUE_WOKEN);
+    switch_away();
 }
 
 _Noreturn void sched_exit(void)
 {
-    switch_away(KEEL_ENQUEUE_YIELDED);
+    switch_away();
     hal_panic("a dead task was resumed");
 }
 
@@ -366,8 +384,8 @@ _Noreturn void sched_exit(void)
  * more of them. The lock is held. */
 static void note_idle_tick(struct cpu *cpu)
 {
-    cpu->idle_ticks = runnable_count > 0 ? cpu->idle_ticks + 1 : 0;
-    cpu->next_tick = runnable_count > 0 ? cpu->next_tick : UINT64_MAX;
+    cpu->idle_ticks = any_runnable() ? cpu->idle_ticks + 1 : 0;
+    cpu->next_tick = any_runnable() ? cpu->next_tick : UINT64_MAX;
 }
 
 static void note_tick(struct cpu *cpu)
@@ -376,10 +394,10 @@ static void note_tick(struct cpu *cpu)
     bool interrupts = spinlock_acquire(&lock);
     if (cpu->current == NULL) {
         note_idle_tick(cpu);
-    } else if (policy_task_tick(cpu->current, hal_cpu_id()) && runnable_count > 0) {
+    } else if (policy_task_tick(cpu->current, hal_cpu_id()) && any_runnable()) {
         atomic_u32_store_relaxed(&cpu->resched, 1);
     }
-    if (runnable_count > 0) {
+    if (any_runnable()) {
         kicks = tickless_mask;
         tickless_mask = 0;
         idle_mask &= ~kicks;
@@ -416,7 +434,7 @@ void hal_upcall_interrupt_exit(void)
 static void note_idle(struct cpu *cpu)
 {
     idle_mask |= bit_of(hal_cpu_id());
-    if (runnable_count > 0) {
+    if (any_runnable()) {
         start_ticks(cpu);
     } else if (cpu->next_tick == UINT64_MAX) {
         tickless_mask |= bit_of(hal_cpu_id());
@@ -427,15 +445,17 @@ _Noreturn void sched_idle(void)
 {
     struct cpu *cpu = cpu_this();
     for (;;) {
-        bool interrupts = spinlock_acquire(&lock);
+        acquire();
+        idle_mask &= ~bit_of(hal_cpu_id());
+        tickless_mask &= ~bit_of(hal_cpu_id());
         struct task *next = pick(cpu);
-        if (next == NULL) {
-            note_idle(cpu);
-        }
-        unlock_after_pick(cpu, interrupts);
         if (next != NULL) {
+            start_ticks(cpu);
             switch_to(cpu, next, 0);
         } else {
+            note_idle(cpu);
+            atomic_u32_store_relaxed(&cpu->resched, 0);
+            spinlock_release_irq_off(&lock);
             hal_cpu_wait();
             works_run();
         }
@@ -444,10 +464,7 @@ _Noreturn void sched_idle(void)
 
 void sched_for_each_queued(void (*step)(struct task *task))
 {
-    for (uint32_t i = 0; i < object_slots(OBJECT_TASK); i++) {
-        struct task *task = (struct task *)object_at(OBJECT_TASK, i);
-        if (atomic_u32_load_acquire(&task->state) == TASK_RUNNABLE) {
-            step(task);
-        }
+    for (struct runnable *at = runnables.next; at != &runnables; at = at->next) {
+        step(task_of(at));
     }
 }

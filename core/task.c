@@ -23,7 +23,7 @@ static void task_begin(void *argument)
 /* Stack, vector image, and addresses for the stack: all or nothing. */
 static keel_status_t allocate_memory(struct task *task, uint64_t stack_pages)
 {
-    uint32_t owner = object_index(OBJECT_TASK, &task->object) + 1;
+    uint32_t owner = object_index(&task->object) + 1;
     keel_status_t status = frame_alloc(FRAME_STACK, stack_pages, 1, &task->stack);
     if (status != KEEL_OK) {
         return status;

@@ -32,7 +32,6 @@ void user_run(struct keel_user_regs *regs, struct keel_user_event *event)
 {
     bool interrupts = hal_irq_disable();
     sched_preempt();
-    *event = (struct keel_user_event){.reason = 0};
     if (hal_user_sanitise(regs, event)) {
         struct cpu *cpu = cpu_this();
         vector_attach(cpu, cpu->current);

@@ -95,7 +95,7 @@ static const struct area *own_area(void)
 static void T3_every_stack_has_a_guard_as_large_below_it(void)
 {
     const struct area *area = own_area();
-    uint32_t slot = object_index(OBJECT_TASK, &task_current()->object);
+    uint32_t slot = object_index(&task_current()->object);
     CHECK(area->base - start_of(area) >= STACK_BYTES);
     for (uint64_t va = area->base - STACK_BYTES; va < area->base; va += HAL_PAGE_SIZE) {
         CHECK(!is_mapped(va) && area_guard_owner(va) == slot + 1);

@@ -130,6 +130,19 @@ static void T5_every_way_to_hold_and_every_error(void)
     end();
 }
 
+/* Another life of its slot, and another kind of thing. */
+static void H1_held_mutex_is_unlocked_by_its_own_handle(void)
+{
+    begin();
+    keel_mutex_t stale = {mutex.value + 1}, forged = {mutex.value ^ UINT64_C(1) << 63};
+    CHECK_OK(keel_mutex_lock(mutex, 0));
+    CHECK_STATUS(keel_mutex_unlock(stale), KEEL_E_BAD_HANDLE);
+    CHECK_STATUS(keel_mutex_unlock(forged), KEEL_E_BAD_HANDLE);
+    CHECK_STATUS(keel_spinlock_unlock((keel_spinlock_t){mutex.value}), KEEL_E_BAD_HANDLE);
+    CHECK_OK(keel_mutex_unlock(mutex));
+    end();
+}
+
 static atomic_u32_t now_upgrade;
 
 static void upgrade_when_told(uint64_t index)
@@ -307,6 +320,7 @@ int main(int argc, char **argv)
         UNIT(T9_writer_is_not_starved_by_readers),
         UNIT(T9_who_gives_up_lets_others_in, .seeds = 10),
         UNIT(T5_every_way_to_hold_and_every_error),
+        UNIT(H1_held_mutex_is_unlocked_by_its_own_handle),
         UNIT(T9_upgrade_goes_first),
         UNIT(T9_upgrade_that_gives_up_still_shares, .seeds = 10),
         UNIT(T9_downgrade_lets_sharers_in),

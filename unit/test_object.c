@@ -122,7 +122,7 @@ static void H1_index_and_handle_agree(void)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         for (uint32_t slot = 0; slot < object_slots(kinds[i]); slot++) {
             struct object *object = object_at(kinds[i], slot);
-            CHECK_EQUAL(object_index(kinds[i], object), slot);
+            CHECK_EQUAL(object_index(object), slot);
             CHECK_EQUAL(handle_slot(object_handle(kinds[i], object)), slot);
             CHECK_EQUAL((uintptr_t)object % 64, 0);
         }

@@ -208,6 +208,20 @@ static void T1_scheduler_that_answers_a_finished_task(void)
     CHECK(work_under(ANSWER_DEAD).scheduler_wrong > 0);
 }
 
+/* A request to stop waiting makes the task RUNNABLE while it still runs: nobody may pick it, nor may itself.
+ */
+static void T1_scheduler_that_answers_who_is_on_its_way_off(void)
+{
+    struct keel_policy_report report = {0};
+    inject(ANSWER_SELF);
+    CHECK_OK(keel_task_cancel(policy.first));
+    CHECK_STATUS(keel_task_sleep(1000), KEEL_E_CANCELED);
+    CHECK_AUDIT();
+    CHECK_OK(keel_policy_report(&report));
+    CHECK_EQUAL(report.scheduler_wrong, 1);
+    CHECK_OK(keel_task_release(policy.first));
+}
+
 static void P1_honest_scheduler_is_never_called_wrong(void)
 {
     struct keel_policy_report report = work_under(ANSWER_HONEST);
@@ -336,6 +350,7 @@ int main(int argc, char **argv)
         UNIT(T1_scheduler_that_answers_the_same_task_always, .seeds = 30),
         UNIT(T1_scheduler_that_answers_the_running_task, .seeds = 30),
         UNIT(T1_scheduler_that_answers_a_finished_task, .seeds = 15),
+        UNIT(T1_scheduler_that_answers_who_is_on_its_way_off, .config.cpu_count = 1),
         UNIT(P1_honest_scheduler_is_never_called_wrong, .seeds = 40),
         UNIT(P1_scheduler_that_places_tasks_honestly, .seeds = 20),
         UNIT(P1_scheduler_that_names_the_cpu_after_the_last, .seeds = 5),

@@ -42,14 +42,32 @@
 #define X86_VECTOR_IPI        0xf1
 #define X86_VECTOR_APIC_ERROR 0xf2
 #define X86_VECTOR_SPURIOUS   0xff
-/* Not a vector: what the frame of a SYSCALL says. */
-#define X86_VECTOR_SYSCALL 256
 
 /* struct x86_frame (trap.h) */
 #define X86_FRAME_VECTOR 120
 #define X86_FRAME_RIP    136
 #define X86_FRAME_CS     144
 #define X86_FRAME_SIZE   176
+
+/* struct keel_user_regs (user.c) */
+#define X86_REGS_RAX    0
+#define X86_REGS_RBX    8
+#define X86_REGS_RCX    16
+#define X86_REGS_RDX    24
+#define X86_REGS_RSI    32
+#define X86_REGS_RDI    40
+#define X86_REGS_RBP    48
+#define X86_REGS_RSP    56
+#define X86_REGS_R8     64
+#define X86_REGS_R9     72
+#define X86_REGS_R10    80
+#define X86_REGS_R11    88
+#define X86_REGS_R12    96
+#define X86_REGS_R13    104
+#define X86_REGS_R14    112
+#define X86_REGS_R15    120
+#define X86_REGS_RIP    128
+#define X86_REGS_RFLAGS 136
 
 /* struct x86_cpu (percpu.h) */
 #define X86_CPU_SELF         0
@@ -59,6 +77,7 @@
 #define X86_CPU_APIC_ID      32
 #define X86_CPU_START        36
 #define X86_CPU_TSS_RSP0     48
+#define X86_CPU_USER_REGS    160
 #define X86_CPU_SIZE         320
 #define X86_CPUS_MAX         64
 

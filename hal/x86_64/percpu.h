@@ -67,6 +67,7 @@ _Static_assert(offsetof(struct x86_cpu, idle_stack) == X86_CPU_IDLE_STACK, "layo
 _Static_assert(sizeof(struct x86_cpu) == X86_CPU_SIZE, "layout.h");
 _Static_assert(HAL_CPU_MAX == X86_CPUS_MAX, "layout.h");
 _Static_assert(CPU_START_OFFERED == X86_START_OFFERED && CPU_START_TAKEN == X86_START_TAKEN, "layout.h");
+_Static_assert(offsetof(struct x86_cpu, user_regs) == X86_CPU_USER_REGS, "layout.h");
 _Static_assert(offsetof(struct x86_cpu, tss) + offsetof(struct x86_tss, rsp) == X86_CPU_TSS_RSP0, "layout.h");
 
 /* One for each CPU that the firmware lists, the boot CPU's first, whether or not it runs: no other CPU is

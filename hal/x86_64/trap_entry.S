@@ -9,8 +9,8 @@
  *   lies the CPU's x86_cpu; the handler puts that into GS and puts back what was there, whatever it was (U4).
  * - system call: SYSCALL changes neither stack nor GS.
  *
- * What comes from user mode never returns through its frame: C copies the frame to where hal_user_run wants
- * it, and hal_user_run returns. The exceptions are NMI and what is fatal.
+ * What comes from user mode never returns through its frame: the registers go to where hal_user_run wants
+ * them, and hal_user_run returns. The exceptions are NMI and what is fatal.
  */
 #include "layout.h"
 
@@ -112,6 +112,7 @@ trap_on_kernel_stack:
     CLEAR_FLAGS
     mov %rsp, %rdi
     call x86_trap_user
+    xor %eax, %eax
     jmp x86_user_return
     .size trap_from_user, . - trap_from_user
 
@@ -123,6 +124,7 @@ trap_at_iret:
     CLEAR_FLAGS
     mov %rsp, %rdi
     call x86_trap_iret
+    xor %eax, %eax
     jmp x86_user_return
     .size trap_at_iret, . - trap_at_iret
 
@@ -168,22 +170,35 @@ trap_debug_from_user:
     jmp trap_on_kernel_stack
     .size trap_debug_from_user, . - trap_debug_from_user
 
-/* RCX holds the user's RIP, R11 the flags; FMASK has cleared IF, DF, AC, TF and the rest. */
+/* RCX holds the user's RIP, R11 the flags; FMASK has cleared IF, DF, AC, TF and the rest. No frame: the registers
+ * go to where hal_user_run wants them. */
     .globl x86_syscall_entry
     .type x86_syscall_entry, @function
 x86_syscall_entry:
     swapgs
     mov %rsp, %gs:X86_CPU_USER_STACK
     mov %gs:X86_CPU_KERNEL_STACK, %rsp
-    pushq $X86_USER_SS
-    pushq %gs:X86_CPU_USER_STACK
-    push %r11
-    pushq $X86_USER_CS
-    push %rcx
-    pushq $0
-    pushq $X86_VECTOR_SYSCALL
-    SAVE_REGISTERS
-    mov %rsp, %rdi
-    call x86_trap_user
+    push %rax
+    mov %gs:X86_CPU_USER_REGS, %rax
+    popq X86_REGS_RAX(%rax)
+    mov %rbx, X86_REGS_RBX(%rax)
+    mov %rcx, X86_REGS_RCX(%rax)
+    mov %rdx, X86_REGS_RDX(%rax)
+    mov %rsi, X86_REGS_RSI(%rax)
+    mov %rdi, X86_REGS_RDI(%rax)
+    mov %rbp, X86_REGS_RBP(%rax)
+    mov %r8, X86_REGS_R8(%rax)
+    mov %r9, X86_REGS_R9(%rax)
+    mov %r10, X86_REGS_R10(%rax)
+    mov %r11, X86_REGS_R11(%rax)
+    mov %r12, X86_REGS_R12(%rax)
+    mov %r13, X86_REGS_R13(%rax)
+    mov %r14, X86_REGS_R14(%rax)
+    mov %r15, X86_REGS_R15(%rax)
+    mov %rcx, X86_REGS_RIP(%rax)
+    mov %r11, X86_REGS_RFLAGS(%rax)
+    mov %gs:X86_CPU_USER_STACK, %rcx
+    mov %rcx, X86_REGS_RSP(%rax)
+    mov $1, %eax
     jmp x86_user_return
     .size x86_syscall_entry, . - x86_syscall_entry

@@ -16,15 +16,31 @@
 
 #define FLAG_TF (UINT64_C(1) << 8)
 
-/* user_entry.S knows these. */
-_Static_assert(offsetof(struct keel_user_regs, rax) == 0, "user_entry.S");
-_Static_assert(offsetof(struct keel_user_regs, rsp) == 56, "user_entry.S");
-_Static_assert(offsetof(struct keel_user_regs, r8) == 64, "user_entry.S");
-_Static_assert(offsetof(struct keel_user_regs, r15) == 120, "user_entry.S");
-_Static_assert(offsetof(struct keel_user_regs, rip) == 128, "user_entry.S");
-_Static_assert(offsetof(struct keel_user_regs, rflags) == 136, "user_entry.S");
+/* user_entry.S and trap_entry.S know these. */
+#define AT(field, offset) _Static_assert(offsetof(struct keel_user_regs, field) == (offset), "layout.h")
+AT(rax, X86_REGS_RAX);
+AT(rbx, X86_REGS_RBX);
+AT(rcx, X86_REGS_RCX);
+AT(rdx, X86_REGS_RDX);
+AT(rsi, X86_REGS_RSI);
+AT(rdi, X86_REGS_RDI);
+AT(rbp, X86_REGS_RBP);
+AT(rsp, X86_REGS_RSP);
+AT(r8, X86_REGS_R8);
+AT(r9, X86_REGS_R9);
+AT(r10, X86_REGS_R10);
+AT(r11, X86_REGS_R11);
+AT(r12, X86_REGS_R12);
+AT(r13, X86_REGS_R13);
+AT(r14, X86_REGS_R14);
+AT(r15, X86_REGS_R15);
+AT(rip, X86_REGS_RIP);
+AT(rflags, X86_REGS_RFLAGS);
+#undef AT
 
-void x86_user_enter(const struct keel_user_regs *regs, bool by_sysret);
+/* Comes back with true from a system call, whose registers are stored, and with false when x86_trap_user or
+ * x86_trap_iret has dealt with everything. */
+bool x86_user_enter(const struct keel_user_regs *regs, bool by_sysret);
 
 /* SYSRET is faster but takes RIP from RCX and RFLAGS from R11. With TF set the single-step trap could come in
  * the wrong place on some CPUs; IRET is exact. */
@@ -55,6 +71,14 @@ static void clear_selectors(void)
     }
 }
 
+/* What the instructions of the entry leave to C. */
+static void store_bases(struct keel_user_regs *regs)
+{
+    regs->fs_base = x86_rdmsr(MSR_FS_BASE);
+    regs->gs_base = x86_rdmsr(MSR_KERNEL_GS_BASE);
+    clear_selectors();
+}
+
 void hal_user_run(struct keel_user_regs *regs, struct keel_user_event *event)
 {
     struct x86_cpu *cpu = x86_this_cpu();
@@ -63,7 +87,10 @@ void hal_user_run(struct keel_user_regs *regs, struct keel_user_event *event)
     cpu->user_event = event;
     x86_wrmsr(MSR_FS_BASE, regs->fs_base);
     x86_wrmsr(MSR_KERNEL_GS_BASE, regs->gs_base);
-    x86_user_enter(regs, may_sysret(regs));
+    if (x86_user_enter(regs, may_sysret(regs))) {
+        store_bases(regs);
+        *event = (struct keel_user_event){.reason = KEEL_USER_SYSCALL};
+    }
     cpu->user_regs = NULL;
     cpu->user_event = NULL;
 }
@@ -89,10 +116,8 @@ static void store_registers(struct keel_user_regs *regs, const struct x86_frame 
         .r15 = frame->r15,
         .rip = frame->rip,
         .rflags = frame->rflags,
-        .fs_base = x86_rdmsr(MSR_FS_BASE),
-        .gs_base = x86_rdmsr(MSR_KERNEL_GS_BASE),
     };
-    clear_selectors();
+    store_bases(regs);
 }
 
 static struct keel_user_event exception(const struct x86_frame *frame, uint64_t cr2)
@@ -111,9 +136,7 @@ void x86_trap_user(struct x86_frame *frame)
     struct x86_cpu *cpu = x86_this_cpu();
 
     store_registers(cpu->user_regs, frame);
-    if (frame->vector == X86_VECTOR_SYSCALL) {
-        *cpu->user_event = (struct keel_user_event){.reason = KEEL_USER_SYSCALL};
-    } else if (frame->vector < X86_VECTOR_IRQ) {
+    if (frame->vector < X86_VECTOR_IRQ) {
         /* DR6 tells kinds of #DB apart and is never cleared by the CPU (SDM vol. 3B, 17.2.3). */
         if (frame->vector == X86_VECTOR_DB) {
             x86_write_dr6(0xffff0ff0);

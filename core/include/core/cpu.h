@@ -25,7 +25,7 @@ struct work_list {
 struct cpu {
     struct task *current;      /* NULL: the idle context runs; set by cpu_set_current */
     struct task *previous;     /* during a switch: who was switched away from; NULL: the idle context */
-    uint32_t previous_reason;  /* why previous is enqueued again, enum keel_enqueue_reason's values */
+    uint64_t kicks;            /* during a switch: CPUs that the tail interrupts */
     struct space *loaded;      /* whose root is loaded; NULL: the kernel root */
     struct task *vector_owner; /* whose vector registers this CPU holds; NULL: nobody's */
     struct hal_context idle;

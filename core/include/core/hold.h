@@ -53,28 +53,25 @@ void holds_init(struct holds *holds);
 
 /* All below: of the code that runs. */
 
-/* All guards keep preemption away. */
-enum guard_also { GUARD_PLAIN, GUARD_IRQ_OFF, GUARD_RCU };
+/* Its list. A task may move to another CPU meanwhile: the list stays its own. NULL: the idle context. */
+struct holds *holds_current(void);
 
-/* E_LIMIT: HOLDS_MAX, or the CPU has no number left. */
-keel_status_t guard_take(enum guard_also also, uint64_t *token);
+/* Preemption off; interrupts off as well; an RCU read section as well. E_LIMIT: HOLDS_MAX, or the CPU has no
+ * number left. */
+keel_status_t guard_take(uint64_t *token);
+keel_status_t guard_take_irq_off(uint64_t *token);
+keel_status_t guard_take_rcu(uint64_t *token);
 /* NULL: it has none of that name. */
 struct hold *guard_find(uint64_t token);
 void guard_release(struct hold *guard);
 
 /* The parts of locking. Interrupts are off for those that change something.
  *
- * NULL: it holds nothing of the kind. */
-struct hold *hold_find(const struct holds *holds, enum hold_kind kind, const void *object);
+ * How it holds the lock, alone or shared; NULL: it does not. */
+struct hold *hold_find(struct holds *holds, const void *object);
 bool holds_full(const struct holds *holds);
-void hold_add(struct holds *holds, enum hold_kind kind, bool irq_off, void *object);
+struct hold *hold_add(struct holds *holds, enum hold_kind kind, bool irq_off, void *object);
 void hold_remove(struct holds *holds, struct hold *hold);
-
-/* Into atomic mode, before the lock is tried for (T5), and out of it, after it was released. */
-void atomic_enter(struct holds *holds, bool irq_off);
-/* Switches interrupts on if nothing keeps them off; before that works run that were queued meanwhile, and the
- * task is switched if that was asked for. */
-void atomic_leave(struct holds *holds, bool irq_off);
 
 /* Gives back what makes the mode atomic, and answers whether there was anything. */
 bool holds_release_atomic(void);

@@ -48,6 +48,7 @@ enum object_kind {
 struct object {
     struct ref ref;
     uint32_t owner; /* the client whose handle space it belongs to; 0: the only one so far */
+    uint32_t index; /* of its slot, for good */
 };
 
 /* The upper half of the handle of slot 0. */
@@ -118,9 +119,15 @@ bool object_init(void);
 uint32_t object_slots(enum object_kind kind);
 /* Slot `index`, whatever its state. */
 struct object *object_at(enum object_kind kind, uint32_t index);
-uint32_t object_index(enum object_kind kind, const struct object *object);
+static inline uint32_t object_index(const struct object *object)
+{
+    return object->index;
+}
 /* The handle that names it now. */
-uint64_t object_handle(enum object_kind kind, const struct object *object);
+static inline uint64_t object_handle(enum object_kind kind, const struct object *object)
+{
+    return handle_make(kind, object->index, ref_word_generation(atomic_u64_peek(&object->ref.word)));
+}
 
 /* A BUSY slot of the pool, with the contents of its last life: the caller sets every field. NULL: all are
  * taken. */

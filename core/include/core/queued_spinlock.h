@@ -16,6 +16,7 @@
 #include "core/object.h"
 #include "core/spinlock.h"
 
+struct hold;
 struct spin_waiter;
 
 struct queued_spinlock {
@@ -32,12 +33,12 @@ void queued_spinlock_init(void);
 /* E_LIMIT. */
 keel_status_t queued_spinlock_create(bool irq_off, uint64_t *handle);
 void queued_spinlock_put(struct queued_spinlock *lock);
-/* E_BUSY: the caller holds it, or would wait for ever, or with `try`, would wait; E_LIMIT: HOLDS_MAX, or its
- * references are at their limit; E_CONTEXT: the caller is an interrupt handler, and the lock does not keep
- * interrupts off. */
+/* On success the caller's reference is the hold's, until it is unlocked. E_BUSY: the caller holds it, or
+ * would wait for ever, or with `try`, would wait; E_LIMIT: HOLDS_MAX; E_CONTEXT: the caller is an interrupt
+ * handler, and the lock does not keep interrupts off. */
 keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bool try);
-/* E_DENIED: the caller does not hold it. */
-keel_status_t queued_spinlock_unlock(struct queued_spinlock *lock);
+/* `hold` is the caller's own. */
+void queued_spinlock_unlock(struct hold *hold);
 
 /* While a handler runs, which does not stand in the circles of what it interrupted. */
 uint64_t spin_hide(void);

@@ -12,14 +12,14 @@
 #ifndef CORE_RCU_H
 #define CORE_RCU_H
 
-#include "hal/types.h"
+#include "core/cpu.h"
 #include "keel/status.h"
 
 void rcu_init(void);
 
-/* Interrupts off. Sections nest; who is in one stays on its CPU (core/hold.h). */
-void rcu_enter(void);
-void rcu_leave(void);
+/* On the calling CPU, interrupts off. Sections nest; who is in one stays on its CPU (core/hold.h). */
+void rcu_enter(struct cpu *cpu);
+void rcu_leave(struct cpu *cpu);
 
 /* The calling task waits until every section that has begun has ended; with `expedited` it looks again as
  * soon as others have had their turn, otherwise after a tick. E_TIMEOUT; E_CANCELED, but not with

@@ -2,8 +2,8 @@
  *
  * Choosing and switching. The scheduler's lock makes what the policy is told and what the task states say one
  * thing. The policy's answers are claims: a task is run only if it is RUNNABLE, off every CPU (T1, P1), and
- * may run on this one; a wrong answer is counted and the built-in fallback, a round-robin scan over the task
- * slots, chooses instead.
+ * may run on this one; a wrong answer is counted and the built-in fallback, first come, first served, chooses
+ * instead.
  *
  * A CPU that runs a task ticks. An idle one does not, unless tasks are runnable that nobody runs: it keeps to
  * its part of the deadlines (core/deadline.h) and waits to be kicked.
@@ -11,7 +11,9 @@
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
 
+#include "core/cpu.h"
 #include "core/task.h"
+#include "hal/hints.h"
 
 #define SCHED_TICK_NS UINT64_C(10000000)
 /* A policy that answers "none" for a CPU at this many of its ticks in a row, while a task is runnable that
@@ -40,10 +42,18 @@ void sched_block(void);
 /* Its state is DEAD|ON already. */
 _Noreturn void sched_exit(void);
 
-/* The second half of every switch, on the stack of the task that was switched to. Interrupts off. */
+/* The second half of every switch, on the stack of the task that was switched to. Interrupts off; the
+ * scheduler's lock is held, and released here. */
 void sched_tail(void);
-/* Switches if this CPU was asked to. Interrupts off. */
-void sched_preempt(void);
+/* Switches, if a task runs that may be switched away from. Interrupts off. */
+HAL_COLD void sched_preempt_now(void);
+/* The same if this CPU was asked to. */
+static inline void sched_preempt(void)
+{
+    if (atomic_u32_load_relaxed(&cpu_this()->resched) != 0) {
+        sched_preempt_now();
+    }
+}
 /* The timer interrupt's part. */
 void sched_tick(void);
 /* The idle context of this CPU. Interrupts off. */

@@ -17,15 +17,16 @@
  *   domain (core/domain.h) -> PCI (core/pci.c); domain -> remapping hardware (core/iommu.c)
  *   a class's kept slabs (core/slab.c), alone; (slab policy) with no lock of Keel's
  *
- * Nobody waits for another CPU's flush (core/tlb.h) or switches context while holding any of them. Range
- * locks (core/range.h) are no spinlocks: who holds one may be preempted and may flush, and who waits for one
- * lets other tasks run.
+ * Nobody waits for another CPU's flush (core/tlb.h) while holding any of them, or switches context, but with
+ * the scheduler's. Range locks (core/range.h) are no spinlocks: who holds one may be preempted and may flush,
+ * and who waits for one lets other tasks run.
  */
 #ifndef CORE_SPINLOCK_H
 #define CORE_SPINLOCK_H
 
 #include "hal/atomic.h"
 #include "hal/cpu.h"
+#include "hal/hints.h"
 
 struct spinlock {
     atomic_u32_t next_ticket;
@@ -38,14 +39,23 @@ static inline void spinlock_init(struct spinlock *lock)
     atomic_u32_init(&lock->serving, 0);
 }
 
+/* Until the lock serves the ticket. Interrupts are off. */
+HAL_COLD void spinlock_wait(const struct spinlock *lock, uint32_t ticket);
+
+/* Where interrupts are off anyway. */
+static inline void spinlock_acquire_irq_off(struct spinlock *lock)
+{
+    uint32_t ticket = atomic_u32_fetch_add(&lock->next_ticket, 1);
+    if (atomic_u32_load_acquire(&lock->serving) != ticket) {
+        spinlock_wait(lock, ticket);
+    }
+}
+
 /* Answers whether interrupts were on, for spinlock_release. */
 static inline bool spinlock_acquire(struct spinlock *lock)
 {
     bool interrupts = hal_irq_disable();
-    uint32_t ticket = atomic_u32_fetch_add(&lock->next_ticket, 1);
-    while (atomic_u32_load_acquire(&lock->serving) != ticket) {
-        hal_cpu_relax();
-    }
+    spinlock_acquire_irq_off(lock);
     return interrupts;
 }
 

@@ -16,8 +16,9 @@
  * ON means that a CPU still stands on the task's stack or has not saved its context yet. "tail" is the end of
  * a context switch, run by the next task on the same CPU; it clears ON, and only then may anything else
  * happen to the task: only a RUNNABLE task without ON can be picked (T1), only a DEAD one without ON is torn
- * down (T4). Who makes a task RUNNABLE enqueues it if ON is clear; otherwise the tail does. So it is enqueued
- * exactly once.
+ * down (T4). Who makes a task RUNNABLE enqueues it if ON is clear; otherwise it does so itself on its way off
+ * the CPU, from where on the scheduler's lock is held up to the end of the tail. So it is enqueued exactly
+ * once.
  *
  * All steps into and out of RUNNABLE happen under the scheduler's lock, so what the policy was told is exact.
  * RUNNING and ON steps are made by the CPU that runs the task.
@@ -46,10 +47,16 @@ enum task_state {
 #define TASK_STATE_MASK UINT32_C(0x7f)
 #define TASK_ON         UINT32_C(0x80)
 
+/* A place in the list of what can be picked (core/sched.c). */
+struct runnable {
+    struct runnable *next, *previous;
+};
+
 struct task {
-    struct object object; /* first */
-    atomic_u32_t state;   /* enum task_state | TASK_ON */
-    uint32_t last_cpu;    /* where it runs, or ran last; under the scheduler's lock */
+    struct object object;     /* first */
+    atomic_u32_t state;       /* enum task_state | TASK_ON */
+    uint32_t last_cpu;        /* where it runs, or ran last; under the scheduler's lock */
+    struct runnable runnable; /* under the same */
     struct hal_context context;
     struct frame *stack; /* area.page_count frames */
     /* Where they are mapped, above a guard of HAL_STACK_PAGES, whatever their number: a frame as large as the
