@@ -208,6 +208,21 @@ static void tables_are_used_until_forgotten(void)
     audits(true);
 }
 
+/* Entries that it found by the device table are cached for themselves. */
+static void entries_outlive_their_table(void)
+{
+    begin();
+    set_word(DEV, BLOCKED);
+    forget_device(DEV);
+    mini_expect(blocked(DEV, VECTOR(OWN)));
+    put(0, VECTOR(OWN), 0);
+    set_word(DEV, GOES_BY(0));
+    forget_device(DEV);
+    mini_expect(raises_its_own());
+    forget_entries(DEV);
+    mini_expect(blocked(DEV, VECTOR(OWN)));
+}
+
 /* By an entry of the device table that is cached still, entries are cached again. */
 static void forgotten_in_the_wrong_order(void)
 {
@@ -224,6 +239,7 @@ static void D4_what_is_cached_is_used_until_it_is_forgotten(void **state)
     (void)state;
     run(entries_are_used_until_forgotten, "");
     run(tables_are_used_until_forgotten, "");
+    run(entries_outlive_their_table, "");
     run(forgotten_in_the_wrong_order, "");
 }
 

@@ -8,7 +8,7 @@
 #include "ioapic.h"
 
 #define MESSAGES       UINT64_C(0xfee00000)
-#define TYPE(data)     ((data) >> 8 & 7) /* 0 and 1 are fixed ones */
+#define TYPE(data)     ((data) >> 8 & 7)
 #define INDEX(data)    ((data) & 0x7ff)
 #define PRESENT        UINT32_C(1)
 #define OTHERS         UINT32_C(0xff0000fe) /* all but Keel's: fixed delivery, to one CPU by its physical id */
@@ -64,13 +64,13 @@ static struct verdict by_table(const struct request *request, uint64_t word)
 /* By an entry of the device table. */
 static struct verdict by_word(const struct request *request, uint64_t word)
 {
-    unsigned type = TYPE(request->data);
-    if (amdvi_interrupts_is_as_sent(word, type)) {
+    if (amdvi_interrupts_is_as_sent(word, TYPE(request->data))) {
         return (struct verdict){.passes = true, .as_sent = true};
     }
-    if (type > 1 || request->address != MESSAGES) {
+    if (request->address != MESSAGES) {
         return block(IOMMU_REQUEST_RESERVED);
     }
+    /* Other types than fixed ones are beyond tables of Keel's length. */
     return amdvi_interrupts_is_remapped(word) ? by_table(request, word) : block(IOMMU_NO_ENTRY);
 }
 

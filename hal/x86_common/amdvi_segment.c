@@ -106,7 +106,7 @@ static unsigned start_units(const struct acpi_ivrs *ivrs, bool interrupts)
 }
 
 /* Where one unit does not remap interrupts, those of an I/O APIC pass as they were sent, or not at all: then
- * all do. Units that do not forget how it was are told of as they are asked for the next thing. */
+ * all do. A unit that does not forget goes on blocking them. */
 static void pass_interrupts(void)
 {
     amdvi_interrupts_give_up();
