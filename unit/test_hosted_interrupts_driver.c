@@ -107,6 +107,7 @@ static void pins_open_and_close(void)
     }
 }
 
+/* The last variant takes long to start: one seed. */
 static void run_each(void (*body)(void), void (*second)(void), unsigned seeds)
 {
     static const unsigned variants[] = {0, HOSTED_IOMMU_NARROW, HOSTED_IOMMU_AMD,
@@ -114,7 +115,8 @@ static void run_each(void (*body)(void), void (*second)(void), unsigned seeds)
     struct hosted_config config = mini_small;
     for (unsigned i = 0; i < sizeof variants / sizeof variants[0]; i++) {
         config.iommu = variants[i];
-        for (config.seed = 1; config.seed <= seeds; config.seed++) {
+        const bool is_last = i == sizeof variants / sizeof variants[0] - 1;
+        for (config.seed = 1; config.seed <= (is_last ? 1 : seeds); config.seed++) {
             mini_run_showing(&config, body, second, "");
         }
     }
