@@ -14,7 +14,7 @@ FIRMWARE = [
 ]
 
 # The first caches also what is absent, which asks more of Keel; real ones do not.
-INTEL_IOMMU, PLAIN_IOMMU, AMD_IOMMU = "intel-iommu,intremap=on,caching-mode=on", "intel-iommu,intremap=on", "amd-iommu"
+INTEL_IOMMU, PLAIN_IOMMU, AMD_IOMMU = "intel-iommu,intremap=on,caching-mode=on", "intel-iommu,intremap=on", "amd-iommu,intremap=on"
 
 
 class MachineError(Exception):

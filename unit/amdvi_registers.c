@@ -20,7 +20,8 @@ unsigned store_count;
 
 static uint64_t pages[PAGES_MAX * 512];
 static uint64_t tables[TABLES_MAX * AMDVI_TABLE_SIZE / 8];
-static unsigned page_count, table_count;
+static uint64_t interrupt_tables[AMDVI_INTERRUPT_TABLES_SIZE / 8];
+static unsigned page_count, table_count, interrupt_count;
 
 static void note(char what)
 {
@@ -36,6 +37,10 @@ static void note(char what)
 static uint64_t *word_at(uint64_t address)
 {
     assert_int_equal(address % 8, 0);
+    if (address >= INTERRUPT_TABLES) {
+        assert_true(address - INTERRUPT_TABLES < sizeof interrupt_tables);
+        return &interrupt_tables[(address - INTERRUPT_TABLES) / 8];
+    }
     if (address >= TABLES) {
         assert_true(address - TABLES < sizeof tables);
         return &tables[(address - TABLES) / 8];
@@ -79,6 +84,12 @@ hal_paddr_t amdvi_table(void)
     return hal_paddr(TABLES + table_count++ * AMDVI_TABLE_SIZE);
 }
 
+hal_paddr_t amdvi_interrupt_tables(void)
+{
+    assert_int_equal(interrupt_count++, 0);
+    return hal_paddr(INTERRUPT_TABLES);
+}
+
 void remap_print(const char *line)
 {
     assert_true(strlen(lines) + strlen(line) + 2 < sizeof lines);
@@ -101,6 +112,12 @@ static void forget(struct registers *u, uint64_t low, uint64_t high)
         u->sources++;
         u->between = true;
         note('S');
+        break;
+    case 5:
+        u->entries++;
+        u->low = low;
+        u->unfenced = u->unfenced || u->between;
+        note('I');
         break;
     case 3:
         u->pages++;
@@ -308,12 +325,13 @@ void reset(void)
     memset(units, 0, sizeof units);
     memset(pages, 0, sizeof pages);
     memset(tables, 0, sizeof tables);
+    memset(interrupt_tables, 0, sizeof interrupt_tables);
     memset(&ivrs, 0, sizeof ivrs);
     for (unsigned unit = 0; unit < AMDVI_TEST_UNITS; unit++) {
         units[unit].features = FORGETS_ALL;
         units[unit].late = 3;
     }
-    page_count = table_count = 0;
+    page_count = table_count = interrupt_count = 0;
     done[0] = lines[0] = '\0';
     accesses = line_count = store_count = 0;
     gone_from = NEVER;
@@ -331,6 +349,7 @@ void begin(unsigned count)
     done[0] = '\0';
     store_count = 0;
     for (unsigned unit = 0; unit < count; unit++) {
-        units[unit].sources = units[unit].pages = units[unit].all = units[unit].waits = 0;
+        units[unit].sources = units[unit].entries = units[unit].pages = units[unit].all = units[unit].waits =
+            0;
     }
 }

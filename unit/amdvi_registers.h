@@ -32,6 +32,7 @@ struct registers {
     unsigned stopping;
     bool stopped;                         /* by an error */
     unsigned sources, pages, all, waits;  /* commands carried out */
+    unsigned entries;                     /* the same: tables of interrupts forgotten */
     uint64_t low, high;                   /* of the last one about pages */
     bool between;                         /* a source was forgotten, and not waited for yet */
     bool unfenced, overrun, ring_at_work; /* what the driver did wrong */
@@ -39,7 +40,8 @@ struct registers {
 };
 extern struct registers units[AMDVI_TEST_UNITS];
 
-/* What the units have done, in order: S a source, P pages, A all forgotten, f a barrier, w a ticket stored.
+/* What the units have done, in order: S a source, I its table of interrupts, P pages, A all forgotten, f a
+ * barrier, w a ticket stored.
  */
 extern char done[64];
 /* Accesses to registers so far; from which of them on nothing answers any more. */
@@ -54,9 +56,11 @@ extern struct store {
 } stores[STORES_MAX];
 extern unsigned store_count;
 
-/* The driver's memory: pages from PAGES on, tables from TABLES on. */
-#define PAGES  UINT64_C(0x100000)
-#define TABLES UINT64_C(0x40000000)
+/* The driver's memory: pages from PAGES on, tables from TABLES on, those of interrupts from
+ * INTERRUPT_TABLES on. */
+#define PAGES            UINT64_C(0x100000)
+#define TABLES           UINT64_C(0x40000000)
+#define INTERRUPT_TABLES UINT64_C(0x80000000)
 uint64_t test_word(uint64_t address);
 void test_set_word(uint64_t address, uint64_t value);
 

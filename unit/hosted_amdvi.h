@@ -37,6 +37,7 @@
 #define AMD_SEVERAL    UINT64_C(1)
 #define AMD_TABLES     UINT64_C(2)
 #define AMD_EVERY_PAGE UINT64_C(0x7ffffffffffff000)
+#define AMD_ENTRIES(s) (UINT64_C(5) << 60 | (s))
 #define AMD_ALL        (UINT64_C(8) << 60)
 
 /* Entries of the device table: one that lets nothing pass, and one that does. */

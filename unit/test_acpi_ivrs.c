@@ -112,8 +112,7 @@ static void D7_ivrs_names_units_and_sources(void **state)
     long_device(66, 0x200, 0x208); /* one that comes as another */
     long_device(67, 0x210, 0x218); /* a row, likewise */
     device(4, 0x211);
-    long_device(72, 0x300, 0x310); /* an interrupt controller */
-    device(3, 0x400);              /* a row that does not end */
+    device(3, 0x400); /* a row that does not end */
     end_block();
     unit(0x11, 0xfed80000, 0); /* the same */
     device(4, 0x500);          /* the end of no row */
@@ -128,6 +127,47 @@ static void D7_ivrs_names_units_and_sources(void **state)
     check_sources(found.named, (int[]){0x28, 0x3e, 0x3f, 0x40, 0x41, 0x42, 0x100, 0x200, 0x210, 0x211, 0xfffe,
                                        0xffff, -1});
     check_sources(found.aliased, (int[]){0x200, 0x208, 0x210, 0x211, 0x218, -1});
+}
+
+static void special(uint8_t handle, uint16_t source, uint8_t variety)
+{
+    device(72, 0);
+    put(handle, 1);
+    put(source, 2);
+    put(variety, 1);
+}
+
+/* And nobody else has their source ids. */
+static void D4_ivrs_names_io_apics(void **state)
+{
+    (void)state;
+    begin();
+    unit(0x10, 0xfed80000, 0);
+    special(8, 0xa0, 1);
+    special(0, 0xa2, 2); /* a timer */
+    special(9, 0xf0f8, 1);
+    end_block();
+    unit(0x11, 0xfed80000, 0); /* the same once more, but for one */
+    special(8, 0xa0, 1);
+    special(9, 0xf0f9, 1);
+    end_block();
+    unit(0x10, 0xfed84000, 5);
+    special(10, 0xb0, 1);
+    end_block();
+    assert_true(parse());
+    assert_int_equal(found.ioapic_count, 2);
+    assert_true(found.ioapics[0].id == 8 && found.ioapics[0].source == 0xa0 && !found.ioapics[0].doubtful);
+    assert_true(found.ioapics[1].id == 9 && found.ioapics[1].doubtful);
+    check_sources(found.aliased, (int[]){0xa0, 0xa2, 0xf0f8, 0xf0f9, -1});
+    check_sources(found.named, (int[]){-1});
+    begin();
+    unit(0x10, 0xfed80000, 0);
+    for (unsigned id = 0; id < ACPI_IOAPICS_MAX + 1; id++) {
+        special((uint8_t)id, (uint16_t)(0xa0 + id), 1);
+    }
+    end_block();
+    assert_true(parse());
+    assert_int_equal(found.ioapic_count, ACPI_IOAPICS_MAX);
 }
 
 static void D7_ivrs_of_all_sources_and_of_other_segments(void **state)
@@ -268,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(D7_ivrs_names_units_and_sources),
+        cmocka_unit_test(D4_ivrs_names_io_apics),
         cmocka_unit_test(D7_ivrs_of_all_sources_and_of_other_segments),
         cmocka_unit_test(D7_ivrs_units_that_make_no_sense_are_left_out),
         cmocka_unit_test(D7_ivrs_names_ranges),

@@ -83,6 +83,7 @@ static void D3_unit_without_a_command_for_all(void **state)
         ivrs.units[0].address = 0xfed80000;
         amdvi_begin(&ivrs);
         assert_int_equal(units[0].sources, 65536);
+        assert_int_equal(units[0].entries, 65536);
         assert_int_equal(units[0].pages, 65536);
         assert_true(units[0].low == (UINT64_C(3) << 60 | UINT64_C(0xffff) << 32));
         assert_true(units[0].high == UINT64_C(0x7ffffffffffff003));

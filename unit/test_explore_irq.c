@@ -201,6 +201,12 @@ static void D4_explore_release_against_remapped_interrupt(void)
     interrupt();
     race_finish(other);
     CHECK(!hosted_message(UINT16_C(0xf0f8), UINT64_C(0xfee00010) | EDGE << 5, 0)); /* the I/O APIC's */
+    CHECK(!hosted_message(UINT16_C(0xf0f8), UINT64_C(0xfee00000), 0x40 + EDGE)); /* likewise, to AMD's unit */
+}
+
+static void D4_explore_release_against_remapped_interrupt_by_amd(void)
+{
+    D4_explore_release_against_remapped_interrupt();
 }
 
 /* Whose entries take many more points. */
@@ -213,6 +219,8 @@ int main(int argc, char **argv)
         UNIT(T8_explore_release_against_interrupt, .explore = true, .explore_bound = RACE_BOUND,
              WITHOUT_REMAPPING),
         UNIT(D4_explore_release_against_remapped_interrupt, .explore = true, .explore_bound = 1),
+        UNIT(D4_explore_release_against_remapped_interrupt_by_amd, .explore = true, .explore_bound = 1,
+             .config.iommu = HOSTED_IOMMU_AMD),
         UNIT(T8_explore_release_inside_the_handler, .explore = true, .explore_bound = RACE_BOUND,
              WITHOUT_REMAPPING),
         UNIT(T9_explore_affinity_against_interrupt, .explore = true, .explore_bound = 1, WITHOUT_REMAPPING),

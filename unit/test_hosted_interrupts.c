@@ -464,7 +464,7 @@ static void D4_planted_mistakes_are_reported(void **state)
     iommu_run_intel(table_that_is_not_forgotten, "");
     iommu_run_intel(remapping_switched_off, "HAL: write_command");
     iommu_run_intel(old_format_let_through, "HAL: write_command");
-    iommu_run_intel(table_is_no_table, "HAL: iommu_interrupts_give");
+    iommu_run_intel(table_is_no_table, "HAL: vtd_interrupts_give");
 }
 
 int main(void)

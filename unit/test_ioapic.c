@@ -33,12 +33,18 @@ unsigned test_message_count(uint16_t requester);
 bool test_message_may_be_told(uint16_t requester, uint64_t address, uint32_t data);
 bool test_interrupt_clear(unsigned index);
 void test_interrupt_message(unsigned index, uint64_t *address, uint32_t *data);
+bool test_interrupt_can_hold(uint16_t source_id);
+uint32_t test_ioapic_entry(unsigned source);
+bool test_loses_levels(void);
+void test_ioapic_end(unsigned source);
+void test_ioapic_write_end(unsigned unit, uint8_t vector);
 
 #define MASKED UINT32_C(0x10000)
 
 static uint32_t versions[ACPI_IOAPICS_MAX];
 static uint32_t registers[ACPI_IOAPICS_MAX][256];
-static unsigned writes, unmasked_changes;
+static unsigned writes, unmasked_changes, ends;
+static unsigned end_unit, end_vector;
 
 uint32_t test_ioapic_read(unsigned unit, uint8_t index)
 {
@@ -55,6 +61,13 @@ void test_ioapic_write(unsigned unit, uint8_t index, uint32_t value)
     registers[unit][index] = value;
 }
 
+void test_ioapic_write_end(unsigned unit, uint8_t vector)
+{
+    end_unit = unit;
+    end_vector = vector;
+    ends++;
+}
+
 uint32_t test_ioapic_apic_id(unsigned cpu)
 {
     return cpu == 3 ? 255 : 10 * cpu;
@@ -62,7 +75,7 @@ uint32_t test_ioapic_apic_id(unsigned cpu)
 
 /* --- Interrupt remapping, as the driver sees it --- */
 
-static bool remaps, obeys;
+static bool remaps, obeys, loses_levels;
 static struct {
     unsigned index, vector, apic_id;
     uint16_t source_id;
@@ -98,6 +111,21 @@ void test_interrupt_message(unsigned index, uint64_t *address, uint32_t *data)
     *data = 0;
 }
 
+bool test_interrupt_can_hold(uint16_t source_id)
+{
+    return source_id != 0x0777;
+}
+
+uint32_t test_ioapic_entry(unsigned source)
+{
+    return 1 << 16 | source << 17;
+}
+
+bool test_loses_levels(void)
+{
+    return loses_levels;
+}
+
 bool test_ioapic_source(uint8_t id, uint16_t *source_id)
 {
     *source_id = (uint16_t)(0xf000 + id);
@@ -116,8 +144,8 @@ static struct acpi_interrupts plain_wiring(void)
         wiring.legacy[irq].source = irq;
     }
     memset(registers, 0, sizeof registers);
-    writes = unmasked_changes = entries_set = entries_cleared = lines_printed = 0;
-    remaps = false;
+    writes = unmasked_changes = entries_set = entries_cleared = lines_printed = ends = 0;
+    remaps = loses_levels = false;
     obeys = true;
     return wiring;
 }
@@ -241,6 +269,30 @@ static void D4_pins_are_remapped(void **state)
     assert_int_equal(entries_set, 0);
 }
 
+/* Where a message does not say that it is of a level, its pin is told of the end; one that cannot be is not
+ * used. */
+static void T9_levels_that_are_lost_end_all_the_same(void **state)
+{
+    (void)state;
+    struct acpi_interrupts wiring = plain_wiring();
+    remaps = true;
+    add(&wiring, 0, 0x00170020);
+    add(&wiring, 24, 0x00170020);
+    add(&wiring, 48, 0x0017001f); /* too old for that */
+    test_ioapic_init(&wiring);
+    assert_int_equal(test_irq_source_count(), 72);
+    test_ioapic_end(30);
+    assert_int_equal(ends, 0);
+    loses_levels = true;
+    test_ioapic_init(&wiring);
+    assert_int_equal(test_irq_source_count(), 48);
+    assert_int_equal(lines_printed, 1);
+    test_ioapic_end(30);
+    assert_true(ends == 1 && end_unit == 1 && end_vector == IOAPIC_VECTOR_FIRST + 30);
+    test_ioapic_end(48);
+    assert_int_equal(ends, 1);
+}
+
 /* A line that is released leaves nothing: neither here nor in the table. */
 static void D4_closed_source_is_as_at_boot(void **state)
 {
@@ -318,6 +370,8 @@ static void D4_messages_are_remapped(void **state)
     remaps = true;
     test_ioapic_init(&wiring); /* no wires at all */
     assert_int_equal(test_message_first(), 0);
+    assert_false(test_message_open(5, 0x0777)); /* whose messages come under another one */
+    assert_false(test_ioapic_owner(5, &(uint16_t){0}));
     assert_true(test_message_open(5, 0x0110));
     test_message_close(5); /* which was told nobody */
     assert_true(test_message_open(5, 0x0110));
@@ -427,6 +481,7 @@ int main(void)
         cmocka_unit_test(D4_old_lines_are_where_firmware_says),
         cmocka_unit_test(D4_entries_are_changed_masked),
         cmocka_unit_test(D4_pins_are_remapped),
+        cmocka_unit_test(T9_levels_that_are_lost_end_all_the_same),
         cmocka_unit_test(D4_closed_source_is_as_at_boot),
         cmocka_unit_test(D4_messages_say_which_source_they_are_of),
         cmocka_unit_test(D4_messages_are_remapped),

@@ -27,9 +27,10 @@ void amdvi_forget_nothing_yet(struct iommu_unit *unit)
     struct amdvi_registers *u = &amdvi_registers[unit->id];
     unit->lies_contexts = unit->lies_translations = true;
     for (unsigned i = 0; i < AMDVI_EACH_WORDS; i++) {
-        u->sources_left[i] = u->domains_left[i] = UINT64_MAX;
+        u->sources_left[i] = u->domains_left[i] = u->interrupts_left[i] = UINT64_MAX;
     }
-    u->source_count = u->domain_count = 64 * AMDVI_EACH_WORDS;
+    u->source_count = u->domain_count = u->interrupt_count = 64 * AMDVI_EACH_WORDS;
+    iommu_interrupts_lie_from_now(unit);
 }
 
 /* Of 65,536: the one is not left any more. Are any? */
@@ -46,6 +47,7 @@ static void forget_source(struct iommu_unit *unit, uint16_t source)
 {
     struct amdvi_registers *u = &amdvi_registers[unit->id];
     iommu_forget_contexts(unit, IOMMU_SCOPE_SOURCE_ALONE, 0, source, 0);
+    amdvi_interrupts_forget_word(unit, source);
     unit->lies_contexts = tick_off(u->sources_left, &u->source_count, source) && unit->lies_contexts;
     machine.edits++;
 }
@@ -110,6 +112,22 @@ static enum outcome run_pages(struct iommu_unit *unit, uint64_t low, uint64_t hi
     return DONE;
 }
 
+/* --- Interrupts --- */
+
+static enum outcome run_interrupts(struct iommu_unit *unit, uint64_t low, uint64_t high)
+{
+    struct amdvi_registers *u = &amdvi_registers[unit->id];
+    if ((low & UINT64_C(0x0fffffffffff0000)) != 0 || high != 0) {
+        return WRONG;
+    }
+    amdvi_interrupts_forget_entries(unit, (uint16_t)low);
+    /* Entries that let everything pass fill it again. */
+    if (!unit->lies_contexts && !tick_off(u->interrupts_left, &u->interrupt_count, (uint16_t)low)) {
+        iommu_interrupts_lie_no_more(unit);
+    }
+    return DONE;
+}
+
 /* --- Everything --- */
 
 static enum outcome run_all(struct iommu_unit *unit, uint64_t low, uint64_t high)
@@ -123,6 +141,7 @@ static enum outcome run_all(struct iommu_unit *unit, uint64_t low, uint64_t high
     amdvi_registers[unit->id].put_off_count = 0;
     iommu_forget_contexts(unit, IOMMU_SCOPE_ALL, 0, 0, 0);
     iommu_forget(unit, IOMMU_ANY_DOMAIN, 0, UINT64_MAX, true);
+    iommu_interrupts_forget_all(unit);
     unit->lies_contexts = unit->lies_translations = false;
     machine.edits++;
     return DONE;
@@ -159,8 +178,8 @@ static enum outcome run(struct iommu_unit *unit, uint64_t low, uint64_t high)
         return run_source(unit, low, high);
     case FORGET_PAGES:
         return run_pages(unit, low, high);
-    case FORGET_INTERRUPTS: /* none are remapped */
-        return (low & UINT64_C(0x0fffffffffff0000)) != 0 || high != 0 ? WRONG : DONE;
+    case FORGET_INTERRUPTS:
+        return run_interrupts(unit, low, high);
     case FORGET_ALL:
         return run_all(unit, low, high);
     default:

@@ -121,6 +121,7 @@ hal_paddr_t amdvi_table(void)
     CONTRACT(!machine.running, "the driver asks for a table when there is a kernel");
     memset(table, 0, sizeof table);
     open_count = AMDVI_TABLE_SIZE / 8 / AMDVI_WORDS;
+    amdvi_interrupts_prepare_model();
     return hal_paddr(AMDVI_TABLE_AT);
 }
 
@@ -131,6 +132,9 @@ unsigned amdvi_table_open(void)
 
 uint64_t amdvi_table_load(uint64_t at)
 {
+    if (at >= AMDVI_TABLE_AT + AMDVI_TABLE_SIZE) {
+        return amdvi_interrupts_load_words(at);
+    }
     return table[(at - AMDVI_TABLE_AT) / 8];
 }
 
@@ -152,26 +156,37 @@ static void edit(uint16_t source, const struct iommu_context *from, const struct
     }
 }
 
+/* The words about DMA. */
+static void edit_context(uint16_t source, bool low, uint64_t value)
+{
+    const uint64_t *words = words_of(source);
+    const struct iommu_context from = decode(source, words[0], words[1]);
+    const struct iommu_context to = decode(source, low ? value : words[0], low ? words[1] : value);
+    edit(source, &from, &to);
+}
+
 void amdvi_table_store(uint64_t at, uint64_t value)
 {
+    if (at >= AMDVI_TABLE_AT + AMDVI_TABLE_SIZE) {
+        amdvi_interrupts_store_words(at, value);
+        return;
+    }
     uint64_t *word = &table[(at - AMDVI_TABLE_AT) / 8], old = *word;
     size_t index = (size_t)(word - table);
     uint16_t source = (uint16_t)(index / AMDVI_WORDS);
     if (old == value) {
         return;
     }
-    CONTRACT(index % AMDVI_WORDS < 2, "interrupts are remapped");
+    CONTRACT(index % AMDVI_WORDS < 3, "nobody knows what that means");
     if (index % AMDVI_WORDS == 0) {
         open_count += (unsigned)is_open(value) - (unsigned)is_open(old);
     }
-    if (iommu_units[0].root != 0 || iommu_units[1].root != 0) {
-        const uint64_t *words = words_of(source);
-        bool low = index % AMDVI_WORDS == 0, high = index % AMDVI_WORDS == 1;
-        const struct iommu_context from = decode(source, words[0], words[1]);
-        const struct iommu_context to = decode(source, low ? value : words[0], high ? value : words[1]);
-        edit(source, &from, &to);
-        machine.edits++;
+    if (index % AMDVI_WORDS == 2) {
+        amdvi_interrupts_edit_word(source, old, value);
+    } else if (iommu_units[0].root != 0 || iommu_units[1].root != 0) {
+        edit_context(source, index % AMDVI_WORDS == 0, value);
     }
+    machine.edits++;
     *word = value;
 }
 
@@ -210,6 +225,8 @@ const struct iommu_format amdvi_format = {.is_present = is_present,
                                           .edit_contexts = edit_contexts,
                                           .is_own = is_own,
                                           .translates = translates,
+                                          .message = amdvi_message,
+                                          .interrupts_wrong = amdvi_interrupts_wrong,
                                           .record = amdvi_record,
                                           .look = amdvi_commands_look,
                                           .run = amdvi_commands_run};

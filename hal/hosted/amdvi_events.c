@@ -9,6 +9,7 @@
 enum { BAD_ENTRY = 1, PAGE_FAULT, TABLE_UNREAD = 4, BAD_COMMAND };
 
 /* Of a page fault. */
+#define IS_INTERRUPT (UINT64_C(1) << 51)
 #define IS_PRESENT   (UINT64_C(1) << 52)
 #define IS_WRITE     (UINT64_C(1) << 53)
 #define NO_RIGHT     (UINT64_C(1) << 54)
@@ -57,6 +58,9 @@ void amdvi_record(struct iommu_unit *unit, const struct iommu_attempt *attempt)
     }
     if (attempt->reason == IOMMU_TABLE_RESERVED || attempt->reason == IOMMU_CONTEXT_RESERVED) {
         low |= IS_PRESENT | HAS_RESERVED;
+    }
+    if (attempt->reason >= IOMMU_REQUEST_RESERVED) {
+        low |= IS_INTERRUPT;
     }
     log_event(unit, low, attempt->address);
 }

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "amdvi_model.h"
+#include "ioapic.h"
 #include "report.h"
 #include "state.h"
 
-enum { UNIT = 0x10, MEMORY_OF_ONE = 0x21, ALL = 1, FIRST = 3, LAST = 4, BLOCKS = 48 };
+enum { UNIT = 0x10, MEMORY_OF_ONE = 0x21, ALL = 1, FIRST = 3, LAST = 4, SPECIAL = 72, BLOCKS = 48 };
+enum { IOAPIC = 1, SPECIAL_SIZE = 8 };
 
 static uint8_t bytes[2048];
 static uint32_t length;
@@ -29,9 +31,14 @@ static void begin_block(unsigned type, unsigned size, uint16_t source)
     put(source, 2);
 }
 
+static bool names_ioapics(void)
+{
+    return (machine.config.iommu & HOSTED_IOMMU_OLD_INTERRUPTS) == 0;
+}
+
 static void put_unit(unsigned unit, unsigned entry_count)
 {
-    begin_block(UNIT, 24 + 4 * entry_count, (uint16_t)(unit << 3 | 2));
+    begin_block(UNIT, 24 + 4 * entry_count + (names_ioapics() ? SPECIAL_SIZE : 0), (uint16_t)(unit << 3 | 2));
     put(0x40, 2); /* its capability */
     put(0xfed80000 + ACPI_IVRS_REGISTERS_SIZE * unit, 8);
     put(0, 8); /* of segment 0 */
@@ -44,13 +51,26 @@ static void put_device(unsigned type, unsigned source)
     put(0, 1);
 }
 
+/* Behind the unit. */
+static void put_ioapic(unsigned unit)
+{
+    if (names_ioapics()) {
+        put_device(SPECIAL, 0);
+        put(IOAPIC_ID(unit), 1);
+        put(IOAPIC_SOURCE(unit), 2);
+        put(IOAPIC, 1);
+    }
+}
+
 static void put_all(void)
 {
     memset(bytes, 0, BLOCKS);
     length = BLOCKS;
     put_unit(0, 1);
     put_device(ALL, 0);
+    put_ioapic(0);
     put_unit(1, 256);
+    put_ioapic(1);
     for (unsigned bus = 1; bus < 256; bus += 2) {
         put_device(FIRST, bus << 8);
         put_device(LAST, bus << 8 | 0xff);

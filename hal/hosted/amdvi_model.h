@@ -38,9 +38,11 @@ struct amdvi_registers {
     /* Sources whose entries it was told to forget, and has not yet; there are no more than this at once. */
     uint16_t put_off[AMDVI_PUT_OFF];
     unsigned put_off_count;
-    /* Sources, and domains, of which it has not forgotten yet what was cached before the table was set. */
-    uint64_t sources_left[AMDVI_EACH_WORDS], domains_left[AMDVI_EACH_WORDS];
-    unsigned source_count, domain_count;
+    /* Sources, domains, and sources' tables of interrupts, of which it has not forgotten yet what was cached
+     * before the table was set. */
+    uint64_t sources_left[AMDVI_EACH_WORDS], domains_left[AMDVI_EACH_WORDS],
+        interrupts_left[AMDVI_EACH_WORDS];
+    unsigned source_count, domain_count, interrupt_count;
 };
 extern struct amdvi_registers amdvi_registers[IOMMU_UNITS];
 
@@ -61,15 +63,43 @@ void amdvi_read_ivrs(struct acpi_ivrs *ivrs);
 
 #define AMDVI_TABLE_AT (UINT64_C(1) << 41)
 
+/* Or one of interrupts, which follow it. */
 static inline bool amdvi_is_table(uint64_t at)
 {
-    return at - AMDVI_TABLE_AT < AMDVI_TABLE_SIZE;
+    return at - AMDVI_TABLE_AT < AMDVI_TABLE_SIZE + AMDVI_INTERRUPT_TABLES_SIZE;
 }
 
 uint64_t amdvi_table_load(uint64_t at);
 void amdvi_table_store(uint64_t at, uint64_t value);
 /* Entries that would let their source reach all memory. */
 unsigned amdvi_table_open(void);
+
+/* --- amdvi_interrupts.c: tables of interrupts --- */
+
+/* In the place of an index (struct iommu_interrupt): the word in the source's entry of the device table that
+ * says which interrupts pass. */
+#define AMDVI_WORD_INDEX UINT32_MAX
+
+void amdvi_interrupts_prepare_model(void);
+/* That word. Does it say that the source's table counts; or that the message of this type passes as it is? */
+uint64_t amdvi_interrupts_word(uint16_t source);
+bool amdvi_interrupts_is_remapped(uint64_t word);
+bool amdvi_interrupts_is_as_sent(uint64_t word, unsigned type);
+/* The entry of the table that the word leads to. False: there is none. */
+bool amdvi_interrupts_load(uint64_t word, uint32_t index, uint32_t *entry);
+/* The word becomes another. Called before it does. */
+void amdvi_interrupts_edit_word(uint16_t source, uint64_t old, uint64_t word);
+/* 8 bytes of a table. */
+uint64_t amdvi_interrupts_load_words(uint64_t at);
+void amdvi_interrupts_store_words(uint64_t at, uint64_t value);
+/* The unit was told to forget the word, or entries. */
+void amdvi_interrupts_forget_word(struct iommu_unit *unit, uint16_t source);
+void amdvi_interrupts_forget_entries(struct iommu_unit *unit, uint16_t source);
+const char *amdvi_interrupts_wrong(void);
+
+/* --- amdvi_message.c --- */
+
+bool amdvi_message(uint16_t source, uint64_t address, uint32_t data);
 
 /* --- amdvi_commands.c --- */
 

@@ -54,6 +54,7 @@ static void take_vector(struct cpu *cpu)
     cpu->vectors_pending[vector / 64] &= ~(UINT64_C(1) << (vector % 64));
     if (vector >= IOAPIC_VECTOR_FIRST && vector < IOAPIC_VECTOR_FIRST + HAL_IRQ_SOURCES_MAX) {
         hal_upcall_irq(vector - IOAPIC_VECTOR_FIRST);
+        ioapic_end(vector - IOAPIC_VECTOR_FIRST);
     } else {
         cpu->stray_count++;
     }

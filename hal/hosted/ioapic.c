@@ -10,6 +10,7 @@
 
 #include "hal/atomic.h"
 #include "hal/ioapic.h"
+#include "hal/remap_interrupt.h"
 #include "report.h"
 #include "schedule.h"
 #include "iommu.h"
@@ -119,7 +120,7 @@ static void send_of(const struct pin *pin)
     uint64_t address = (uint64_t)MESSAGES << 20;
     address |= (pin->high & REMAPPED) != 0 ? MESSAGE_REMAPPED | pin->high >> INDEX << MESSAGE_INDEX
                                            : pin->high >> 24 << 12;
-    (void)vtd_message(IOAPIC_SOURCE(pin >= pins[1]), address, pin->low & 0xff);
+    (void)iommu_message(IOAPIC_SOURCE(pin >= pins[1]), address, pin->low & 0xff);
 }
 
 /* Its wire or its entry has changed. */
@@ -170,16 +171,30 @@ void ioapic_write(unsigned unit, uint8_t index, uint32_t value)
 
 /* --- As CPUs and devices see them --- */
 
+static void end(unsigned unit, unsigned vector)
+{
+    for (unsigned number = 0; number < pin_counts[unit]; number++) {
+        struct pin *pin = &pins[unit][number];
+        if ((pin->low & REMOTE_IRR) != 0 && (pin->low & 0xff) == vector) {
+            pin->low &= ~(uint32_t)REMOTE_IRR;
+            look(pin);
+        }
+    }
+}
+
+void ioapic_write_end(unsigned unit, uint8_t vector)
+{
+    hosted_point(HAL_POINT_HAL, NULL);
+    if (CONTRACT(unit < IOAPIC_UNITS, "no such unit")) {
+        end(unit, vector);
+    }
+}
+
+/* Of a message that lost its level on its way, local APICs tell nobody, as in QEMU. */
 void ioapic_end_of_interrupt(unsigned vector)
 {
-    for (unsigned unit = 0; unit < IOAPIC_UNITS; unit++) {
-        for (unsigned number = 0; number < pin_counts[unit]; number++) {
-            struct pin *pin = &pins[unit][number];
-            if ((pin->low & REMOTE_IRR) != 0 && (pin->low & 0xff) == vector) {
-                pin->low &= ~(uint32_t)REMOTE_IRR;
-                look(pin);
-            }
-        }
+    for (unsigned unit = 0; unit < IOAPIC_UNITS && !remap_ioapic_loses_levels(); unit++) {
+        end(unit, vector);
     }
 }
 

@@ -34,6 +34,6 @@ const char *iommu_interrupts_wrong(void);
 
 /* The source writes `data` to an address for messages of interrupts. False: it is none, a remapping unit
  * blocks it, or no CPU is there. */
-bool vtd_message(uint16_t source, uint64_t address, uint32_t data);
+bool iommu_message(uint16_t source, uint64_t address, uint32_t data);
 
 #endif

@@ -295,7 +295,7 @@ bool hosted_dma(uint16_t source, uint64_t address, void *bytes, size_t size, boo
         if (is_interrupt(access.address) && write && size == 4) {
             uint32_t data;
             raw_copy(&data, bytes, sizeof data);
-            all = vtd_message(source, address, data);
+            all = iommu_message(source, address, data);
         } else if (exists && is_interrupt(access.address)) {
             all = false;
         } else if (!exists || resolve(&access)) {

@@ -12,6 +12,7 @@
 #include "report.h"
 #include "sanitizer.h"
 #include "state.h"
+#include "vtd_model.h"
 
 #define WORDS      (HAL_PAGE_SIZE / 8)
 #define LINE_SHIFT 6u
@@ -151,7 +152,7 @@ static void arrive(struct page *page)
         if ((page->buffered & page->known & line) == 0) {
             continue;
         }
-        iommu_interrupts_edit(IOMMU_OF_UNIT, at, seen, written);
+        vtd_interrupts_edit(IOMMU_OF_UNIT, at, seen, written);
         for (unsigned i = 0; i < IOMMU_UNITS && iommu_in_use; i++) {
             if (!iommu_units[i].kind.coherent) {
                 iommu_edit(&iommu_units[i], IOMMU_OF_UNIT, at, seen, written);
@@ -258,7 +259,7 @@ void remap_store(hal_paddr_t at, uint64_t value)
     const uint64_t old[2] = {raw_load(&pair[0]), raw_load(&pair[1])};
     const uint64_t words[2] = {index % 2 == 0 ? value : old[0], index % 2 == 0 ? old[1] : value};
     iommu_in_use = iommu_in_use || !is_own(frame);
-    iommu_interrupts_edit(IOMMU_OF_CPUS, at.value & ~UINT64_C(15), old, words);
+    vtd_interrupts_edit(IOMMU_OF_CPUS, at.value & ~UINT64_C(15), old, words);
     for (unsigned i = 0; i < IOMMU_UNITS && iommu_in_use; i++) {
         iommu_edit(&iommu_units[i], IOMMU_OF_CPUS, at.value & ~UINT64_C(15), old, words);
     }

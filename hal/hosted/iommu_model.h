@@ -179,6 +179,9 @@ struct iommu_format {
     bool (*is_own)(const struct iommu_unit *unit, enum iommu_view view, uint64_t frame);
 
     bool (*translates)(const struct iommu_unit *unit);
+    /* iommu_message and iommu_interrupts_wrong, where there are units. */
+    bool (*message)(uint16_t source, uint64_t address, uint32_t data);
+    const char *(*interrupts_wrong)(void);
     void (*record)(struct iommu_unit *unit, const struct iommu_attempt *attempt);
     /* Time passes for the unit: it may do what is next in its queue; it does all. */
     void (*look)(struct iommu_unit *unit);
@@ -299,10 +302,34 @@ void iommu_dma_prepare(void);
 bool iommu_dma_under_way(const struct iommu_unit *unit, uint32_t domain, uint64_t first, uint64_t last);
 bool iommu_dma_under_way_to(uint64_t frame);
 
-/* --- vtd_interrupt_cache.c: entries for interrupts, of Intel's units alone --- */
+/* --- iommu_interrupts.c: what units may have cached about interrupts --- */
+
+/* An entry of a table, or what says who has a table, as it is written. */
+struct iommu_interrupt {
+    uint16_t source; /* whose it is, where each has a table of its own; otherwise 0 */
+    uint32_t index;
+    bool absent; /* cached as not there */
+    uint64_t low, high;
+};
 
 void iommu_interrupts_prepare(void);
-/* As iommu_edit, of all units. */
-void iommu_interrupts_edit(enum iommu_view view, uint64_t at, const uint64_t old[2], const uint64_t words[2]);
+/* What there was before the table may be cached, and let anything pass. */
+bool iommu_interrupts_lie(const struct iommu_unit *unit);
+void iommu_interrupts_lie_from_now(struct iommu_unit *unit);
+void iommu_interrupts_lie_no_more(struct iommu_unit *unit);
+void iommu_interrupts_remember(struct iommu_unit *unit, const struct iommu_interrupt *entry);
+/* The unit was told to forget the source's entries that are `index` above the lowest `mask` bits, or all. */
+void iommu_interrupts_forget(struct iommu_unit *unit, uint16_t source, uint32_t index, unsigned mask);
+void iommu_interrupts_forget_all(struct iommu_unit *unit);
+/* The `place`-th that is cached of the index, and of all; false: there are fewer. */
+bool iommu_interrupts_cached(const struct iommu_unit *unit, uint16_t source, uint32_t index, unsigned place,
+                             struct iommu_interrupt *entry);
+bool iommu_interrupts_each(const struct iommu_unit *unit, size_t place, struct iommu_interrupt *entry);
+
+bool iommu_interrupt_is_cpus(uint32_t apic_id);
+/* Is the vector its, by what the driver believes? */
+bool iommu_interrupt_is_owned(uint16_t source_id, unsigned vector);
+/* By an entry the source raises the vector. False: no CPU is there. */
+bool iommu_interrupt_pass(uint16_t source_id, unsigned vector, uint32_t apic_id);
 
 #endif

@@ -89,6 +89,7 @@ void iommu_prepare(void)
     iommu_memory_prepare();
     iommu_dma_prepare();
     iommu_interrupts_prepare();
+    vtd_interrupts_prepare();
     iommu_places_changed();
     for (unsigned unit = 0; unit < IOMMU_UNITS; unit++) {
         reset(unit);

@@ -144,7 +144,7 @@ void pci_message_restart(struct function *function, bool wakes)
 static bool send(const struct function *function, uint64_t address, uint32_t data)
 {
     return (function->config[COMMAND] & COMMAND_MASTER) != 0 &&
-           vtd_message(pci_requester(function), address, data);
+           iommu_message(pci_requester(function), address, data);
 }
 
 /* Of MSI: the registers behind the address. */

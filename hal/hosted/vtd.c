@@ -88,7 +88,7 @@ static void finish_command(struct iommu_unit *unit)
         iommu_places_changed();
         break;
     case IOMMU_SET_TABLE:
-        iommu_interrupts_use(unit);
+        vtd_interrupts_use(unit);
         unit->status |= IOMMU_SET_TABLE;
         break;
     case IOMMU_FLUSH_BUFFER:
@@ -284,7 +284,7 @@ uint64_t vtd_read64(unsigned unit, uint32_t offset)
     case QUEUE_ADDRESS:
         return u->queue;
     case INTERRUPT_TABLE:
-        return iommu_interrupts_given(u);
+        return vtd_interrupts_given(u);
     default:
         return CONTRACT(record_at(u, offset) != NULL, "no such register") ? *record_at(u, offset) : 0;
     }
@@ -319,7 +319,7 @@ void vtd_write64(unsigned unit, uint32_t offset, uint64_t value)
         iommu_queue_write_address(u, value);
         break;
     case INTERRUPT_TABLE:
-        iommu_interrupts_give(u, value);
+        vtd_interrupts_give(u, value);
         break;
     default:
         if (CONTRACT(record_at(u, offset) != NULL && value == IOMMU_RECORD_FAULT, "no such register")) {

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The table of interrupts that a remapping unit goes by (Intel VT-d specification 4.0, 5.1.4, 6.2.4, 9.9),
- * and what it may still have cached of it: every entry that was there counts as cached until the unit was
- * told to forget it. See vtd_model.h.
+ * and what its edits mean for what is cached of it (iommu_interrupts.c). See vtd_model.h.
  */
-#include <stdlib.h>
-
-#include "hal/ioapic.h"
-#include "ioapic.h"
 #include "report.h"
 #include "state.h"
-#include "iommu.h"
 #include "vtd_model.h"
 
 #define ENTRY_SIZE   16u
@@ -27,29 +21,23 @@
 static struct remapper {
     uint64_t given, table; /* of the register: written, and where the table in use is */
     uint32_t count;        /* of its entries; 0: there is none */
-    bool lies;
-    /* Kept from run to run, as far as memory goes. */
-    struct iommu_interrupt *cached;
-    size_t cached_count, capacity;
 } remappers[IOMMU_UNITS];
 
-void iommu_interrupts_prepare(void)
+void vtd_interrupts_prepare(void)
 {
     for (unsigned i = 0; i < IOMMU_UNITS; i++) {
-        struct remapper *remapper = &remappers[i];
-        *remapper =
-            (struct remapper){.lies = true, .cached = remapper->cached, .capacity = remapper->capacity};
+        remappers[i] = (struct remapper){.count = 0};
     }
 }
 
 /* --- The register --- */
 
-uint64_t iommu_interrupts_given(const struct iommu_unit *unit)
+uint64_t vtd_interrupts_given(const struct iommu_unit *unit)
 {
     return remappers[unit->id].given;
 }
 
-void iommu_interrupts_give(struct iommu_unit *unit, uint64_t value)
+void vtd_interrupts_give(struct iommu_unit *unit, uint64_t value)
 {
     uint64_t table = value & IOMMU_ADDRESS;
     CONTRACT((value & RESERVED) == 0, "reserved bits, or local APICs with long ids");
@@ -58,21 +46,15 @@ void iommu_interrupts_give(struct iommu_unit *unit, uint64_t value)
     remappers[unit->id].given = value;
 }
 
-void iommu_interrupts_use(struct iommu_unit *unit)
+void vtd_interrupts_use(struct iommu_unit *unit)
 {
     struct remapper *remapper = &remappers[unit->id];
     remapper->table = remapper->given & IOMMU_ADDRESS;
     remapper->count = UINT32_C(2) << (remapper->given & SIZE_CODE);
-    remapper->lies = true; /* by entries of whatever table there was */
-    remapper->cached_count = 0;
+    iommu_interrupts_lie_from_now(unit); /* by entries of whatever table there was */
 }
 
-bool iommu_interrupts_lie(const struct iommu_unit *unit)
-{
-    return remappers[unit->id].lies;
-}
-
-uint32_t iommu_interrupts_count(const struct iommu_unit *unit)
+uint32_t vtd_interrupts_count(const struct iommu_unit *unit)
 {
     return remappers[unit->id].count;
 }
@@ -90,69 +72,17 @@ static enum iommu_seen load(const struct iommu_unit *unit, enum iommu_view view,
     return seen ? IOMMU_SEEN : IOMMU_NEVER_WRITTEN;
 }
 
-enum iommu_seen iommu_interrupts_load(const struct iommu_unit *unit, uint32_t index,
-                                      struct iommu_interrupt *entry)
+enum iommu_seen vtd_interrupts_load(const struct iommu_unit *unit, uint32_t index,
+                                    struct iommu_interrupt *entry)
 {
     return load(unit, IOMMU_OF_UNIT, index, entry);
 }
 
-/* --- What is cached --- */
-
-bool iommu_interrupts_cached(const struct iommu_unit *unit, uint32_t index, unsigned place,
-                             struct iommu_interrupt *entry)
-{
-    const struct remapper *remapper = &remappers[unit->id];
-    for (size_t i = 0; i < remapper->cached_count; i++) {
-        if (remapper->cached[i].index == index && place-- == 0) {
-            *entry = remapper->cached[i];
-            return true;
-        }
-    }
-    return false;
-}
-
-static void remember(struct remapper *remapper, const struct iommu_interrupt *entry)
-{
-    if (remapper->cached_count == remapper->capacity) {
-        remapper->capacity = remapper->capacity != 0 ? 2 * remapper->capacity : 64;
-        remapper->cached = realloc(remapper->cached, remapper->capacity * sizeof *remapper->cached);
-        if (!remapper->cached) {
-            abort();
-        }
-    }
-    remapper->cached[remapper->cached_count++] = *entry;
-    machine.edits++;
-}
-
-void iommu_interrupts_forget_all(struct iommu_unit *unit)
-{
-    remappers[unit->id].cached_count = 0;
-    remappers[unit->id].lies = false;
-    machine.edits++;
-}
-
-void iommu_interrupts_forget(struct iommu_unit *unit, uint32_t index, unsigned mask)
-{
-    struct remapper *remapper = &remappers[unit->id];
-    size_t kept = 0;
-    for (size_t i = 0; i < remapper->cached_count; i++) {
-        if (remapper->cached[i].index >> mask != index >> mask) {
-            remapper->cached[kept++] = remapper->cached[i];
-        }
-    }
-    remapper->cached_count = kept;
-    machine.edits++;
-}
-
 /* --- The rules --- */
 
-static bool is_cpus(uint32_t apic_id)
+static bool is_cpus(uint32_t destination)
 {
-    bool found = false;
-    for (unsigned cpu = 0; cpu < machine.config.cpu_count; cpu++) {
-        found = found || ioapic_apic_id(cpu) << 8 == apic_id;
-    }
-    return found;
+    return (destination & 0xff) == 0 && iommu_interrupt_is_cpus(destination >> 8);
 }
 
 /* NULL, or what is wrong with an entry that is present. */
@@ -167,20 +97,16 @@ static const char *entry_wrong(uint64_t low, uint64_t high)
     return is_cpus(APIC_ID(low)) ? NULL : "goes to no CPU";
 }
 
-/* Is the vector its, by what the driver believes? */
 static bool is_owned(uint64_t low, uint64_t high)
 {
-    uint16_t owner;
-    unsigned source = VECTOR(low) - IOAPIC_VECTOR_FIRST;
-    return VECTOR(low) >= IOAPIC_VECTOR_FIRST && source < HAL_IRQ_SOURCES_MAX &&
-           ioapic_owner(source, &owner) && owner == SOURCE(high);
+    return iommu_interrupt_is_owned(SOURCE(high), VECTOR(low));
 }
 
 /* By a stale entry somebody else, or another vector, has the index still. */
 static void check_reuse(const struct iommu_unit *unit, uint32_t index, uint64_t low, uint64_t high)
 {
     struct iommu_interrupt entry;
-    for (unsigned i = 0; iommu_interrupts_cached(unit, index, i, &entry); i++) {
+    for (unsigned i = 0; iommu_interrupts_cached(unit, 0, index, i, &entry); i++) {
         if (!entry.absent && (entry.high != high || VECTOR(entry.low) != VECTOR(low))) {
             machine_check("D4",
                           "interrupt entry %u is used again, but unit %u may still have it cached for %04x",
@@ -211,14 +137,14 @@ static void edit(struct iommu_unit *unit, enum iommu_view view, uint32_t index, 
     struct iommu_interrupt entry = {.index = index, .low = old[0], .high = old[1]};
     entry.absent = (old[0] & IOMMU_ENTRY_PRESENT) == 0;
     if (!entry.absent || (unit->kind.caches_absence && (words[0] & IOMMU_ENTRY_PRESENT) != 0)) {
-        remember(&remappers[unit->id], &entry);
+        iommu_interrupts_remember(unit, &entry);
     }
     if (view == IOMMU_OF_CPUS) {
         check_edit(unit, index, old, words);
     }
 }
 
-void iommu_interrupts_edit(enum iommu_view view, uint64_t at, const uint64_t old[2], const uint64_t words[2])
+void vtd_interrupts_edit(enum iommu_view view, uint64_t at, const uint64_t old[2], const uint64_t words[2])
 {
     if (old[0] == words[0] && old[1] == words[1]) {
         return;
@@ -235,11 +161,11 @@ void iommu_interrupts_edit(enum iommu_view view, uint64_t at, const uint64_t old
 /* --- As the audit sees it --- */
 
 /* One that stands still has what it had. */
-static const char *cached_wrong(const struct remapper *remapper)
+static const char *cached_wrong(const struct iommu_unit *unit)
 {
-    for (size_t i = 0; i < remapper->cached_count && machine.config.iommu_stalls == 0; i++) {
-        const struct iommu_interrupt *entry = &remapper->cached[i];
-        if (!entry->absent && !is_owned(entry->low, entry->high)) {
+    struct iommu_interrupt entry;
+    for (size_t i = 0; iommu_interrupts_each(unit, i, &entry) && machine.config.iommu_stalls == 0; i++) {
+        if (!entry.absent && !is_owned(entry.low, entry.high)) {
             return "is cached yet for who no longer has it";
         }
     }
@@ -249,13 +175,13 @@ static const char *cached_wrong(const struct remapper *remapper)
 static const char *unit_wrong(const struct iommu_unit *unit)
 {
     struct iommu_interrupt entry;
-    if (remappers[unit->id].lies) {
+    if (iommu_interrupts_lie(unit)) {
         return "of another table may be cached";
     }
     if ((unit->status & IOMMU_OLD_FORMAT) != 0) {
         return "is not needed: the old format is let through";
     }
-    for (uint32_t i = 0; i < iommu_interrupts_count(unit); i++) {
+    for (uint32_t i = 0; i < vtd_interrupts_count(unit); i++) {
         if (load(unit, IOMMU_OF_CPUS, i, &entry) == IOMMU_UNREACHABLE ||
             (entry.low & IOMMU_ENTRY_PRESENT) == 0) {
             continue;
@@ -267,10 +193,10 @@ static const char *unit_wrong(const struct iommu_unit *unit)
             return "is for a source that does not have it";
         }
     }
-    return cached_wrong(&remappers[unit->id]);
+    return cached_wrong(unit);
 }
 
-const char *iommu_interrupts_wrong(void)
+const char *vtd_interrupts_wrong(void)
 {
     const char *wrong = NULL;
     for (unsigned i = 0; i < IOMMU_UNITS && !wrong; i++) {

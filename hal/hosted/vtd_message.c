@@ -3,16 +3,10 @@
  * Messages of devices and I/O APICs, as remapping units let them pass (Intel VT-d specification 4.0, 5.1): by
  * whatever a unit may have cached, and by the table. See vtd_model.h.
  */
-#include "hal/atomic.h"
-#include "hal/ioapic.h"
-#include "hosted/machine.h"
 #include "ioapic.h"
-#include "report.h"
-#include "state.h"
 #include "vtd_model.h"
 
 #define MESSAGES UINT64_C(0xfee00000)
-#define CPU      12 /* in an address of the old format */
 
 /* Addresses (5.1.2.2). */
 #define REMAPPED     (UINT64_C(1) << 4)
@@ -77,24 +71,10 @@ static bool lie(const struct request *request)
     return ioapic_message(request->address, request->data);
 }
 
-/* What a unit that stands still was not told to forget is the hardware's fault. */
-static void check_owner(const struct request *request, unsigned vector)
-{
-    uint16_t owner = 0;
-    unsigned source = vector - IOAPIC_VECTOR_FIRST;
-    bool owned = vector >= IOAPIC_VECTOR_FIRST && source < HAL_IRQ_SOURCES_MAX &&
-                 ioapic_owner(source, &owner) && owner == request->source;
-    if (!owned && machine.config.iommu_stalls == 0) {
-        machine_check("D4", "device %04x raises vector %#x, which is not its own", (unsigned)request->source,
-                      vector);
-    }
-}
-
 static bool pass(const struct request *request, const struct iommu_interrupt *entry)
 {
     unsigned vector = (unsigned)(entry->low >> 16 & 0xff), apic_id = (unsigned)(entry->low >> 40 & 0xff);
-    check_owner(request, vector);
-    return ioapic_message(MESSAGES | (uint64_t)apic_id << CPU, vector);
+    return iommu_interrupt_pass(request->source, vector, apic_id);
 }
 
 /* The entry is used. */
@@ -112,7 +92,7 @@ static bool look_up(const struct request *request)
     struct iommu_interrupt entry;
     unsigned cached = 0;
     /* Whatever lets it pass is used. */
-    while (iommu_interrupts_cached(request->unit, request->index, cached, &entry)) {
+    while (iommu_interrupts_cached(request->unit, 0, request->index, cached, &entry)) {
         if (reason_of(&entry, request->source) == 0) {
             return pass(request, &entry);
         }
@@ -121,7 +101,7 @@ static bool look_up(const struct request *request)
     if (cached > 0) {
         return apply(request, &entry);
     }
-    switch (iommu_interrupts_load(request->unit, request->index, &entry)) {
+    switch (vtd_interrupts_load(request->unit, request->index, &entry)) {
     case IOMMU_SEEN:
         return apply(request, &entry);
     case IOMMU_NEVER_WRITTEN:
@@ -140,7 +120,7 @@ static bool remap(struct request *request)
         }
         request->index += request->data & 0xffff;
     }
-    if (request->index >= iommu_interrupts_count(request->unit)) {
+    if (request->index >= vtd_interrupts_count(request->unit)) {
         return block(request, IOMMU_INDEX_BEYOND);
     }
     return look_up(request);
@@ -150,8 +130,7 @@ bool vtd_message(uint16_t source, uint64_t address, uint32_t data)
 {
     struct iommu_unit *unit = &iommu_units[iommu_unit_of(source)];
     struct request request = {.unit = unit, .source = source, .address = address, .data = data};
-    bool exists = (machine.config.iommu & (HOSTED_IOMMU_NONE | HOSTED_IOMMU_AMD)) == 0;
-    if (!exists || (unit->status & IOMMU_INTERRUPTS) == 0 || iommu_interrupts_lie(unit)) {
+    if ((unit->status & IOMMU_INTERRUPTS) == 0 || iommu_interrupts_lie(unit)) {
         return lie(&request);
     }
     if (address >> 20 != MESSAGES >> 20) {
@@ -161,10 +140,4 @@ bool vtd_message(uint16_t source, uint64_t address, uint32_t data)
         return remap(&request);
     }
     return (unit->status & IOMMU_OLD_FORMAT) != 0 ? lie(&request) : block(&request, IOMMU_IN_OLD_FORMAT);
-}
-
-bool hosted_message(uint16_t source, uint64_t address, uint32_t data)
-{
-    hosted_point(HAL_POINT_HAL, NULL);
-    return vtd_message(source, address, data);
 }

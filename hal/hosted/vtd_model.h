@@ -44,33 +44,28 @@ unsigned iommu_invalidate_translations(struct iommu_unit *unit, uint64_t address
 
 /* --- vtd_interrupt_cache.c: the table of interrupts (9.9), and what a unit may have cached of it --- */
 
-/* An entry of 16 bytes. */
-struct iommu_interrupt {
-    uint32_t index;
-    bool absent; /* cached as not there */
-    uint64_t low, high;
-};
+/* Of an entry of 16 bytes. */
 #define IOMMU_ENTRY_PRESENT UINT64_C(1)
 #define IOMMU_ENTRY_SILENT  UINT64_C(2) /* of the lower half: faults are not recorded */
 
+void vtd_interrupts_prepare(void);
 /* The register of the table: what was written, and that this is in use from now on. */
-uint64_t iommu_interrupts_given(const struct iommu_unit *unit);
-void iommu_interrupts_give(struct iommu_unit *unit, uint64_t value);
-void iommu_interrupts_use(struct iommu_unit *unit);
-/* The unit was told to forget the entries that are `index` above the lowest `mask` bits, or all. */
-void iommu_interrupts_forget_all(struct iommu_unit *unit);
-void iommu_interrupts_forget(struct iommu_unit *unit, uint32_t index, unsigned mask);
+uint64_t vtd_interrupts_given(const struct iommu_unit *unit);
+void vtd_interrupts_give(struct iommu_unit *unit, uint64_t value);
+void vtd_interrupts_use(struct iommu_unit *unit);
+/* As iommu_edit, of all units. */
+void vtd_interrupts_edit(enum iommu_view view, uint64_t at, const uint64_t old[2], const uint64_t words[2]);
+const char *vtd_interrupts_wrong(void);
 
-/* What there was before the table may be cached, and let anything pass. */
-bool iommu_interrupts_lie(const struct iommu_unit *unit);
 /* 0: there is no table. */
-uint32_t iommu_interrupts_count(const struct iommu_unit *unit);
+uint32_t vtd_interrupts_count(const struct iommu_unit *unit);
 /* The entry of the table as the unit sees it. */
 enum iommu_seen { IOMMU_SEEN, IOMMU_UNREACHABLE, IOMMU_NEVER_WRITTEN };
-enum iommu_seen iommu_interrupts_load(const struct iommu_unit *unit, uint32_t index,
-                                      struct iommu_interrupt *entry);
-/* The `place`-th that is cached of the index; false: there are fewer. */
-bool iommu_interrupts_cached(const struct iommu_unit *unit, uint32_t index, unsigned place,
-                             struct iommu_interrupt *entry);
+enum iommu_seen vtd_interrupts_load(const struct iommu_unit *unit, uint32_t index,
+                                    struct iommu_interrupt *entry);
+
+/* --- vtd_message.c --- */
+
+bool vtd_message(uint16_t source, uint64_t address, uint32_t data);
 
 #endif

@@ -136,7 +136,7 @@ static enum outcome run_interrupts(struct iommu_unit *unit, uint64_t low, uint64
     if ((low & 1 << 4) == 0) {
         iommu_interrupts_forget_all(unit);
     } else {
-        iommu_interrupts_forget(unit, (uint32_t)(low >> 32 & 0xffff), mask);
+        iommu_interrupts_forget(unit, 0, (uint32_t)(low >> 32 & 0xffff), mask);
     }
     return DONE;
 }

@@ -7,6 +7,7 @@
 #include "hal/ioapic.h"
 #include "hal/machine.h"
 #include "hal/mmu.h"
+#include "hal/remap_interrupt.h"
 #include "insn.h"
 #include "parts.h"
 #include "percpu.h"
@@ -148,7 +149,7 @@ static void audit_interrupts(report_fn *report)
     uint16_t owner;
 
     for (unsigned source = 0; source < HAL_IRQ_SOURCES_MAX; source++) {
-        if (vtd_interrupt_is_set(source) && !ioapic_owner(source, &owner)) {
+        if (remap_interrupt_is_set(source) && !ioapic_owner(source, &owner)) {
             report("D4: interrupts pass of a source that is closed");
         }
     }

@@ -14,7 +14,8 @@ _Static_assert(X86_FIXED_IOMMU - X86_FIXED_IOAPIC == ACPI_IOAPICS_MAX, "each uni
 
 enum {
     WINDOW = 0x10 / 4, /* what the index, in the first register, names */
-    REGISTERS_SIZE = 0x14,
+    END = 0x40 / 4,    /* of an interrupt: its vector */
+    REGISTERS_SIZE = 0x44,
 };
 
 static volatile uint32_t *units[ACPI_IOAPICS_MAX]; /* NULL: firmware names no registers there */
@@ -32,6 +33,11 @@ void ioapic_write(unsigned unit, uint8_t index, uint32_t value)
 {
     units[unit][0] = index;
     units[unit][WINDOW] = value;
+}
+
+void ioapic_write_end(unsigned unit, uint8_t vector)
+{
+    units[unit][END] = vector;
 }
 
 uint32_t ioapic_apic_id(unsigned cpu)

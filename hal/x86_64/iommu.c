@@ -96,6 +96,14 @@ hal_paddr_t amdvi_table(void)
     return table;
 }
 
+hal_paddr_t amdvi_interrupt_tables(void)
+{
+    const hal_paddr_t tables = x86_pool_page();
+
+    (void)x86_pool_pages(AMDVI_INTERRUPT_TABLES_SIZE / HAL_PAGE_SIZE - 1);
+    return tables;
+}
+
 /* The linear map stands already when the units are started. */
 static volatile uint64_t *word_at(hal_paddr_t at)
 {

@@ -38,6 +38,7 @@ void x86_interrupt(uint64_t vector)
     case IOAPIC_VECTOR_FIRST ... IOAPIC_VECTOR_FIRST + HAL_IRQ_SOURCES_MAX - 1:
         /* Acknowledged at the end: a level that is still active then interrupts again. */
         hal_upcall_irq((unsigned)(vector - IOAPIC_VECTOR_FIRST));
+        ioapic_end((unsigned)(vector - IOAPIC_VECTOR_FIRST));
         x86_apic_acknowledge();
         break;
     default:

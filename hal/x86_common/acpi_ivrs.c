@@ -38,6 +38,7 @@ enum {
     ENTRY_ALIAS_FIRST = 67,
     ENTRY_EXTENDED_ONE = 70,
     ENTRY_EXTENDED_FIRST = 71,
+    ENTRY_SPECIAL = 72,
     ENTRY_NAMED = 240,
     ENTRY_NAMED_SIZE = 22, /* and as many as the last byte says */
     ENTRY_SIZE_MIN = 4,
@@ -45,6 +46,9 @@ enum {
 };
 
 #define LAST_SOURCE 0xffffu
+
+/* What a special entry is of. The other kind is an HPET. */
+#define SPECIAL_IOAPIC 1u
 
 /* A row of sources that has begun. */
 struct row {
@@ -67,6 +71,31 @@ static void alias(struct acpi_ivrs *ivrs, uint32_t first, uint32_t last, uint16_
 {
     mark(ivrs->aliased, first, last);
     mark(ivrs->aliased, alias, alias);
+}
+
+/* Firmware says the same of a unit several times, in blocks of each type. */
+static void add_ioapic(struct acpi_ivrs *ivrs, uint8_t id, uint16_t source)
+{
+    for (unsigned i = 0; i < ivrs->ioapic_count; i++) {
+        if (ivrs->ioapics[i].id == id) {
+            ivrs->ioapics[i].doubtful = ivrs->ioapics[i].doubtful || ivrs->ioapics[i].source != source;
+            return;
+        }
+    }
+    if (ivrs->ioapic_count < ACPI_IOAPICS_MAX) {
+        ivrs->ioapics[ivrs->ioapic_count++] = (struct acpi_ivrs_ioapic){.source = source, .id = id};
+    }
+}
+
+/* A function of PCI with the same source id could not be told from it. */
+static void take_special(struct acpi_ivrs *ivrs, const uint8_t *entry)
+{
+    const uint16_t source = acpi_le16(entry + 5);
+
+    alias(ivrs, source, source, source);
+    if (entry[7] == SPECIAL_IOAPIC) {
+        add_ioapic(ivrs, entry[4], source);
+    }
 }
 
 /* A row that has no end counts for nothing. */
@@ -101,7 +130,10 @@ static void take_device(struct acpi_ivrs *ivrs, struct row *row, const uint8_t *
         }
         row->open = false;
         break;
-    default: /* a pad, or an interrupt controller's */
+    case ENTRY_SPECIAL:
+        take_special(ivrs, entry);
+        break;
+    default: /* a pad */
         break;
     }
 }

@@ -13,6 +13,7 @@
 #define WAIT_FENCE        (UINT64_C(1) << 2) /* what follows begins only then */
 #define FORGET_SOURCE     COMMAND(2)
 #define FORGET_PAGES      COMMAND(3)
+#define FORGET_ENTRIES    COMMAND(5)
 #define FORGET_EVERYTHING COMMAND(8)
 #define PAGES_DOMAIN      32
 /* Upper half: several pages, as many as the ones from bit 12 on say; tables as well. */
@@ -26,6 +27,11 @@
 struct amdvi_command amdvi_forget_source(uint16_t source)
 {
     return (struct amdvi_command){.low = FORGET_SOURCE | source};
+}
+
+struct amdvi_command amdvi_forget_entries(uint16_t source)
+{
+    return (struct amdvi_command){.low = FORGET_ENTRIES | source};
 }
 
 struct amdvi_command amdvi_forget_everything(void)

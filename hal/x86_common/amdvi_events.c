@@ -7,6 +7,7 @@
 
 /* The lower half. */
 #define EVENT_CODE(low) ((uint8_t)((low) >> 60))
+#define EVENT_INTERRUPT (UINT64_C(1) << 51)
 #define EVENT_WRITES    (UINT64_C(1) << 53)
 
 /* Of a device's attempts (2.5.2 and the following). The others are of commands. */
@@ -41,6 +42,13 @@ static bool decode(uint64_t low, uint64_t high, struct hal_iommu_fault *fault)
     return is_devices || code == EVENT_ENTRY_UNREAD || code == EVENT_TABLE_UNREAD;
 }
 
+/* QEMU's unit sets the flag whatever was tried. */
+static bool is_interrupt(uint64_t low, uint64_t high)
+{
+    return (low & EVENT_INTERRUPT) != 0 && high >= HAL_IOMMU_INTERRUPTS_FIRST &&
+           high <= HAL_IOMMU_INTERRUPTS_LAST;
+}
+
 /* A slot whose event has not reached memory yet reads as zeroes, as it was left here: that one is lost. */
 static uint64_t take_slot(hal_paddr_t at)
 {
@@ -50,8 +58,7 @@ static uint64_t take_slot(hal_paddr_t at)
     return value;
 }
 
-static void take_from_ring(unsigned unit, uint32_t tail,
-                           void (*take)(unsigned unit, const struct hal_iommu_fault *fault))
+static void take_from_ring(unsigned unit, uint32_t tail, amdvi_take *take)
 {
     struct amdvi_unit *const u = &amdvi_units[unit];
 
@@ -62,7 +69,7 @@ static void take_from_ring(unsigned unit, uint32_t tail,
 
         u->event_head = (u->event_head + 1) % AMDVI_SLOTS;
         if (decode(low, high, &fault)) {
-            take(unit, &fault);
+            take(unit, &fault, is_interrupt(low, high));
         }
     }
     amdvi_write(unit, AMDVI_EVENT_HEAD, (uint64_t)u->event_head * AMDVI_SLOT_SIZE);
@@ -79,7 +86,7 @@ static void start_over(unsigned unit)
     }
 }
 
-bool amdvi_take_events(unsigned unit, void (*take)(unsigned unit, const struct hal_iommu_fault *fault))
+bool amdvi_take_events(unsigned unit, amdvi_take *take)
 {
     const uint64_t status = amdvi_read(unit, AMDVI_STATUS), tail = amdvi_read(unit, AMDVI_EVENT_TAIL);
 

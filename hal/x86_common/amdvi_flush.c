@@ -9,12 +9,28 @@
 #define SOURCES      UINT32_C(0x10000)
 #define DOMAINS      UINT32_C(0x10000)
 #define COMMANDS_MAX 3u /* of one post, before its ticket */
+#define FORGET_TABLE 2u /* of them, about who has a table of interrupts */
 
 static struct remap_tickets tickets;
 
 void amdvi_flush_begin(void)
 {
     remap_tickets_begin(&tickets);
+}
+
+/* Without interrupts that are remapped nobody comes between. */
+void amdvi_lock(void)
+{
+    if (amdvi_remaps_interrupts()) {
+        remap_tickets_lock(&tickets);
+    }
+}
+
+void amdvi_unlock(void)
+{
+    if (amdvi_remaps_interrupts()) {
+        remap_tickets_unlock(&tickets);
+    }
 }
 
 /* The last ticket that the unit is done with: what it has stored itself. */
@@ -51,8 +67,12 @@ static uint64_t post_to_all(const struct amdvi_command *commands, uint32_t count
 uint64_t amdvi_flush(uint32_t domain, uint64_t address, uint64_t page_count, bool tables)
 {
     const struct amdvi_command command = amdvi_forget_pages(domain, address, page_count, tables);
+    uint64_t ticket;
 
-    return post_to_all(&command, 1);
+    amdvi_lock();
+    ticket = post_to_all(&command, 1);
+    amdvi_unlock();
+    return ticket;
 }
 
 /* The source's entry first: translations are found by what it says. */
@@ -60,8 +80,12 @@ uint64_t amdvi_flush_source(uint16_t source, uint32_t domain)
 {
     const struct amdvi_command commands[COMMANDS_MAX] = {amdvi_forget_source(source), amdvi_barrier(),
                                                          amdvi_forget_pages(domain, 0, UINT64_MAX, true)};
+    uint64_t ticket;
 
-    return post_to_all(commands, COMMANDS_MAX);
+    amdvi_lock();
+    ticket = post_to_all(commands, COMMANDS_MAX);
+    amdvi_unlock();
+    return ticket;
 }
 
 bool amdvi_is_done(uint64_t ticket)
@@ -77,38 +101,11 @@ bool amdvi_is_done(uint64_t ticket)
     return true;
 }
 
-/* --- All at once --- */
-
-/* For a unit that has no command for everything: each source, and then each domain. */
-static bool put_each(unsigned unit)
-{
-    for (uint32_t source = 0; source < SOURCES; source++) {
-        if (!amdvi_make_room(unit, 1)) {
-            return false;
-        }
-        amdvi_put(unit, amdvi_forget_source((uint16_t)source));
-    }
-    if (!amdvi_make_room(unit, 1)) {
-        return false;
-    }
-    amdvi_put(unit, amdvi_barrier());
-    for (uint32_t domain = 0; domain < DOMAINS; domain++) {
-        if (!amdvi_make_room(unit, 1)) {
-            return false;
-        }
-        amdvi_put(unit, amdvi_forget_pages(domain, 0, UINT64_MAX, true));
-    }
-    return true;
-}
-
-bool amdvi_forget_all(unsigned unit)
+/* Not for ever. */
+static bool await(unsigned unit, uint64_t ticket)
 {
     struct amdvi_unit *const u = &amdvi_units[unit];
-    const uint64_t ticket = remap_tickets_next(&tickets);
-    const struct amdvi_command everything = amdvi_forget_everything();
 
-    u->stands = !u->forgets_all && !put_each(unit);
-    post(unit, &everything, u->forgets_all ? 1 : 0, ticket);
     for (unsigned reads = 0; reads < AMDVI_READS_MAX && !u->stands; reads++) {
         if (done_of(u) >= ticket) {
             return true;
@@ -119,6 +116,73 @@ bool amdvi_forget_all(unsigned unit)
     }
     u->stands = true;
     return false;
+}
+
+/* --- Interrupts --- */
+
+bool amdvi_all_obey(void)
+{
+    bool obey = true;
+
+    for (unsigned i = 0; i < amdvi_segment.count; i++) {
+        obey = obey && !amdvi_units[amdvi_segment.units[i]].stands;
+    }
+    return obey;
+}
+
+/* Who has the table first: entries are found by that. */
+bool amdvi_forget_interrupts(uint16_t source, bool table)
+{
+    const struct amdvi_command commands[COMMANDS_MAX] = {amdvi_forget_source(source), amdvi_barrier(),
+                                                         amdvi_forget_entries(source)};
+    const unsigned left_out = table ? 0 : FORGET_TABLE;
+    const uint64_t ticket = post_to_all(commands + left_out, COMMANDS_MAX - left_out);
+    bool done = true;
+
+    for (unsigned i = 0; i < amdvi_segment.count; i++) {
+        done = await(amdvi_segment.units[i], ticket) && done;
+    }
+    return done;
+}
+
+/* --- All at once --- */
+
+static bool put_one(unsigned unit, struct amdvi_command command)
+{
+    if (!amdvi_make_room(unit, 1)) {
+        return false;
+    }
+    amdvi_put(unit, command);
+    return true;
+}
+
+/* For a unit that has no command for everything: each source, and then what is found by it. */
+static bool put_each(unsigned unit)
+{
+    bool put = true;
+
+    for (uint32_t source = 0; source < SOURCES && put; source++) {
+        put = put_one(unit, amdvi_forget_source((uint16_t)source));
+    }
+    put = put && put_one(unit, amdvi_barrier());
+    for (uint32_t source = 0; source < SOURCES && put; source++) {
+        put = put_one(unit, amdvi_forget_entries((uint16_t)source));
+    }
+    for (uint32_t domain = 0; domain < DOMAINS && put; domain++) {
+        put = put_one(unit, amdvi_forget_pages(domain, 0, UINT64_MAX, true));
+    }
+    return put;
+}
+
+bool amdvi_forget_all(unsigned unit)
+{
+    struct amdvi_unit *const u = &amdvi_units[unit];
+    const uint64_t ticket = remap_tickets_next(&tickets);
+    const struct amdvi_command everything = amdvi_forget_everything();
+
+    u->stands = !u->forgets_all && !put_each(unit);
+    post(unit, &everything, u->forgets_all ? 1 : 0, ticket);
+    return await(unit, ticket);
 }
 
 /* --- Starting over --- */
@@ -149,9 +213,12 @@ static uint64_t done_by_all(void)
 
 bool amdvi_recover(void)
 {
-    const uint64_t so_far = atomic_u64_peek(&tickets.last);
-    bool obey = !remap_tickets_are_lost(&tickets);
+    uint64_t so_far;
+    bool obey;
 
+    amdvi_lock();
+    so_far = atomic_u64_peek(&tickets.last);
+    obey = !remap_tickets_are_lost(&tickets);
     for (unsigned i = 0; i < amdvi_segment.count && obey; i++) {
         const unsigned unit = amdvi_segment.units[i];
 
@@ -160,5 +227,6 @@ bool amdvi_recover(void)
     if (!obey) {
         remap_tickets_lose(&tickets, done_by_all());
     }
+    amdvi_unlock();
     return obey;
 }

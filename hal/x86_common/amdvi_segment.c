@@ -72,29 +72,28 @@ const struct hal_iommu *amdvi_describe(void)
 /* ---- start-up ---- */
 
 /* Another segment's sources must not find what stands there for those of segment 0. */
-static hal_paddr_t table_of(const struct acpi_ivrs_unit *unit, hal_paddr_t *others)
+static hal_paddr_t table_of(const struct acpi_ivrs_unit *unit, bool interrupts)
 {
     if (unit->segment == 0) {
         return amdvi_segment.table;
     }
-    if (others->value == 0) {
-        *others = amdvi_table();
-        amdvi_block_all(*others, amdvi_segment.empty);
+    if (amdvi_segment.others.value == 0) {
+        amdvi_segment.others = amdvi_table();
+        amdvi_block_all(amdvi_segment.others, amdvi_segment.empty, interrupts);
     }
-    return *others;
+    return amdvi_segment.others;
 }
 
-static unsigned start_units(const struct acpi_ivrs *ivrs)
+static unsigned start_units(const struct acpi_ivrs *ivrs, bool interrupts)
 {
     static const char *const why[] = {"", " does not answer", " does not obey"};
     const hal_paddr_t words = remap_page();
-    hal_paddr_t others = hal_paddr(0);
     unsigned working = 0;
 
     amdvi_flush_begin();
-    amdvi_block_all(amdvi_segment.table, amdvi_segment.empty);
+    amdvi_block_all(amdvi_segment.table, amdvi_segment.empty, interrupts);
     for (unsigned unit = 0; unit < unit_count; unit++) {
-        statuses[unit] = amdvi_start(unit, table_of(&ivrs->units[unit], &others),
+        statuses[unit] = amdvi_start(unit, table_of(&ivrs->units[unit], interrupts),
                                      hal_paddr_add(words, (uint64_t)unit * WORD_SIZE));
         working += statuses[unit] == AMDVI_TRANSLATES;
         if (statuses[unit] != AMDVI_TRANSLATES) {
@@ -104,6 +103,22 @@ static unsigned start_units(const struct acpi_ivrs *ivrs)
         }
     }
     return working;
+}
+
+/* Where one unit does not remap interrupts, those of an I/O APIC pass as they were sent, or not at all: then
+ * all do. A unit that does not forget goes on blocking them. */
+static void pass_interrupts(void)
+{
+    amdvi_interrupts_give_up();
+    amdvi_pass_interrupts(amdvi_segment.table);
+    if (amdvi_segment.others.value != 0) {
+        amdvi_pass_interrupts(amdvi_segment.others);
+    }
+    for (unsigned unit = 0; unit < unit_count; unit++) {
+        if (statuses[unit] == AMDVI_TRANSLATES) {
+            (void)amdvi_forget_all(unit);
+        }
+    }
 }
 
 /* NULL: nothing keeps devices from being attached. */
@@ -134,24 +149,31 @@ static void tell(const struct acpi_ivrs *ivrs, unsigned working, const char *why
     if (why != NULL) {
         remap_tell_why_not(why);
     }
-    remap_warn_interrupts();
+    if (!amdvi_remaps_interrupts()) {
+        remap_warn_interrupts();
+    }
 }
 
 void amdvi_begin(const struct acpi_ivrs *ivrs)
 {
     const char *why;
     unsigned working;
+    bool interrupts;
 
     remap_report_begin();
     amdvi_segment = (struct amdvi_segment){.count = 0};
     unit_count = ivrs->unit_count;
     is_there = ivrs->unit_count + ivrs->units_left_out != 0;
+    interrupts = amdvi_interrupts_prepare(ivrs);
     if (!is_there) {
         return;
     }
     amdvi_segment.table = amdvi_table();
     amdvi_segment.empty = remap_page();
-    working = start_units(ivrs);
+    working = start_units(ivrs, interrupts);
+    if (interrupts && working != unit_count) {
+        pass_interrupts();
+    }
     take_sources(ivrs);
     why = why_not(ivrs, working);
     amdvi_segment.iommu = (struct hal_iommu){.levels = why == NULL ? AMDVI_LEVELS : 0,
@@ -170,10 +192,10 @@ bool amdvi_is_there(void)
 
 /* ---- attempts ---- */
 
-static void tell_fault(unsigned unit, const struct hal_iommu_fault *fault)
+static void tell_fault(unsigned unit, const struct hal_iommu_fault *fault, bool is_interrupt)
 {
-    remap_report_fault(unit, fault, false);
-    for (unsigned i = 0; i < amdvi_segment.count; i++) {
+    remap_report_fault(unit, fault, is_interrupt);
+    for (unsigned i = 0; i < amdvi_segment.count && !is_interrupt; i++) {
         if (amdvi_segment.units[i] == unit) {
             hal_upcall_iommu_fault(fault);
         }

@@ -16,11 +16,18 @@
 #define ENTRY_SIZE       8u
 
 /* Entries of the device table (2.2.2): 32 bytes, which a unit reads in one piece. The lower eight say who may
- * do what by which root, the next whose translations these are; all else is 0: besides plain memory requests
- * only interrupts pass, as they were sent, and the device keeps no translations itself. */
+ * do what by which root, the next whose translations these are, the third eight which interrupts pass; all
+ * else is 0: nothing but plain memory requests passes besides, and the device keeps no translations itself.
+ */
 #define DEVICE_SIZE  32u
 #define DEVICE_VALID UINT64_C(3) /* what stands here of DMA holds */
 #define DEVICE_LEVEL 9           /* of the root: as many as there are levels */
+/* The third eight. Without more than the first, none passes; without that, all do. Interrupts that say
+ * themselves that they are more than fixed ones (NMI, INIT, ExtINT, LINT0, LINT1) never do. */
+#define INTERRUPTS_VALID    UINT64_C(1)
+#define INTERRUPTS_LENGTH   (UINT64_C(8) << 1) /* 2^8 entries */
+#define INTERRUPTS_REMAPPED (UINT64_C(2) << 60)
+#define INTERRUPTS_OFFSET   16u
 
 uint64_t amdvi_table_entry(hal_paddr_t table, unsigned level)
 {
@@ -77,11 +84,32 @@ static hal_paddr_t device_at(uint16_t source)
 }
 
 /* No rights, and a root that leads nowhere. An entry that was not valid would let everything through. */
-void amdvi_block_all(hal_paddr_t table, hal_paddr_t empty)
+void amdvi_block_all(hal_paddr_t table, hal_paddr_t empty, bool interrupts)
 {
     for (uint64_t at = 0; at < AMDVI_TABLE_SIZE; at += DEVICE_SIZE) {
         remap_store(hal_paddr_add(table, at), device(empty, 0));
+        if (interrupts) {
+            remap_store(hal_paddr_add(table, at + INTERRUPTS_OFFSET), INTERRUPTS_VALID);
+        }
     }
+}
+
+void amdvi_pass_interrupts(hal_paddr_t table)
+{
+    for (uint64_t at = 0; at < AMDVI_TABLE_SIZE; at += DEVICE_SIZE) {
+        remap_store(hal_paddr_add(table, at + INTERRUPTS_OFFSET), 0);
+    }
+}
+
+void amdvi_use_interrupts(uint16_t source, hal_paddr_t table)
+{
+    remap_store(hal_paddr_add(device_at(source), INTERRUPTS_OFFSET),
+                table.value | INTERRUPTS_VALID | INTERRUPTS_LENGTH | INTERRUPTS_REMAPPED);
+}
+
+void amdvi_block_interrupts(uint16_t source)
+{
+    remap_store(hal_paddr_add(device_at(source), INTERRUPTS_OFFSET), INTERRUPTS_VALID);
 }
 
 /* Whose they are first, and last: until the root stands, and from when it does not any more, nothing passes.

@@ -82,7 +82,8 @@ bool amdvi_switch_on(unsigned unit, uint64_t bits);
 
 /* amdvi_events.c: hands what the unit has logged since the last call to `take`, oldest first, and makes room
  * for more. Answers whether some were lost for want of room. */
-bool amdvi_take_events(unsigned unit, void (*take)(unsigned unit, const struct hal_iommu_fault *fault));
+typedef void amdvi_take(unsigned unit, const struct hal_iommu_fault *fault, bool is_interrupt);
+bool amdvi_take_events(unsigned unit, amdvi_take *take);
 /* An empty log. */
 void amdvi_events_reset(unsigned unit);
 
@@ -91,6 +92,8 @@ struct amdvi_command {
     uint64_t low, high;
 };
 struct amdvi_command amdvi_forget_source(uint16_t source);
+/* Entries of the table of interrupts that the source has. */
+struct amdvi_command amdvi_forget_entries(uint16_t source);
 /* Entries of these pages; page_count UINT64_MAX: of all. `tables`: also those that led to tables. */
 struct amdvi_command amdvi_forget_pages(uint32_t domain, uint64_t address, uint64_t page_count, bool tables);
 struct amdvi_command amdvi_forget_everything(void);
@@ -111,15 +114,37 @@ void amdvi_flush_begin(void);
 bool amdvi_forget_all(unsigned unit);
 /* What may be cached of the source, and of the domain; to all units of PCI segment 0. Answers the ticket. */
 uint64_t amdvi_flush_source(uint16_t source, uint32_t domain);
+/* No unit has failed to forget something since all started over. With the lock. */
+bool amdvi_all_obey(void);
+/* What may be cached of the source's table of interrupts, and of who has that (`table`), is forgotten when it
+ * answers true. With the lock. */
+bool amdvi_forget_interrupts(uint16_t source, bool table);
+/* Calls about interrupts may come beside those that hal/iommu.h has one at a time. Interrupts off; innermost.
+ */
+void amdvi_lock(void);
+void amdvi_unlock(void);
 
-/* amdvi_tables.c: every entry of the table blocks. `empty` is a page of zeroes. */
-void amdvi_block_all(hal_paddr_t table, hal_paddr_t empty);
+/* amdvi_tables.c: every entry of the table blocks, interrupts too if `interrupts`. `empty` is a page of
+ * zeroes. */
+void amdvi_block_all(hal_paddr_t table, hal_paddr_t empty, bool interrupts);
+/* Interrupts pass as they were sent, of all sources. */
+void amdvi_pass_interrupts(hal_paddr_t table);
+/* Interrupts of the source, of PCI segment 0, go by its own table; or none pass. */
+void amdvi_use_interrupts(uint16_t source, hal_paddr_t table);
+void amdvi_block_interrupts(uint16_t source);
+
+/* amdvi_interrupt.c, before the first unit is started. Answers whether interrupts can be remapped, as far as
+ * firmware says. */
+bool amdvi_interrupts_prepare(const struct acpi_ivrs *ivrs);
+/* They cannot, after all. */
+void amdvi_interrupts_give_up(void);
 
 /* amdvi_segment.c: PCI segment 0, whose devices can be attached. Constant once amdvi_begin is done. */
 struct amdvi_segment {
     unsigned count;
     uint8_t units[ACPI_IVRS_UNITS_MAX]; /* those that translate */
     hal_paddr_t table;                  /* of all of them */
+    hal_paddr_t others;                 /* that of other segments' units; 0: there are none */
     hal_paddr_t empty;                  /* a page of zeroes */
     struct hal_iommu iommu;
 };

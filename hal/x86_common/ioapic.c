@@ -5,7 +5,8 @@
 #include "hal/ioapic.h"
 
 #include "hal/irq_message.h"
-#include "hal/vtd.h"
+#include "hal/remap_interrupt.h"
+#include "hal/remapping.h"
 
 _Static_assert(IOAPIC_VECTOR_FIRST + HAL_IRQ_SOURCES_MAX <= 256, "every source has a vector");
 
@@ -19,10 +20,10 @@ enum {
 #define ENTRY_LOW    (UINT32_C(1) << 13)
 #define ENTRY_LEVEL  (UINT32_C(1) << 15)
 #define ENTRY_MASKED (UINT32_C(1) << 16)
-/* High half: where to, or, in the remapped format, the index of what says so. */
+/* High half: where to, unless interrupts are remapped. */
 #define ENTRY_DESTINATION 24
-#define ENTRY_REMAPPED    (UINT32_C(1) << 16)
-#define ENTRY_INDEX       17
+
+#define VERSION_ENDS 0x20u /* from this one on, interrupts are ended by a register */
 
 /* The index of the last pin's second register fits in 8 bits. */
 #define PINS_MAX          120u
@@ -94,11 +95,16 @@ static void mark_legacy(const struct acpi_interrupts *interrupts)
     }
 }
 
-/* Nothing else would pass. */
+/* Nothing else would pass; and a level would interrupt once, and never end. */
 static bool can_be_remapped(unsigned unit, uint8_t id)
 {
-    if (vtd_remaps_interrupts() && !vtd_ioapic_source(id, &source_ids[unit])) {
+    if (remap_interrupts_on() && !remap_ioapic_source(id, &source_ids[unit])) {
         remap_print("keel: irq: firmware does not say who an I/O APIC is: its lines cannot be used");
+        return false;
+    }
+    if (remap_ioapic_loses_levels() && (ioapic_read(unit, REGISTER_VERSION) & 0xff) < VERSION_ENDS) {
+        remap_print(
+            "keel: irq: an I/O APIC cannot be told of the end of interrupts: its lines cannot be used");
         return false;
     }
     return true;
@@ -167,13 +173,13 @@ bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
     /* Masked in between: both halves change, and no message must go out with one of them. */
     write_low(pin, pin->low | ENTRY_MASKED);
     pin->routed = true;
-    if (vtd_remaps_interrupts()) {
-        if (!vtd_interrupt_set(source, source_ids[pin->unit], vector, apic_id, wire.level)) {
+    if (remap_interrupts_on()) {
+        if (!remap_interrupt_set(source, source_ids[pin->unit], vector, apic_id, wire.level)) {
             pin->routed = was_routed;
             write_low(pin, before);
             return false;
         }
-        high = ENTRY_REMAPPED | source << ENTRY_INDEX;
+        high = remap_ioapic_entry(source);
     }
     ioapic_write(pin->unit, (uint8_t)(register_of(pin) + 1), high);
     /* Its end of interrupt names the vector, also where that is remapped. */
@@ -187,8 +193,8 @@ static void close_pin(struct pin *pin, unsigned source)
 {
     write_low(pin, ENTRY_MASKED);
     ioapic_write(pin->unit, (uint8_t)(register_of(pin) + 1), 0);
-    if (vtd_remaps_interrupts()) {
-        (void)vtd_interrupt_clear(source); /* if that is not obeyed, nothing will be set there any more */
+    if (remap_interrupts_on()) {
+        (void)remap_interrupt_clear(source); /* if that is not obeyed, nothing will be set there any more */
     }
     pin->routed = false;
 }
@@ -214,6 +220,14 @@ bool ioapic_owner(unsigned source, uint16_t *source_id)
     }
     *source_id = source_ids[pins[source].unit];
     return hal_irq_is_routed(source);
+}
+
+/* An edge has no end: it is told of one all the same. */
+void ioapic_end(unsigned source)
+{
+    if (source < source_count && pins[source].exists && remap_ioapic_loses_levels()) {
+        ioapic_write_end(pins[source].unit, (uint8_t)(IOAPIC_VECTOR_FIRST + source));
+    }
 }
 
 void hal_irq_mask(unsigned source, bool masked)

@@ -3,14 +3,14 @@
  * Messages of devices (Intel SDM vol. 3A, 10.11): the second half of hal/irq.h. A source's vector is fixed
  * (hal/ioapic.h), so that a message says which source it is of; only the CPU changes.
  *
- * Where interrupts are remapped (hal/vtd.h), a message has the index of its source, and the entry there lets
+ * Where interrupts are remapped (hal/remap_interrupt.h), a message names its source's entry, which lets
  * pass what its requester sends. Otherwise nothing keeps a device from writing whatever message it likes:
  * hal_upcall_irq expects that.
  */
 #include "hal/irq_message.h"
 
 #include "hal/ioapic.h"
-#include "hal/vtd.h"
+#include "hal/remap_interrupt.h"
 
 /* Fixed delivery to one CPU by its physical id, edge triggered: all other bits of both are 0. */
 #define ADDRESS_BASE        UINT32_C(0xfee00000)
@@ -41,6 +41,9 @@ unsigned hal_irq_message_first(void)
 
 bool hal_irq_message_open(unsigned source, uint16_t requester)
 {
+    if (remap_interrupts_on() && !remap_interrupt_can_hold(requester)) {
+        return false;
+    }
     messages[source] = (struct message){.open = true, .requester = requester};
     return true;
 }
@@ -53,8 +56,8 @@ void hal_irq_message_close(unsigned source)
 
 void irq_message_unroute(unsigned source)
 {
-    if (messages[source].routed && vtd_remaps_interrupts()) {
-        (void)vtd_interrupt_clear(source); /* not obeyed: nothing is set before the units have started over */
+    if (messages[source].routed && remap_interrupts_on()) {
+        (void)remap_interrupt_clear(source); /* not obeyed: nothing is set before units start over */
     }
     messages[source].routed = false;
 }
@@ -77,9 +80,9 @@ bool irq_message_route(unsigned source, uint32_t apic_id)
     if (apic_id >= DESTINATION_LIMIT) {
         return false;
     }
-    if (vtd_remaps_interrupts() &&
-        !vtd_interrupt_set(source, message->requester, (uint8_t)(IOAPIC_VECTOR_FIRST + source), apic_id,
-                           false)) {
+    if (remap_interrupts_on() &&
+        !remap_interrupt_set(source, message->requester, (uint8_t)(IOAPIC_VECTOR_FIRST + source), apic_id,
+                             false)) {
         return false;
     }
     message->routed = true;
@@ -89,11 +92,11 @@ bool irq_message_route(unsigned source, uint32_t apic_id)
 
 struct hal_irq_message hal_irq_message_describe(unsigned source)
 {
-    if (vtd_remaps_interrupts()) {
+    if (remap_interrupts_on()) {
         uint64_t address;
         uint32_t data;
 
-        vtd_interrupt_message(source, &address, &data);
+        remap_interrupt_message(source, &address, &data);
         return (struct hal_irq_message){.address = (uint32_t)address, .data = (uint16_t)data};
     }
     return (struct hal_irq_message){.address = ADDRESS_BASE | messages[source].apic_id << ADDRESS_DESTINATION,
@@ -112,7 +115,7 @@ unsigned irq_message_count(uint16_t requester)
 
 bool irq_message_may_be_told(uint16_t requester, uint64_t address, uint32_t data)
 {
-    const uint64_t cpus = vtd_remaps_interrupts() ? 0 : DESTINATION_LIMIT << ADDRESS_DESTINATION;
+    const uint64_t cpus = remap_interrupts_on() ? 0 : DESTINATION_LIMIT << ADDRESS_DESTINATION;
 
     for (unsigned source = first; source < HAL_IRQ_SOURCES_MAX; source++) {
         const struct hal_irq_message message = hal_irq_message_describe(source);

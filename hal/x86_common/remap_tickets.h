@@ -3,15 +3,17 @@
  * Tickets of flushes (hal/iommu.h), whoever made the remapping units: each is posted to all of them with its
  * ticket, and done when all of them say so. A ticket may be done only if all that was posted with it was.
  *
- * Tickets are given out one at a time, and looked at by anybody at any moment. When a unit does not start
- * over they are lost: those that were done then are done, and no other one will ever be.
+ * Tickets are given out one at a time, with the lock, and looked at by anybody at any moment. When a unit
+ * does not start over they are lost: those that were done then are done, and no other one will ever be.
  */
 #ifndef HAL_REMAP_TICKETS_H
 #define HAL_REMAP_TICKETS_H
 
 #include "hal/atomic.h"
+#include "hal/cpu.h"
 
 struct remap_tickets {
+    atomic_u32_t locked;
     atomic_u64_t last;
     atomic_u32_t lost;
     atomic_u64_t lost_done; /* the last one that was done */
@@ -19,9 +21,22 @@ struct remap_tickets {
 
 static inline void remap_tickets_begin(struct remap_tickets *tickets)
 {
+    atomic_u32_init(&tickets->locked, 0);
     atomic_u64_init(&tickets->last, 0);
     atomic_u32_init(&tickets->lost, 0);
     atomic_u64_init(&tickets->lost_done, 0);
+}
+
+static inline void remap_tickets_lock(struct remap_tickets *tickets)
+{
+    while (atomic_u32_exchange(&tickets->locked, 1) != 0) {
+        hal_cpu_relax();
+    }
+}
+
+static inline void remap_tickets_unlock(struct remap_tickets *tickets)
+{
+    atomic_u32_store_release(&tickets->locked, 0);
 }
 
 static inline uint64_t remap_tickets_next(struct remap_tickets *tickets)

@@ -2,33 +2,30 @@
  *
  * Flushes (hal/iommu.h): each is posted to all units of PCI segment 0, and done when all of them say so.
  */
-#include "hal/cpu.h"
 #include "remap_tickets.h"
 #include "vtd_unit.h"
 
 static struct remap_tickets tickets;
-static atomic_u32_t locked;
 
 static const struct vtd_iotlb everything = {.granularity = VTD_ALL};
 
 void vtd_flush_begin(void)
 {
     remap_tickets_begin(&tickets);
-    atomic_u32_init(&locked, 0);
 }
 
 /* Without interrupts that are remapped nobody comes between. */
 void vtd_lock(void)
 {
-    while (vtd_remaps_interrupts() && atomic_u32_exchange(&locked, 1) != 0) {
-        hal_cpu_relax();
+    if (vtd_remaps_interrupts()) {
+        remap_tickets_lock(&tickets);
     }
 }
 
 void vtd_unlock(void)
 {
     if (vtd_remaps_interrupts()) {
-        atomic_u32_store_release(&locked, 0);
+        remap_tickets_unlock(&tickets);
     }
 }
 

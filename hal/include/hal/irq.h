@@ -56,7 +56,7 @@ unsigned hal_irq_message_first(void);
 
 /* Of a message that is not open: it is from now on, for this requester (bus:8, device:5, function:3), whose
  * messages alone raise it where the machine can tell requesters apart. False: the machine cannot have one
- * more. */
+ * more, or one of this requester, which it could not tell from another. */
 bool hal_irq_message_open(unsigned source, uint16_t requester);
 /* It is closed as above, and no requester's any more. */
 void hal_irq_message_close(unsigned source);

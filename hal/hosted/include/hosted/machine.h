@@ -59,7 +59,7 @@ enum {
     HOSTED_IOMMU_DIES = 16,           /* with iommu_stalls: the unit never does anything again */
     HOSTED_IOMMU_AMD = 32,            /* they are AMD's, and not Intel's */
     HOSTED_IOMMU_OLD_INTERRUPTS = 64, /* interrupts are not remapped: devices raise what they like; so too
-                                         without queues */
+                                         without Intel's queues */
     HOSTED_IOMMU_APART = 128,         /* no tables are good for both: they block all, and hold nobody */
 };
 #define HOSTED_IOMMU_RANGE_SOURCE 0x00e8u

@@ -155,8 +155,16 @@ struct acpi_ivrs {
         uint64_t first, last; /* bytes */
         uint16_t first_source, last_source;
     } ranges[ACPI_IVRS_RANGES_MAX];
+    /* Of segment 0: I/O APICs, and the source ids of their messages. One beyond the last place is left out.
+     */
+    unsigned ioapic_count;
+    struct acpi_ivrs_ioapic {
+        uint16_t source;
+        uint8_t id;    /* as in the MADT */
+        bool doubtful; /* it is said to have another one as well */
+    } ioapics[ACPI_IOAPICS_MAX];
     /* Of segment 0: sources that some unit is responsible for, and those that stand for another's requests,
-     * or whose requests come under another one. */
+     * an I/O APIC's or a timer's too, or whose requests come under another one. */
     uint64_t named[ACPI_IVRS_SOURCE_WORDS], aliased[ACPI_IVRS_SOURCE_WORDS];
 };
 

@@ -7,8 +7,6 @@
  * No instruction in here needs privilege; what does is asked of the functions at the end, and of
  * hal/remapping.h. A unit goes by its place in the IVRS (struct acpi_ivrs). What registers and the event log
  * show is read once and bounded (D7), and no wait is without end.
- *
- * Interrupts of devices pass as they were sent.
  */
 #ifndef HAL_AMDVI_H
 #define HAL_AMDVI_H
@@ -21,6 +19,11 @@
 #define AMDVI_REGISTERS_SIZE 0x4000u
 /* One entry for each of 65,536 sources: then it is of no matter what a unit does with one beyond the end. */
 #define AMDVI_TABLE_SIZE UINT64_C(0x200000)
+/* Tables of interrupts, one for each source that may raise some. */
+#define AMDVI_INTERRUPT_TABLES      160u
+#define AMDVI_INTERRUPT_ENTRIES     256u
+#define AMDVI_INTERRUPT_TABLE_SIZE  1024u
+#define AMDVI_INTERRUPT_TABLES_SIZE UINT64_C(0x28000)
 
 /* --- amdvi_segment.c: all units --- */
 
@@ -57,6 +60,18 @@ uint64_t amdvi_flush(uint32_t domain, uint64_t address, uint64_t page_count, boo
 bool amdvi_is_done(uint64_t ticket);
 bool amdvi_recover(void);
 
+/* --- amdvi_interrupt.c: hal/remap_interrupt.h, function by function --- */
+
+/* Firmware names an I/O APIC, and since amdvi_begin every unit goes by the table, in which each source's
+ * entry blocks all interrupts but those that its own table has. */
+bool amdvi_remaps_interrupts(void);
+bool amdvi_interrupt_can_hold(uint16_t source_id);
+bool amdvi_interrupt_set(unsigned index, uint16_t source_id, uint32_t apic_id);
+bool amdvi_interrupt_clear(unsigned index);
+bool amdvi_interrupt_is_set(unsigned index);
+void amdvi_interrupt_message(unsigned index, uint64_t *address, uint32_t *data);
+bool amdvi_ioapic_source(uint8_t id, uint16_t *source_id);
+
 /* --- Supplied by the machine --- */
 
 /* The register at `offset` < AMDVI_REGISTERS_SIZE, a multiple of 8; all ones where none answers. */
@@ -64,5 +79,8 @@ uint64_t amdvi_read(unsigned unit, uint32_t offset);
 void amdvi_write(unsigned unit, uint32_t offset, uint64_t value);
 /* Boot CPU: AMDVI_TABLE_SIZE bytes in a row, from the beginning of a page on, for good. */
 hal_paddr_t amdvi_table(void);
+/* Boot CPU, once: AMDVI_INTERRUPT_TABLES_SIZE zeroed bytes in a row, from the beginning of a page on, for
+ * good. */
+hal_paddr_t amdvi_interrupt_tables(void);
 
 #endif

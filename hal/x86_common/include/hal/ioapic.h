@@ -22,10 +22,16 @@ void ioapic_init(const struct acpi_interrupts *interrupts);
  * it. False: nobody may. For audits: whatever an entry of remapping lets pass has an owner. */
 bool ioapic_owner(unsigned source, uint16_t *source_id);
 
+/* Any CPU, interrupts off, when hal_upcall_irq has returned, and before the local APIC hears of the end: a
+ * level that is still active interrupts again. */
+void ioapic_end(unsigned source);
+
 /* Supplied by the machine: the 32-bit register `index` of the unit that stands `unit`-th in what ioapic_init
  * was given. Of one unit core calls them one at a time (hal/irq.h). */
 uint32_t ioapic_read(unsigned unit, uint8_t index);
 void ioapic_write(unsigned unit, uint8_t index, uint32_t value);
+/* Any context: interrupts of this vector have ended, by the register for that of versions from 0x20 on. */
+void ioapic_write_end(unsigned unit, uint8_t vector);
 /* The local APIC of a CPU. */
 uint32_t ioapic_apic_id(unsigned cpu);
 
