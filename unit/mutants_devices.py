@@ -114,7 +114,7 @@ DEVICES = (
     Mutant("mapping-of-an-earlier-life", "D2", "core/dma.c", "return dma->held && dma->life == domain->life;", "return dma->held && domain != NULL;",
            ("test_dma",)),
     Mutant("mapped-in-the-next-life", "D1", "core/dma.c", "bool lives = domain->state == DOMAIN_ON && domain->life == dma->life;",
-           "bool lives = domain->state == DOMAIN_ON;", ("test_explore_dma",)),
+           "bool lives = domain->state == DOMAIN_ON && dma->life > 0;", ("test_explore_dma",)),
     Mutant("pages-without-limit", "M8", "core/dma.c", "dma->page_count > domain->page_limit - domain->pages) {", "dma->page_count == 0) {", ("test_dma_limits",)),
     Mutant("addresses-lost", "M8", "core/dma.c", "        iova_give_back(&domain->iova, dma->address);\n", "", ("test_dma_limits",)),
     Mutant("end-not-waited-for", "D2", "core/domain.c", "bool done = number == 0 || iommu_detach(pci_source(domain->function), number);",
