@@ -28,7 +28,7 @@ static inline keel_status_t reference_add(struct ref *ref)
 static inline keel_status_t reference_drop(struct ref *ref)
 {
     keel_status_t status = ref_handle_drop(ref);
-    if (status == KEEL_OK) {
+    if (status == KEEL_OK && !ref_put_quick(ref)) {
         bool last = ref_put(ref);
         CORE_ASSERT(!last);
     }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What it costs to map memory for a device and to take it away again: ./keel bench iommu. On the real
- * machine, where QEMU lets the time stamp counter count instructions; those of the remapping unit itself do
- * not count. Each number is the difference of N and 2 N operations, divided by N.
+ * What it costs to map memory for a device and to take it away again: ./keel bench iommu. The real machine
+ * counts instructions, without those of the remapping unit itself; the hosted one counts what that is told.
+ * Each number is the difference of N and 2 N operations, divided by N.
  */
 #include <stdbool.h>
 
+#include "counters.h"
 #include "keel/keel.h"
 #include "text.h"
 
@@ -20,13 +21,6 @@ static void expect(bool holds)
 }
 
 #define EXPECT_OK(call) expect((call) == KEEL_OK)
-
-static uint64_t counter(void)
-{
-    uint32_t low, high;
-    __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-    return (uint64_t)high << 32 | low;
-}
 
 /* The first that can have DMA; its own registers are never touched. */
 static bool find_device(void)
@@ -52,53 +46,84 @@ struct measure {
 };
 
 struct cost {
-    uint64_t map, release;
+    struct counters map, release;
 };
+
+static void add(struct counters *sum, const struct counters *begin, const struct counters *end)
+{
+    for (unsigned i = 0; i < COUNTERS_MAX; i++) {
+        sum->values[i] += end->values[i] - begin->values[i];
+    }
+}
 
 /* Of so many pairs; with `later`, what the flushes of full batches take is in the releases. */
 static struct cost run(const struct measure *measure, keel_segment_t segment, uint32_t count)
 {
-    struct cost cost = {0, 0};
+    struct cost cost = {0};
     for (uint32_t i = 0; i < count; i++) {
         keel_dma_t dma = {0};
-        uint64_t begin = counter();
+        struct counters begin = {0}, middle = {0}, end = {0};
+        counters_read(&begin);
         EXPECT_OK(keel_dma_map(device, segment, 0, measure->pages, KEEL_DMA_BOTH, &dma));
-        uint64_t middle = counter();
+        counters_read(&middle);
         EXPECT_OK(measure->later ? keel_dma_release_later(dma) : keel_dma_release(dma));
-        cost.release += counter() - middle;
-        cost.map += middle - begin;
+        counters_read(&end);
+        add(&cost.map, &begin, &middle);
+        add(&cost.release, &middle, &end);
     }
     return cost;
 }
 
-static void print(const struct measure *measure, const struct cost *cost)
+/* What looking at the counters so often counts. */
+static struct counters run_empty(uint32_t count)
+{
+    struct counters sum = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        struct counters begin = {0}, end = {0};
+        counters_read(&begin);
+        counters_read(&end);
+        add(&sum, &begin, &end);
+    }
+    return sum;
+}
+
+/* Of one operation; what is not whole is cut off after three digits. */
+static void add_share(struct text *text, const char *what, uint64_t sum)
+{
+    uint64_t rest = sum % OPERATIONS;
+    text_add(text, what);
+    text_add_number(text, sum / OPERATIONS, 10);
+    for (unsigned digit = 0; digit < 3 && rest != 0; digit++) {
+        text_add(text, digit == 0 ? "." : "");
+        text_add_number(text, rest * 10 / OPERATIONS, 10);
+        rest = rest * 10 % OPERATIONS;
+    }
+}
+
+static void print(const struct measure *measure, unsigned counter, uint64_t map, uint64_t release)
 {
     struct text text;
     text_begin(&text);
     text_add(&text, measure->name);
-    text_add(&text, ": map ");
-    text_add_number(&text, cost->map, 10);
-    text_add(&text, ", release ");
-    text_add_number(&text, cost->release, 10);
-    text_add(&text, ", both ");
-    text_add_number(&text, cost->map + cost->release, 10);
+    text_add(&text, ", ");
+    text_add(&text, counter_names[counter]);
+    add_share(&text, ": map ", map);
+    add_share(&text, ", release ", release);
+    add_share(&text, ", both ", map + release);
     text_print(&text, "iommu");
 }
 
 static void measure_one(const struct measure *measure)
 {
     keel_segment_t segment = {0};
-    uint64_t begin, looks = 0;
     EXPECT_OK(keel_segment_alloc(measure->pages, measure->alignment, &segment));
     (void)run(measure, segment, BATCHED); /* tables are made once */
-    for (uint32_t i = 0; i < OPERATIONS; i++) {
-        begin = counter();
-        looks += counter() - begin;
-    }
+    struct counters looks = run_empty(OPERATIONS);
     struct cost once = run(measure, segment, OPERATIONS), twice = run(measure, segment, 2 * OPERATIONS);
-    struct cost cost = {(twice.map - once.map - looks) / OPERATIONS,
-                        (twice.release - once.release - looks) / OPERATIONS};
-    print(measure, &cost);
+    for (unsigned i = 0; counter_names[i] != NULL; i++) {
+        print(measure, i, twice.map.values[i] - once.map.values[i] - looks.values[i],
+              twice.release.values[i] - once.release.values[i] - looks.values[i]);
+    }
     EXPECT_OK(keel_segment_release(segment));
 }
 

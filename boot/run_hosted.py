@@ -26,6 +26,9 @@ def parse(argument_list):
     parser.add_argument("--seed", type=int, help="chooses the interleaving")
     parser.add_argument("--cpus", type=int, help="simulated CPUs")
     parser.add_argument("--memory", help="RAM, like 64M")
+    parser.add_argument(
+        "--plain-iommu", action="store_const", dest="iommu", const="plain", help="remapping units as they are in real machines"
+    )
     parser.add_argument("--timeout", type=float, help="seconds after which the run counts as hung (it fails)")
     return parser.parse_args(argument_list)
 
@@ -36,7 +39,7 @@ def machine_command(arguments, disk_path=None, port=None):
         command += ["--disk", disk_path]
     if port:
         command += ["--virtio", port + ".out", "--virtio-input", port + ".in"]
-    for option in ("seed", "cpus", "memory"):
+    for option in ("seed", "cpus", "memory", "iommu"):
         value = getattr(arguments, option)
         if value is not None:
             command += [f"--{option}", str(value)]

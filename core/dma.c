@@ -28,81 +28,36 @@ hal_paddr_t dma_memory(const struct dma *dma, uint64_t offset, uint64_t *size)
 
 /* --- Mapping --- */
 
-/* How many there are to add at most: pieces may share one. */
+/* Will a table map the chunk of so many pages from the offset on, if there is no entry for it? */
+static bool needs_table(const struct dma *dma, uint64_t offset, uint64_t chunk)
+{
+    uint64_t size = chunk << HAL_PAGE_SHIFT;
+    hal_paddr_t memory = dma_memory(dma, offset, &size);
+    return !domain_is_large(size >> HAL_PAGE_SHIFT, memory);
+}
+
 static uint64_t tables_missing(const struct domain *domain, const struct dma *dma)
 {
-    uint64_t missing = 0, address = dma->address;
-    for (uint32_t i = 0; i < dma->piece_count; i++) {
-        const struct dma_piece *piece = &dma->pieces[i];
-        missing += domain_tables_missing(domain, address, piece->page_count, piece_memory(piece));
-        address += piece->page_count << HAL_PAGE_SHIFT;
+    uint64_t missing = 0, chunk;
+    for (uint64_t done = 0; done < dma->page_count; done += chunk) {
+        uint64_t offset = done << HAL_PAGE_SHIFT;
+        chunk = domain_chunk(dma->address + offset, dma->page_count - done);
+        missing += domain_is_empty(domain, dma->address + offset) && needs_table(dma, offset, chunk);
     }
     return missing;
 }
 
-/* Answers whether tables were added. */
-static bool map_pieces(struct domain *domain, const struct dma *dma, struct frame **spare)
+/* Chunk by chunk, and of each what is in a row. `spare` has the tables that are missing. */
+static void map_all(struct domain *domain, const struct dma *dma, struct frame **spare)
 {
-    bool added = false;
-    uint64_t address = dma->address;
-    for (uint32_t i = 0; i < dma->piece_count; i++) {
-        const struct dma_piece *piece = &dma->pieces[i];
-        added |= domain_map(domain, address, piece->page_count, piece_memory(piece), dma->may_read,
-                            dma->may_write, spare);
-        address += piece->page_count << HAL_PAGE_SHIFT;
+    uint64_t pages;
+    for (uint64_t done = 0; done < dma->page_count; done += pages) {
+        uint64_t offset = done << HAL_PAGE_SHIFT;
+        uint64_t size = domain_chunk(dma->address + offset, dma->page_count - done) << HAL_PAGE_SHIFT;
+        hal_paddr_t memory = dma_memory(dma, offset, &size);
+        pages = size >> HAL_PAGE_SHIFT;
+        domain_map(domain, dma->address + offset, pages, memory, dma->may_read, dma->may_write, spare);
     }
-    return added;
-}
-
-/* Addresses, and room in the count of pages. `tables` gets how many are missing. */
-static keel_status_t reserve(struct domain *domain, struct dma *dma, uint64_t *tables)
-{
-    keel_status_t status = KEEL_OK;
-    *tables = 0;
-    bool interrupts = spinlock_acquire(&domain->lock);
-    dma->life = domain->life;
-    dma->held = domain->number != 0;
-    dma->address = piece_memory(&dma->pieces[0]).value;
-    if (domain->state != DOMAIN_ON) {
-        status = KEEL_E_NOT_FOUND;
-    } else if (domain->pages > domain->page_limit || dma->page_count > domain->page_limit - domain->pages ||
-               (dma->held && !iova_take(&domain->iova, dma->page_count, &dma->address))) {
-        status = KEEL_E_LIMIT;
-    } else {
-        domain->pages += dma->page_count;
-        *tables = dma->held ? tables_missing(domain, dma) : 0;
-    }
-    spinlock_release(&domain->lock, interrupts);
-    return status;
-}
-
-/* Are there tables that its addresses mean something in? The domain's lock is held. */
-static bool is_mapped(const struct domain *domain, const struct dma *dma)
-{
-    return dma->held && dma->life == domain->life;
-}
-
-/* The other way. */
-static void unreserve(struct domain *domain, const struct dma *dma)
-{
-    bool interrupts = spinlock_acquire(&domain->lock);
-    domain->pages -= dma->page_count;
-    if (is_mapped(domain, dma)) {
-        iova_give_back(&domain->iova, dma->address, dma->page_count);
-    }
-    spinlock_release(&domain->lock, interrupts);
-}
-
-/* Writes the entries, if the life is the same still. `tables`: some were added. */
-static keel_status_t commit(struct domain *domain, struct dma *dma, struct frame **spare, uint32_t *number,
-                            bool *tables)
-{
-    bool interrupts = spinlock_acquire(&domain->lock);
-    bool lives = domain->state == DOMAIN_ON && domain->life == dma->life;
-    *number = domain->number;
-    *tables = lives && dma->held && map_pieces(domain, dma, spare);
-    spinlock_release(&domain->lock, interrupts);
-    return lives ? KEEL_OK : KEEL_E_NOT_FOUND;
 }
 
 /* Nothing leads to more where the hardware does not obey any more; and without it nothing puts pieces in a
@@ -112,11 +67,80 @@ static bool can_map(const struct dma *dma)
     return dma->held ? iommu_works() : dma->piece_count == 1;
 }
 
-/* What is captive makes room first, if there is none. */
-static keel_status_t reserve_or_flush(struct domain *domain, struct dma *dma, uint64_t *tables)
+/* Addresses, and room in the count of pages. The domain's lock is held. */
+static keel_status_t take_room(struct domain *domain, struct dma *dma)
 {
-    keel_status_t status = reserve(domain, dma, tables);
-    return status == KEEL_E_LIMIT && dma_flush(domain) ? reserve(domain, dma, tables) : status;
+    dma->life = domain->life;
+    dma->held = domain->number != 0;
+    if (domain->state != DOMAIN_ON) {
+        return KEEL_E_NOT_FOUND;
+    }
+    if (!can_map(dma)) {
+        return KEEL_E_UNSUPPORTED;
+    }
+    if (domain->pages > domain->page_limit || dma->page_count > domain->page_limit - domain->pages) {
+        return KEEL_E_LIMIT;
+    }
+    if (!dma->held) {
+        dma->address = piece_memory(&dma->pieces[0]).value;
+    } else if (!iova_take(&domain->iova, dma->page_count, &dma->address)) {
+        return KEEL_E_LIMIT;
+    }
+    domain->pages += dma->page_count;
+    return KEEL_OK;
+}
+
+/* Are there tables that its addresses mean something in? The domain's lock is held. */
+static bool is_mapped(const struct domain *domain, const struct dma *dma)
+{
+    return dma->held && dma->life == domain->life;
+}
+
+/* The other way; the lock is held. */
+static void give_back_room(struct domain *domain, const struct dma *dma)
+{
+    domain->pages -= dma->page_count;
+    if (is_mapped(domain, dma)) {
+        iova_give_back(&domain->iova, dma->address);
+    }
+}
+
+/* Tables for which the lock was let go. The number is that of the life in which room was taken, if that goes
+ * on. */
+static keel_status_t get_tables(struct domain *domain, const struct dma *dma, uint64_t missing,
+                                struct frame **spare, bool *interrupts)
+{
+    spinlock_release(&domain->lock, *interrupts);
+    keel_status_t status = tables_reserve(missing, TABLE_FREE, spare);
+    *interrupts = spinlock_acquire(&domain->lock);
+    bool lives = domain->state == DOMAIN_ON && domain->life == dma->life;
+    return status == KEEL_OK && !lives ? KEEL_E_NOT_FOUND : status;
+}
+
+/* All or nothing: room, tables, and then the entries. `number`: the domain's; `tables`: some were missing. */
+static keel_status_t reserve_and_map(struct domain *domain, struct dma *dma, uint32_t *number, bool *tables)
+{
+    struct frame *spare = NULL;
+    bool interrupts = spinlock_acquire(&domain->lock);
+    keel_status_t status = take_room(domain, dma);
+    bool maps = status == KEEL_OK && dma->held;
+    uint64_t missing = maps ? tables_missing(domain, dma) : 0;
+    if (missing > 0) {
+        status = get_tables(domain, dma, missing, &spare, &interrupts);
+        if (status != KEEL_OK) {
+            give_back_room(domain, dma);
+        }
+    }
+    if (status == KEEL_OK && maps) {
+        map_all(domain, dma, &spare);
+    }
+    *number = domain->number;
+    *tables = missing > 0;
+    spinlock_release(&domain->lock, interrupts);
+    if (missing > 0) {
+        tables_free(&spare);
+    }
+    return status;
 }
 
 /* The hardware may have seen the entries, and will never say that it forgot them. */
@@ -134,21 +158,13 @@ static void withdraw(struct domain *domain, const struct dma *dma)
 static keel_status_t enter(struct dma *dma, bool *captive)
 {
     struct domain *domain = dma->domain;
-    struct frame *spare = NULL;
-    uint64_t missing;
-    uint32_t number = 0;
-    bool tables = false;
-    keel_status_t status = reserve_or_flush(domain, dma, &missing);
-    if (status != KEEL_OK) {
-        return status;
-    }
-    status = can_map(dma) ? tables_reserve(missing, TABLE_FREE, &spare) : KEEL_E_UNSUPPORTED;
-    if (status == KEEL_OK) {
-        status = commit(domain, dma, &spare, &number, &tables);
-        tables_free(&spare);
+    uint32_t number;
+    bool tables;
+    keel_status_t status = reserve_and_map(domain, dma, &number, &tables);
+    if (status == KEEL_E_LIMIT && dma_flush(domain)) { /* what was captive has made room */
+        status = reserve_and_map(domain, dma, &number, &tables);
     }
     if (status != KEEL_OK) {
-        unreserve(domain, dma);
         return status;
     }
     bool flushes = dma->held && hal_iommu_describe()->caches_absence;
@@ -160,12 +176,20 @@ static keel_status_t enter(struct dma *dma, bool *captive)
     return KEEL_OK;
 }
 
-static void let_go(struct pci_device *device, const struct dma_piece *pieces, uint32_t piece_count)
+static void let_go_device(struct pci_device *device)
+{
+    if (!ref_put_quick(&device->object.ref)) {
+        pci_device_put(device);
+    }
+}
+
+static void let_go_pieces(const struct dma_piece *pieces, uint32_t piece_count)
 {
     for (uint32_t i = 0; i < piece_count; i++) {
-        segment_put(pieces[i].segment);
+        if (!ref_put_quick(&pieces[i].segment->object.ref)) {
+            segment_put(pieces[i].segment);
+        }
     }
-    pci_device_put(device);
 }
 
 /* One reference more on each, which the caller holds already. */
@@ -182,7 +206,8 @@ static keel_status_t hold(struct dma *dma, struct pci_device *device, const stru
     for (uint32_t i = 0; i < piece_count; i++) {
         status = ref_get_more(&pieces[i].segment->object.ref);
         if (status != KEEL_OK) {
-            let_go(device, pieces, i);
+            let_go_pieces(pieces, i);
+            let_go_device(device);
             return status;
         }
         dma->pieces[i] = pieces[i];
@@ -226,32 +251,33 @@ keel_status_t dma_map(struct pci_device *device, const struct dma_piece *pieces,
         *handle = object_handle(OBJECT_DMA, &dma->object);
         ref_publish(&dma->object.ref, 1, true);
     } else if (captive) {
-        pci_device_put(device);
+        let_go_device(device);
     } else {
         ref_unclaim(&dma->object.ref);
-        let_go(device, pieces, piece_count);
+        let_go_pieces(pieces, piece_count);
+        let_go_device(device);
     }
     return status;
 }
 
 /* --- Unmapping --- */
 
-/* Nothing leads to its memory any more. */
-static void finish(struct dma *dma)
-{
-    unreserve(dma->domain, dma);
-    for (uint32_t i = 0; i < dma->piece_count; i++) {
-        segment_put(dma->pieces[i].segment);
-    }
-    ref_finish(&dma->object.ref);
-}
-
 void dma_let_go(struct dma *list)
 {
+    if (list == NULL) {
+        return;
+    }
+    struct domain *domain = list->domain;
+    bool interrupts = spinlock_acquire(&domain->lock);
+    for (const struct dma *dma = list; dma != NULL; dma = dma->next) {
+        give_back_room(domain, dma);
+    }
+    spinlock_release(&domain->lock, interrupts);
     while (list != NULL) {
         struct dma *dma = list;
         list = dma->next;
-        finish(dma);
+        let_go_pieces(dma->pieces, dma->piece_count);
+        ref_finish(&dma->object.ref);
     }
 }
 
@@ -307,7 +333,8 @@ void dma_put(struct dma *dma)
     if (batch != NULL) {
         (void)flush_batch(number, batch);
     } else if (mapped ? !later && iommu_flush(number, address, page_count, false) : !held || iommu_works()) {
-        finish(dma);
+        dma->next = NULL;
+        dma_let_go(dma);
     }
-    pci_device_put(device);
+    let_go_device(device);
 }

@@ -46,33 +46,21 @@ static unsigned directory_index(uint64_t address)
     return (unsigned)(address >> (HAL_PAGE_SHIFT + TABLE_SHIFT));
 }
 
-/* Of so many pages from there on, those that one entry of the directory stands for. */
-static uint64_t chunk_of(uint64_t address, uint64_t page_count)
+uint64_t domain_chunk(uint64_t address, uint64_t page_count)
 {
     uint64_t room = TABLE_PAGES - (address >> HAL_PAGE_SHIFT) % TABLE_PAGES;
     return page_count < room ? page_count : room;
 }
 
-/* May a leaf of 2 MiB map the chunk, if no table is there? */
-static bool is_large(uint64_t chunk, hal_paddr_t page)
+bool domain_is_large(uint64_t chunk, hal_paddr_t page)
 {
     return chunk == TABLE_PAGES && hal_frame_number(page) % TABLE_PAGES == 0 &&
            hal_iommu_describe()->leaf_level_max > 0;
 }
 
-uint64_t domain_tables_missing(const struct domain *domain, uint64_t address, uint64_t page_count,
-                               hal_paddr_t page)
+bool domain_is_empty(const struct domain *domain, uint64_t address)
 {
-    uint64_t missing = 0;
-    while (page_count > 0) {
-        uint64_t chunk = chunk_of(address, page_count);
-        bool empty = hal_iommu_load(domain->directory, directory_index(address)) == 0;
-        missing += empty && !is_large(chunk, page);
-        page_count -= chunk;
-        address += chunk << HAL_PAGE_SHIFT;
-        page = hal_paddr_add(page, chunk << HAL_PAGE_SHIFT);
-    }
-    return missing;
+    return hal_iommu_load(domain->directory, directory_index(address)) == 0;
 }
 
 static void set_entry(hal_paddr_t table, uint64_t address, unsigned level, uint64_t entry)
@@ -81,10 +69,9 @@ static void set_entry(hal_paddr_t table, uint64_t address, unsigned level, uint6
     hal_iommu_fill(table, index, 1, entry, 0);
 }
 
-/* The table for the pages around the address; a new one if there is none. */
-static hal_paddr_t table_at(struct domain *domain, uint64_t address, struct frame **spare)
+/* The table for the pages around the address, by the directory's entry; a new one if that is 0. */
+static hal_paddr_t table_at(struct domain *domain, uint64_t address, uint64_t entry, struct frame **spare)
 {
-    uint64_t entry = hal_iommu_load(domain->directory, directory_index(address));
     if (entry == 0) {
         struct frame *table = tables_take(spare);
         tables_add(&domain->tables, table);
@@ -95,31 +82,24 @@ static hal_paddr_t table_at(struct domain *domain, uint64_t address, struct fram
     return hal_iommu_entry_target(entry);
 }
 
-bool domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page, bool may_read,
+void domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page, bool may_read,
                 bool may_write, struct frame **spare)
 {
-    const struct frame *before = domain->tables;
-    while (page_count > 0) {
-        uint64_t chunk = chunk_of(address, page_count);
-        bool empty = hal_iommu_load(domain->directory, directory_index(address)) == 0;
-        if (empty && is_large(chunk, page)) {
-            set_entry(domain->directory, address, 1, hal_iommu_leaf_entry(page, 1, may_read, may_write));
-        } else {
-            hal_iommu_fill(table_at(domain, address, spare),
-                           (unsigned)(address >> HAL_PAGE_SHIFT) % HAL_IOMMU_ENTRIES, (unsigned)chunk,
-                           hal_iommu_leaf_entry(page, 0, may_read, may_write), HAL_PAGE_SIZE);
-        }
-        page_count -= chunk;
-        address += chunk << HAL_PAGE_SHIFT;
-        page = hal_paddr_add(page, chunk << HAL_PAGE_SHIFT);
+    unsigned index = (unsigned)(address >> HAL_PAGE_SHIFT) % HAL_IOMMU_ENTRIES;
+    CORE_ASSERT(page_count > 0 && page_count <= HAL_IOMMU_ENTRIES - index);
+    uint64_t entry = hal_iommu_load(domain->directory, directory_index(address));
+    if (entry == 0 && domain_is_large(page_count, page)) {
+        set_entry(domain->directory, address, 1, hal_iommu_leaf_entry(page, 1, may_read, may_write));
+        return;
     }
-    return domain->tables != before;
+    hal_iommu_fill(table_at(domain, address, entry, spare), index, (unsigned)page_count,
+                   hal_iommu_leaf_entry(page, 0, may_read, may_write), HAL_PAGE_SIZE);
 }
 
 void domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count)
 {
     while (page_count > 0) {
-        uint64_t chunk = chunk_of(address, page_count);
+        uint64_t chunk = domain_chunk(address, page_count);
         uint64_t entry = hal_iommu_load(domain->directory, directory_index(address));
         if (hal_iommu_entry_is_leaf(entry, 1)) {
             set_entry(domain->directory, address, 1, 0);

@@ -83,16 +83,22 @@ static bool start_over(uint64_t ticket)
     return done;
 }
 
-static bool wait(uint64_t ticket)
+static bool wait_on(uint64_t ticket)
 {
     uint32_t looks_max = hal_iommu_describe()->looks_max;
     for (uint32_t looks = 0; looks < looks_max && atomic_u32_load_acquire(&broken) == 0; looks++) {
+        hal_cpu_relax();
         if (hal_iommu_is_done(ticket)) {
             return true;
         }
-        hal_cpu_relax();
     }
     return start_over(ticket);
+}
+
+/* A flush is often done before anyone looks. */
+static bool wait(uint64_t ticket)
+{
+    return hal_iommu_is_done(ticket) || wait_on(ticket);
 }
 
 bool iommu_attach(uint16_t source, uint32_t number, hal_paddr_t root)

@@ -53,13 +53,24 @@ static uint64_t arena_mask(unsigned order)
     return count >= WORD_BITS ? UINT64_MAX : ((UINT64_C(1) << count) - 1) << first_bit(order) % WORD_BITS;
 }
 
+/* The next word after the hint, all around, with a block that is free; the hint's, if there is none. */
+static unsigned next_open(const struct iova *iova, unsigned order)
+{
+    unsigned first = first_bit(order) / WORD_BITS, word = iova->hint[order];
+    unsigned words = (bit_count(order) + WORD_BITS - 1) / WORD_BITS;
+    uint64_t mask = arena_mask(order);
+    for (unsigned looked = 0; looked < words && (~iova->bits[word] & mask) == 0; looked++) {
+        word = word + 1 < first + words ? word + 1 : first;
+    }
+    return word;
+}
+
 bool iova_take(struct iova *iova, uint64_t page_count, uint64_t *address)
 {
-    unsigned order = order_of(page_count), first = first_bit(order);
-    unsigned words = (bit_count(order) + WORD_BITS - 1) / WORD_BITS, word = iova->hint[order];
+    unsigned order = order_of(page_count), word = iova->hint[order];
     uint64_t mask = arena_mask(order), open = ~iova->bits[word] & mask;
-    for (unsigned looked = 1; open == 0 && looked < words; looked++) {
-        word = word + 1 < first / WORD_BITS + words ? word + 1 : first / WORD_BITS;
+    if (open == 0) {
+        word = next_open(iova, order);
         open = ~iova->bits[word] & mask;
     }
     if (open == 0) {
@@ -68,16 +79,17 @@ bool iova_take(struct iova *iova, uint64_t page_count, uint64_t *address)
     unsigned bit = hal_bit_lowest(open);
     iova->bits[word] |= UINT64_C(1) << bit;
     iova->hint[order] = (uint16_t)word;
-    *address = address_of(order, word * WORD_BITS + bit - first);
+    *address = address_of(order, word * WORD_BITS + bit - first_bit(order));
     return true;
 }
 
-void iova_give_back(struct iova *iova, uint64_t address, uint64_t page_count)
+void iova_give_back(struct iova *iova, uint64_t address)
 {
-    unsigned order = order_of(page_count);
+    unsigned order = (unsigned)(address >> IOVA_ARENA_SHIFT) - 1;
+    CORE_ASSERT(order < IOVA_ORDERS);
     uint64_t offset = address - address_of(order, 0);
     unsigned bit = first_bit(order) + (unsigned)(offset >> (HAL_PAGE_SHIFT + order));
-    CORE_ASSERT(offset >> IOVA_ARENA_SHIFT == 0 && (iova->bits[bit / WORD_BITS] >> bit % WORD_BITS & 1) != 0);
+    CORE_ASSERT((iova->bits[bit / WORD_BITS] >> bit % WORD_BITS & 1) != 0);
     iova->bits[bit / WORD_BITS] &= ~(UINT64_C(1) << bit % WORD_BITS);
     iova->hint[order] = (uint16_t)(bit / WORD_BITS);
 }

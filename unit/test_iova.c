@@ -66,7 +66,7 @@ static bool take(uint64_t page_count)
 static void give_back(size_t index)
 {
     mark(&blocks[index], 0);
-    iova_give_back(&iova, blocks[index].address, blocks[index].page_count);
+    iova_give_back(&iova, blocks[index].address);
     blocks[index] = blocks[--block_count];
 }
 

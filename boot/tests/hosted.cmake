@@ -112,6 +112,10 @@ keel_add_run_test(
     kernel-virtio-canary KERNEL virtio RUNNER ${virtio} ${KEEL_TRANSCRIPTS}/kernels/virtio.input
 )
 set_tests_properties(run_kernel-virtio-canary PROPERTIES PASS_REGULAR_EXPRESSION "FAILED: The virtio console printed ")
+# What each mapping for a device tells the remapping unit (docs/benchmarks.md).
+keel_add_run_test(
+    bench-iommu KERNEL iommu RUNNER --plain-iommu --expect ${KEEL_TRANSCRIPTS}/kernels/iommu.transcript
+)
 keel_add_run_test(
     kernel-overflow KERNEL overflow RUNNER --panic --says "kernel stack overflow in task deep$"
 )

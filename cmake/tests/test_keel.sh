@@ -74,7 +74,7 @@ refuses '--seed needs a whole number, not "-1".' run --seed -1
 refuses '--cpus needs a value' run --cpus
 refuses '--memory needs a size like 64M or 1G, not "64".' run --memory 64
 refuses 'bench needs what to measure' bench
-refuses 'There is no benchmark "none"; there are: memory tasks iommu.' bench none
+refuses 'There is no benchmark "none"; there are: memory tasks iommu blk.' bench none
 refuses 'bench does not take the argument "more"' bench memory more
 refuses '--launches needs a value' bench memory --launches
 refuses '--launches needs a whole number, not "few".' bench memory --launches few

@@ -33,10 +33,12 @@ static size_t page_count, page_capacity;
 static uint64_t own_next; /* of the machine's own pages: the next to give out */
 
 bool iommu_in_use;
+uint64_t iommu_entries;
 
 void iommu_memory_prepare(void)
 {
     page_count = 0;
+    iommu_entries = 0;
     own_next = RAM_IOMMU;
     iommu_in_use = false;
 }
@@ -259,6 +261,7 @@ void remap_store(hal_paddr_t at, uint64_t value)
     const uint64_t old[2] = {raw_load(&pair[0]), raw_load(&pair[1])};
     const uint64_t words[2] = {index % 2 == 0 ? value : old[0], index % 2 == 0 ? old[1] : value};
     iommu_in_use = iommu_in_use || !is_own(frame);
+    iommu_entries += !is_own(frame);
     vtd_interrupts_edit(IOMMU_OF_CPUS, at.value & ~UINT64_C(15), old, words);
     for (unsigned i = 0; i < IOMMU_UNITS && iommu_in_use; i++) {
         iommu_edit(&iommu_units[i], IOMMU_OF_CPUS, at.value & ~UINT64_C(15), old, words);

@@ -111,6 +111,7 @@ struct iommu_unit {
     bool queue_asleep; /* ... from then on until the tail is written without one */
     bool queue_waits;  /* for accesses that are on their way */
     uint64_t commands; /* of invalidation, done since start-up */
+    uint64_t waits;    /* those among them that only say so */
     bool stalled;
 
     /* Intel's. */
@@ -205,6 +206,7 @@ static inline bool iommu_entry_is_leaf(uint64_t entry, unsigned level)
 /* --- iommu_memory.c: memory as CPUs have it, and as units see it --- */
 
 void iommu_memory_prepare(void);
+extern uint64_t iommu_entries; /* written to tables that core gave, since start-up */
 
 /* The 8 bytes at `at`, which is RAM. False: what the unit sees there was never written back. */
 bool iommu_view_load(const struct iommu_unit *unit, enum iommu_view view, uint64_t at, uint64_t *value);

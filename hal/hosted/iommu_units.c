@@ -5,6 +5,7 @@
 #include "amdvi_model.h"
 #include "hal/atomic.h"
 #include "hal/vtd.h"
+#include "hosted/counts.h"
 #include "report.h"
 #include "schedule.h"
 #include "state.h"
@@ -44,6 +45,12 @@ void iommu_goes_on(struct iommu_unit *unit)
 bool iommu_is_dead(const struct iommu_unit *unit)
 {
     return unit->stalled && (machine.config.iommu & HOSTED_IOMMU_DIES) != 0;
+}
+
+struct hosted_iommu_counts hosted_iommu_counts(void)
+{
+    const struct iommu_unit *unit = &iommu_units[0];
+    return (struct hosted_iommu_counts){unit->commands - unit->waits, unit->waits, iommu_entries};
 }
 
 void iommu_timer(void)
@@ -99,6 +106,6 @@ void iommu_prepare(void)
     amdvi_prepare();
     vtd_prepare();
     for (unsigned unit = 0; unit < IOMMU_UNITS; unit++) {
-        iommu_units[unit].commands = 0;
+        iommu_units[unit].commands = iommu_units[unit].waits = 0;
     }
 }

@@ -34,6 +34,7 @@ static const char usage[] =
     "  --seed N             chooses the interleaving of the CPUs (default 1); the same seed, the same run\n"
     "  --cpus N             simulated CPUs, 1 to 8 (default 2)\n"
     "  --memory SIZE        RAM, with a suffix K, M or G (default 64M)\n"
+    "  --iommu plain        remapping units as in real machines: a new entry is seen without a flush\n"
     "  --disk FILE          a virtio disk: this raw image, in whole sectors of 512 bytes, which is written "
     "to\n"
     "  --virtio FILE        a virtio entropy source, a network with a host 10.0.2.2, and a console that "
@@ -177,6 +178,11 @@ static void take_option(struct options *options, const char *name, const char *v
         options->config.seed = plain_number(value, name);
     } else if (strcmp(name, "--cpus") == 0) {
         options->config.cpu_count = cpu_count(value);
+    } else if (strcmp(name, "--iommu") == 0) {
+        if (strcmp(value, "plain") != 0) {
+            refuse("no such remapping units", value);
+        }
+        options->config.iommu = HOSTED_IOMMU_PLAIN;
     } else {
         options->config.ram_size = memory_size(value);
     }
@@ -184,8 +190,8 @@ static void take_option(struct options *options, const char *name, const char *v
 
 static bool known(const char *name)
 {
-    static const char *const names[] = {"--initrd",       "--disk", "--virtio", "--virtio-input",
-                                        "--command-line", "--seed", "--cpus",   "--memory"};
+    static const char *const names[] = {"--initrd", "--disk", "--virtio", "--virtio-input", "--command-line",
+                                        "--seed",   "--cpus", "--memory", "--iommu"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0) {
             return true;

@@ -401,6 +401,9 @@ static void leave(struct iommu_unit *unit)
     if ((machine.config.iommu & HOSTED_IOMMU_OLD_INTERRUPTS) != 0) {
         unit->kind.remaps = false;
     }
+    if ((machine.config.iommu & HOSTED_IOMMU_PLAIN) != 0) {
+        unit->kind.caches_absence = unit->kind.caches_blocked = unit->kind.write_buffer = false;
+    }
     if ((machine.config.iommu & HOSTED_IOMMU_NARROW) != 0) {
         unit->kind.widths = 2;
         unit->kind.address_bits = 39;

@@ -187,13 +187,15 @@ static bool step(struct iommu_unit *unit)
     if (iommu_gives_up(unit)) {
         return false;
     }
-    enum outcome outcome = run(unit, raw_load(descriptor), raw_load(descriptor + 1));
+    uint64_t low = raw_load(descriptor);
+    enum outcome outcome = run(unit, low, raw_load(descriptor + 1));
     unit->queue_error = unit->queue_asleep = outcome == WRONG;
     unit->queue_waits = outcome == WAITS;
     if (outcome != DONE) {
         return false;
     }
     unit->commands++;
+    unit->waits += (low & 0xf) == WAIT;
     unit->head = (unit->head + DESCRIPTOR_SIZE) % unit->queue_size;
     return true;
 }

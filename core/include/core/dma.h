@@ -50,7 +50,7 @@ void dma_put(struct dma *dma);
 /* What was captive before is let go. False: the hardware does not obey. */
 bool dma_flush(struct domain *domain);
 
-/* Mappings that nothing leads to any more. */
+/* Mappings of one domain, at most DMA_BATCH, that nothing leads to any more. */
 void dma_let_go(struct dma *list);
 
 /* Where the byte at `offset`, inside of it, is in memory; `size` becomes how many are in a row from there on,

@@ -70,11 +70,15 @@ struct dma *domain_take_captive(struct domain *domain);
 
 /* --- Tables; the lock is held, and the domain has tables --- */
 
-/* How many tables are missing for these pages, of memory that begins at `page`. */
-uint64_t domain_tables_missing(const struct domain *domain, uint64_t address, uint64_t page_count,
-                               hal_paddr_t page);
-/* Maps them. `spare` has as many tables at least. Answers whether tables were added. */
-bool domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page, bool may_read,
+/* Of so many pages from there on, those of one chunk: what one entry of the directory stands for. */
+uint64_t domain_chunk(uint64_t address, uint64_t page_count);
+/* Is there no entry for the chunk? */
+bool domain_is_empty(const struct domain *domain, uint64_t address);
+/* Does a leaf of 2 MiB map a chunk of so many pages, of memory in a row that begins at `page`, if there is no
+ * entry? */
+bool domain_is_large(uint64_t page_count, hal_paddr_t page);
+/* Maps pages of one chunk. `spare` has a table, if one is missing. */
+void domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page, bool may_read,
                 bool may_write, struct frame **spare);
 void domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count);
 

@@ -32,6 +32,7 @@ void iova_init(struct iova *iova, uint64_t *bits);
 
 /* A block for 1..IOVA_PAGES_MAX pages. False: none of that size is left. */
 bool iova_take(struct iova *iova, uint64_t page_count, uint64_t *address);
-void iova_give_back(struct iova *iova, uint64_t address, uint64_t page_count);
+/* The block that begins there. */
+void iova_give_back(struct iova *iova, uint64_t address);
 
 #endif
