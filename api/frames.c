@@ -20,7 +20,15 @@ keel_status_t call_frame_alloc(uint64_t *frame)
     return frame_create(frame);
 }
 
-REFERENCE_CALLS(frame, ref)
+keel_status_t call_frame_ref(struct frame *frame)
+{
+    return reference_add(&frame->ref);
+}
+
+keel_status_t call_frame_release(struct frame *frame)
+{
+    return frame_put_handle(frame);
+}
 
 keel_status_t call_frame_read(struct frame *frame, uint64_t offset, void *buffer, size_t buffer_size)
 {

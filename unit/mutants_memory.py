@@ -66,7 +66,7 @@ MEMORY = (
            "        atomic_u64_fetch_or(&space->cpus, bit);\n"
            "    }\n", ("test_explore",)),
     Mutant("frame-claimed-whatever-its-state", "M5", "core/ref.c",
-           "if (ref_word_state(word) != REF_FREE) {\n        return false;",
+           "if (!is_at_rest(word, REF_FREE)) {\n        return false;",
            "if (ref_word_state(word) == REF_RETIRED) {\n        return false;", ("test_frame", "test_frame_choose")),
     Mutant("lookup-revives-from-zero", "M2", "core/ref.c",
            "        if (atomic_u64_cas(&ref->word, &word, (word & ~REF_MARK) + 1)) {\n            return KEEL_OK;\n"
@@ -79,6 +79,10 @@ MEMORY = (
     Mutant("client-releases-a-mapping's-reference", "M6", "core/ref.c",
            "if (handles == 0) {\n            return KEEL_E_BAD_HANDLE;",
            "if (handles == 0) {\n            return KEEL_OK;", ("test_ref", "test_explore")),
+    Mutant("release-keeps-the-handle's-reference", "M8", "core/frame.c", "ref_put_many(&frame->ref, 2)",
+           "ref_put_many(&frame->ref, 1)", ("test_frame",)),
+    Mutant("release-of-what-is-released", "M6", "core/frame.c", "if (status == KEEL_OK && ref_put_many", "if (ref_put_many",
+           ("test_explore",)),
     Mutant("quick-lookup-revives-from-zero", "M2", "core/include/core/ref.h",
            "!= 0 &&\n           atomic_u64_cas(&ref->word, &word, word + 1)", "!= 0 &&\n           atomic_u64_fetch_add(&ref->word, 1) != 0",
            ("test_explore",)),
@@ -123,8 +127,8 @@ MEMORY = (
     Mutant("map-range-one-page-too-long", "A6", "api/mappings.h", "page_count <= (KEEL_USER_END - va) / KEEL_PAGE_SIZE",
            "page_count <= (KEEL_USER_END - va) / KEEL_PAGE_SIZE + 1", ("test_space",)),
     Mutant("policy-answer-claimed-without-a-swap", "M5", "core/ref.c",
-           "    return atomic_u64_cas(&ref->word, &word, word_make(ref_word_generation(word), REF_BUSY, 0));\n",
-           "    atomic_u64_store_release(&ref->word, word_make(ref_word_generation(word), REF_BUSY, 0));\n"
+           "    return atomic_u64_cas(&ref->word, &word, next_at_rest(word, REF_FREE, REF_BUSY));\n",
+           "    atomic_u64_store_release(&ref->word, next_at_rest(word, REF_FREE, REF_BUSY));\n"
            "    return true;\n", ("test_explore_policy",)),
     Mutant("free-frames-counted-in-the-wrong-order", "M6", "core/frame_count.c",
            "    uint64_t taken = sum_taken(); /* first: see the header */\n    uint64_t returned = sum_returned();\n",
@@ -135,8 +139,8 @@ MEMORY = (
     Mutant("caches-hide-frames", "M8", "services/buddy.c",
            "    if (first == KEEL_FRAME_NONE) {\n        drain_all(buddy);\n", "    if (first == 0) {\n        drain_all(buddy);\n",
            ("test_services_buddy",)),
-    Mutant("buddy-lock-does-not-lock", "M5", "services/buddy.c", "memory_order_acquire) != 0) {",
-           "memory_order_acquire) > 1) {", ("test_services_buddy_threads",)),
+    Mutant("buddy-lock-does-not-lock", "M5", "services/buddy.c", "memory_order_acquire) == 0;",
+           "memory_order_acquire) < 2;", ("test_services_buddy_threads",)),
     Mutant("unique-beside-other-references", "M2", "core/ref.c", "if (ref_word_count(word) != 2) {",
            "if (ref_word_count(word) > 3) {", ("test_ref", "test_unique")),
     Mutant("mapping-taken-for-the-handle", "M2", "core/ref.c", "if (atomic_u32_load_acquire(&ref->handles) != 1) {",

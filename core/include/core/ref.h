@@ -99,8 +99,13 @@ void ref_unreserve(struct ref *ref);
 keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation);
 /* One more reference where the caller holds one already. E_LIMIT: the count is full. */
 keel_status_t ref_get(struct ref *ref);
-/* Drops a reference. True: it was the last; the cell is BUSY and the caller's to tear down. */
-bool ref_put(struct ref *ref);
+/* Drops `count` references that the caller holds. True: they were the last; the cell is BUSY and the caller's
+ * to tear down. */
+bool ref_put_many(struct ref *ref, uint32_t count);
+static inline bool ref_put(struct ref *ref)
+{
+    return ref_put_many(ref, 1);
+}
 
 /* The same two steps where nothing is out of the ordinary, short enough to stand in every entry point. False:
  * nothing changed, and the step above says why or makes it.
