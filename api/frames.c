@@ -51,8 +51,7 @@ keel_status_t call_frame_info(struct frame *frame, struct keel_frame_info *info)
 
 keel_status_t call_segment_alloc(uint64_t frame_count, uint64_t alignment, uint64_t *segment)
 {
-    bool power_of_two = alignment != 0 && (alignment & (alignment - 1)) == 0;
-    if (frame_count == 0 || frame_count > SEGMENT_FRAMES_MAX || !power_of_two ||
+    if (frame_count == 0 || frame_count > SEGMENT_FRAMES_MAX || !is_power_of_two(alignment) ||
         alignment > SEGMENT_ALIGNMENT_MAX) {
         return KEEL_E_INVALID;
     }

@@ -199,7 +199,7 @@ MEMORY = (
     Mutant("class-of-a-named-slot-not-checked", "M7", "core/slab.c", "frame->slab.size_class != size_class ||", "",
            ("test_slab",)),
     Mutant("slot-of-keel's-own-slab-can-be-named", "M7", "core/slab.c",
-           "if (frame == NULL || !pin(frame, true, 2, &word)) {", "if (frame == NULL || !pin(frame, false, 2, &word)) {",
+           "if (!pin(token >> SLAB_SLOT_BITS, true, 2,", "if (!pin(token >> SLAB_SLOT_BITS, false, 2,",
            ("test_slab",)),
     Mutant("any-private-frame-passes-for-a-slab", "M7", "core/slab.c", "(lent_only || state != REF_HEAP)",
            "(lent_only || state != REF_PRIVATE)", ("test_heap", "test_explore_heap")),
