@@ -3,8 +3,11 @@
 from mutant import Mutant
 
 MEMORY = (
-    Mutant("unmap-without-flush", "A2", "core/unmap.c", "if (withdrawal.any) {\n        space_flush(",
-           "if (withdrawal.page_count > 0) {\n        space_flush(", ("test_tlb", "test_space")),
+    Mutant("unmap-without-flush", "A2", "core/unmap.c",
+           "        space_flush(range->space, range->start, range->end);\n        empty_lowest(", "        empty_lowest(",
+           ("test_tlb", "test_space")),
+    Mutant("unmap-of-tables-without-flush", "A2", "core/unmap.c", "if (withdrawal->any) {\n        space_flush(range->space, range->start, range->end);\n    }",
+           "if (withdrawal->page_count > 0) {\n        space_flush(range->space, range->start, range->end);\n    }", ("test_mapping",)),
     Mutant("protect-without-flush", "A2", "core/unmap.c", "if (changed) {", "if (changed && range->level > 9) {",
            ("test_tlb", "test_space")),
     Mutant("age-without-flush", "A2", "core/unmap.c", "if (*page_count > 0) {", "if (*page_count > UINT64_MAX / 2) {",
@@ -30,8 +33,8 @@ MEMORY = (
            "status = lock_below(range, range->cover, range->level, base_of(range), &stop);",
            "status = range->level > 9 ? lock_below(range, range->cover, range->level, base_of(range), &stop) : KEEL_OK;",
            ("test_cursor",)),
-    Mutant("covering-table-not-locked", "A3", "core/range.c", "uint32_t found = try_table(slot.table);",
-           "uint32_t found = level > 9 ? try_table(slot.table) : TABLE_FREE;", ("test_explore_mapping", "test_cursor")),
+    Mutant("covering-table-not-locked", "A3", "core/range.c", "uint32_t found = try_table(range->frame);",
+           "uint32_t found = level > 9 ? try_table(range->frame) : TABLE_FREE;", ("test_explore_mapping", "test_cursor")),
     Mutant("failed-lock-gives-back-a-cursor's", "A3", "core/range.c", "if (child.value == stop.value) {",
            "if (child.value + 1 == stop.value) {", ("test_cursor",)),
     Mutant("cursor-keeps-nothing", "A3", "core/range.c", "set_all(range, TABLE_KEPT, hal_paddr(0));",
@@ -60,8 +63,8 @@ MEMORY = (
            "    if (space != NULL) {\n"
            "        atomic_u64_fetch_or(&space->cpus, bit);\n"
            "    }\n"
-           "    hal_root_load(space != NULL ? frame_address(space->root) : hal_kernel_root());\n",
-           "    hal_root_load(space != NULL ? frame_address(space->root) : hal_kernel_root());\n"
+           "    hal_root_load(space != NULL ? space->root : hal_kernel_root());\n",
+           "    hal_root_load(space != NULL ? space->root : hal_kernel_root());\n"
            "    if (space != NULL) {\n"
            "        atomic_u64_fetch_or(&space->cpus, bit);\n"
            "    }\n", ("test_explore",)),
