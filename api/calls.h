@@ -9,6 +9,7 @@
 #include "calls_gen.h"
 #include "core/cpu.h"
 #include "core/object.h"
+#include "keel/cold.h"
 
 enum call_argument_kind {
     CALL_HANDLE,          /* value.number: a handle */
@@ -59,6 +60,6 @@ static inline bool call_enter(unsigned contexts)
 /* Tracing: `keel.trace` on the kernel command line logs every call with its numbers and its status. */
 void call_trace_init(void);
 extern bool call_traced;
-void call_trace(enum call_id id, const uint64_t *arguments, keel_status_t status);
+KEEL_COLD void call_trace(enum call_id id, const uint64_t *arguments, keel_status_t status);
 
 #endif

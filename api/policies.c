@@ -11,7 +11,6 @@
 #include "core/policy.h"
 #include "core/sched.h"
 #include "faults.h"
-#include "keel/cold.h"
 #include "policies.h"
 
 /* Written once, at injection: the allocator before it is seen to be there, the scheduler under the lock that

@@ -113,7 +113,7 @@ static void fill(struct plan *plan, struct frame *table, unsigned level, uint64_
     table->table.entries = (uint16_t)(table->table.entries + made);
 }
 
-static void put_references(struct frame *first, uint64_t count)
+KEEL_COLD static void put_references(struct frame *first, uint64_t count)
 {
     while (count > 0) {
         frame_put(first + --count);

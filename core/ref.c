@@ -86,7 +86,7 @@ void ref_unreserve(struct ref *ref)
     owner_step(ref, REF_RESERVED, REF_BUSY, 0);
 }
 
-keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
+KEEL_COLD keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
 {
     uint64_t word = atomic_u64_load_acquire(&ref->word);
     for (;;) {
@@ -107,7 +107,7 @@ keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
     }
 }
 
-keel_status_t ref_get(struct ref *ref)
+KEEL_COLD keel_status_t ref_get(struct ref *ref)
 {
     uint64_t word = atomic_u64_load_acquire(&ref->word);
     for (;;) {

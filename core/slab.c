@@ -6,7 +6,6 @@
 
 #include "core/assert.h"
 #include "core/policy.h"
-#include "keel/cold.h"
 
 /* The class's slabs that are Keel's own and have free slots. */
 struct kept {

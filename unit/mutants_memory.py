@@ -74,9 +74,9 @@ MEMORY = (
     Mutant("lookup-revives-from-zero", "M2", "core/ref.c",
            "        if (atomic_u64_cas(&ref->word, &word, (word & ~REF_MARK) + 1)) {\n            return KEEL_OK;\n"
            "        }\n    }\n}\n\n"
-           "keel_status_t ref_get(struct ref *ref)",
+           "KEEL_COLD keel_status_t ref_get(struct ref *ref)",
            "        atomic_u64_fetch_add(&ref->word, 1);\n        return KEEL_OK;\n    }\n}\n\n"
-           "keel_status_t ref_get(struct ref *ref)", ("test_explore",)),
+           "KEEL_COLD keel_status_t ref_get(struct ref *ref)", ("test_explore",)),
     Mutant("count-limit-not-checked", "M6", "core/ref.c", "if (handles >= REF_HANDLES_MAX) {",
            "if (handles > REF_HANDLES_MAX) {", ("test_ref", "test_frame")),
     Mutant("client-releases-a-mapping's-reference", "M6", "core/ref.c",

@@ -38,6 +38,7 @@
 #define CORE_REF_H
 
 #include "hal/atomic.h"
+#include "keel/cold.h"
 #include "keel/status.h"
 
 enum ref_state {
@@ -96,9 +97,9 @@ void ref_unreserve(struct ref *ref);
 
 /* One more reference for a handle value from outside. E_BAD_HANDLE: not LIVE in that generation, or no client
  * holds it; E_LIMIT: the count is full. */
-keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation);
+KEEL_COLD keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation);
 /* One more reference where the caller holds one already. E_LIMIT: the count is full. */
-keel_status_t ref_get(struct ref *ref);
+KEEL_COLD keel_status_t ref_get(struct ref *ref);
 /* Drops `count` references that the caller holds. True: they were the last; the cell is BUSY and the caller's
  * to tear down. */
 bool ref_put_many(struct ref *ref, uint32_t count);
