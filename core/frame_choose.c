@@ -87,6 +87,7 @@ KEEL_COLD static bool scan(uint64_t count, uint64_t alignment, uint64_t *first)
     return true;
 }
 
+/* See lock_without_policy. */
 KEEL_COLD static bool lock_and_look_again(void)
 {
     spinlock_acquire(&lock);
@@ -151,6 +152,7 @@ uint64_t frame_choose_claim(uint64_t count, uint64_t alignment)
     return claimed ? first : FRAME_NUMBER_NONE;
 }
 
+/* The run's first frame is FREE; see finish_some. */
 KEEL_COLD static uint64_t finish_others(struct frame *run, uint64_t count)
 {
     uint64_t finished = 1;
