@@ -8,8 +8,15 @@
 
 #include <stdbool.h>
 
+#include "hal/bits.h"
 #include "hal/phys.h"
 #include "keel/status.h"
+
+/* Compilers make four instructions of this, and thirty of the usual trick where a CPU may lack POPCNT. */
+static inline bool is_power_of_two(uint64_t value)
+{
+    return value != 0 && value >> hal_bit_lowest(value) == 1;
+}
 
 static inline bool bytes_fit(uint64_t room, uint64_t offset, size_t size)
 {

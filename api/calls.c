@@ -18,7 +18,7 @@ void call_trace_init(void)
     call_traced = cmdline_find(boot->command_line, boot->command_line_size, "keel.trace", &value);
 }
 
-void call_trace(enum call_id id, const uint64_t *arguments, keel_status_t status)
+KEEL_COLD void call_trace(enum call_id id, const uint64_t *arguments, keel_status_t status)
 {
     const struct call_descriptor *call = &call_descriptors[id];
     if (cpu_context() == CONTEXT_EARLY) {

@@ -9,6 +9,7 @@
 #include "calls_gen.h"
 #include "core/cpu.h"
 #include "core/object.h"
+#include "keel/cold.h"
 
 enum call_argument_kind {
     CALL_HANDLE,          /* value.number: a handle */
@@ -50,15 +51,15 @@ struct call_value {
 /* Makes call `id`; values[i] belongs to argument i. */
 keel_status_t call_invoke(enum call_id id, struct call_value *values);
 
-/* KEEL_OK if the caller's context is one of the call's `contexts` (H4). */
-static inline keel_status_t call_enter(unsigned contexts)
+/* Is the caller's context one of the call's `contexts` (H4)? */
+static inline bool call_enter(unsigned contexts)
 {
-    return (contexts & cpu_context()) != 0 ? KEEL_OK : KEEL_E_CONTEXT;
+    return (contexts & cpu_context()) != 0;
 }
 
 /* Tracing: `keel.trace` on the kernel command line logs every call with its numbers and its status. */
 void call_trace_init(void);
 extern bool call_traced;
-void call_trace(enum call_id id, const uint64_t *arguments, keel_status_t status);
+KEEL_COLD void call_trace(enum call_id id, const uint64_t *arguments, keel_status_t status);
 
 #endif

@@ -20,7 +20,15 @@ keel_status_t call_frame_alloc(uint64_t *frame)
     return frame_create(frame);
 }
 
-REFERENCE_CALLS(frame, ref)
+keel_status_t call_frame_ref(struct frame *frame)
+{
+    return reference_add(&frame->ref);
+}
+
+keel_status_t call_frame_release(struct frame *frame)
+{
+    return frame_put_handle(frame);
+}
 
 keel_status_t call_frame_read(struct frame *frame, uint64_t offset, void *buffer, size_t buffer_size)
 {
@@ -43,8 +51,7 @@ keel_status_t call_frame_info(struct frame *frame, struct keel_frame_info *info)
 
 keel_status_t call_segment_alloc(uint64_t frame_count, uint64_t alignment, uint64_t *segment)
 {
-    bool power_of_two = alignment != 0 && (alignment & (alignment - 1)) == 0;
-    if (frame_count == 0 || frame_count > SEGMENT_FRAMES_MAX || !power_of_two ||
+    if (frame_count == 0 || frame_count > SEGMENT_FRAMES_MAX || !is_power_of_two(alignment) ||
         alignment > SEGMENT_ALIGNMENT_MAX) {
         return KEEL_E_INVALID;
     }

@@ -240,17 +240,17 @@ class Call:
         lines = [f"keel_status_t keel_{self.name}({self.joined(Argument.prototype)})", "{"]
         for argument in self.arguments:
             lines += ["    " + text for text in argument.locals()]
-        lines.append(f"    keel_status_t result = call_enter({self.context_bits()});")
+        lines += ["    keel_status_t result;", f"    if (!call_enter({self.context_bits()})) {{", "        result = KEEL_E_CONTEXT;"]
         wrong = [argument.checks() for argument in self.arguments if argument.checks()]
         if wrong:
-            lines += [f"    if (result == KEEL_OK && ({' || '.join(wrong)})) {{", "        result = KEEL_E_INVALID;", "    }"]
-        lines += ["    if (result == KEEL_OK) {"]
+            lines += [f"    }} else if ({' || '.join(wrong)}) {{", "        result = KEEL_E_INVALID;"]
+        lines += ["    } else {"]
         lines += [f"        {argument.copy_in()}" for argument in self.arguments if argument.copy_in()]
         lines += ["        " + text for text in self.held([argument for argument in self.arguments if argument.lookup()])]
-        lines.append("    }")
         results = [argument.copy_out() for argument in self.arguments if argument.copy_out()]
         if results:
-            lines += ["    if (result == KEEL_OK) {"] + [f"        {text}" for text in results] + ["    }"]
+            lines += ["        if (result == KEEL_OK) {"] + [f"            {text}" for text in results] + ["        }"]
+        lines.append("    }")
         traced = ", ".join(argument.traced() for argument in self.arguments) or "0"
         lines += ["    if (call_traced) {", f"        const uint64_t arguments[] = {{{traced}}};",
                   f"        call_trace({self.enum()}, arguments, result);", "    }"]

@@ -44,8 +44,7 @@ keel_status_t call_memory_info(struct memory *memory, struct keel_memory_info *i
 
 keel_status_t call_heap_alloc(uint64_t size, uint64_t alignment, void **memory)
 {
-    bool power_of_two = alignment != 0 && (alignment & (alignment - 1)) == 0;
-    if (!size_fits(size) || !power_of_two || alignment > KEEL_HEAP_ALIGNMENT_MAX) {
+    if (!size_fits(size) || !is_power_of_two(alignment) || alignment > KEEL_HEAP_ALIGNMENT_MAX) {
         return KEEL_E_INVALID;
     }
     return heap_alloc(size, alignment, memory);

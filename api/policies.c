@@ -39,7 +39,7 @@ void policy_init(void)
 
 _Static_assert(KEEL_CPU_MAX == HAL_CPU_MAX, "the documented limit is the real one");
 
-void policy_count_wrong(atomic_u64_t *counter, const char *what)
+KEEL_COLD void policy_count_wrong(atomic_u64_t *counter, const char *what)
 {
     uint64_t count = atomic_u64_fetch_add(counter, 1) + 1;
     if ((count & (count - 1)) == 0) {
@@ -62,17 +62,19 @@ enum policy_answer policy_frame_choose(unsigned cpu, uint64_t count, uint64_t al
     uint32_t outer = cpu_policy_enter();
     uint64_t answer = allocator.alloc(allocator.context, cpu, count, alignment);
     cpu_policy_leave(outer);
+    bool inside = answer < frame_end() && count <= frame_end() - answer;
+    if (inside && (answer & (alignment - 1)) == 0) {
+        *first = answer;
+        return POLICY_CHOSE;
+    }
     if (answer == KEEL_FRAME_NONE) {
         return POLICY_NONE;
     }
-    bool inside = answer < frame_end() && count <= frame_end() - answer;
-    if (!inside || answer % alignment != 0) {
-        policy_frame_wrong();
-        return POLICY_WRONG;
-    }
-    *first = answer;
-    return POLICY_CHOSE;
+    policy_frame_wrong();
+    return POLICY_WRONG;
 }
+
+_Static_assert(KEEL_FRAME_NONE == UINT64_MAX, "no frame's number");
 
 void policy_frame_wrong(void)
 {

@@ -6,11 +6,11 @@
 #define API_POLICIES_H
 
 #include "hal/atomic.h"
-#include "hal/hints.h"
+#include "keel/cold.h"
 #include "keel/policy.h"
 
 /* Counts a refused answer, and logs the 1st, 2nd, 4th, 8th, ... */
-HAL_COLD void policy_count_wrong(atomic_u64_t *counter, const char *what);
+KEEL_COLD void policy_count_wrong(atomic_u64_t *counter, const char *what);
 
 /* The slab allocator's part of policy_init and of keel_policy_report. */
 void policy_slab_init(void);

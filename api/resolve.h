@@ -27,6 +27,7 @@
 #include "core/task.h"
 #include "core/timer.h"
 #include "core/work.h"
+#include "keel/cold.h"
 #include "keel/status.h"
 
 /* One more reference for the object in the slot that a handle names. E_BAD_HANDLE, E_LIMIT. */
@@ -36,8 +37,29 @@ static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
     return ref_get_quick(ref, generation) ? KEEL_OK : ref_get_by_handle(ref, generation);
 }
 
-/* For an X that is a `struct type` with its count at `count`; `put` drops a reference that may be the last.
+/* For each X that is a `struct type` with its count at `count`; `put` drops a reference that may be the last.
  */
+#define RESOLVE_TABLE(X)                                                                                     \
+    X(frame, frame, OBJECT_FRAME, ref, frame_put)                                                            \
+    X(segment, segment, OBJECT_SEGMENT, object.ref, segment_put)                                             \
+    X(space, space, OBJECT_SPACE, object.ref, space_put)                                                     \
+    X(task, task, OBJECT_TASK, object.ref, task_put)                                                         \
+    X(cursor, cursor, OBJECT_CURSOR, object.ref, cursor_put)                                                 \
+    X(list, list, OBJECT_LIST, object.ref, frame_list_put)                                                   \
+    X(memory, memory, OBJECT_MEMORY, object.ref, memory_put)                                                 \
+    X(io_memory, io_memory, OBJECT_IO_MEMORY, object.ref, io_memory_put)                                     \
+    X(event, event, OBJECT_EVENT, object.ref, event_put)                                                     \
+    X(semaphore, semaphore, OBJECT_SEMAPHORE, object.ref, semaphore_put)                                     \
+    X(mutex, mutex, OBJECT_MUTEX, object.ref, mutex_put)                                                     \
+    X(spinlock, queued_spinlock, OBJECT_SPINLOCK, object.ref, queued_spinlock_put)                           \
+    X(cpu_local, cpu_local, OBJECT_CPU_LOCAL, object.ref, cpu_local_put)                                     \
+    X(timer, timer, OBJECT_TIMER, object.ref, timer_put)                                                     \
+    X(irq_handler, irq_handler, OBJECT_IRQ_HANDLER, object.ref, irq_handler_put)                             \
+    X(io_port, io_port, OBJECT_IO_PORT, object.ref, io_port_put)                                             \
+    X(work, work, OBJECT_WORK, object.ref, work_put)                                                         \
+    X(pci_device, pci_device, OBJECT_PCI_DEVICE, object.ref, pci_device_put)                                 \
+    X(dma, dma, OBJECT_DMA, object.ref, dma_put)
+
 #define RESOLVE(name, type, kind, count, put)                                                                \
     static inline keel_status_t resolve_##name(uint64_t handle, struct type **name)                          \
     {                                                                                                        \
@@ -47,32 +69,15 @@ static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
         *name = object_slot(kind, OBJECT_STRIDE(struct type), handle);                                       \
         return resolve_hold(&(*name)->count, handle);                                                        \
     }                                                                                                        \
+    KEEL_COLD void let_go_last_##name(struct type *name);                                                    \
     static inline void let_go_##name(struct type *name)                                                      \
     {                                                                                                        \
         if (!ref_put_quick(&name->count)) {                                                                  \
-            put(name);                                                                                       \
+            let_go_last_##name(name);                                                                        \
         }                                                                                                    \
     }
 
-RESOLVE(frame, frame, OBJECT_FRAME, ref, frame_put)
-RESOLVE(segment, segment, OBJECT_SEGMENT, object.ref, segment_put)
-RESOLVE(space, space, OBJECT_SPACE, object.ref, space_put)
-RESOLVE(task, task, OBJECT_TASK, object.ref, task_put)
-RESOLVE(cursor, cursor, OBJECT_CURSOR, object.ref, cursor_put)
-RESOLVE(list, list, OBJECT_LIST, object.ref, frame_list_put)
-RESOLVE(memory, memory, OBJECT_MEMORY, object.ref, memory_put)
-RESOLVE(io_memory, io_memory, OBJECT_IO_MEMORY, object.ref, io_memory_put)
-RESOLVE(event, event, OBJECT_EVENT, object.ref, event_put)
-RESOLVE(semaphore, semaphore, OBJECT_SEMAPHORE, object.ref, semaphore_put)
-RESOLVE(mutex, mutex, OBJECT_MUTEX, object.ref, mutex_put)
-RESOLVE(spinlock, queued_spinlock, OBJECT_SPINLOCK, object.ref, queued_spinlock_put)
-RESOLVE(cpu_local, cpu_local, OBJECT_CPU_LOCAL, object.ref, cpu_local_put)
-RESOLVE(timer, timer, OBJECT_TIMER, object.ref, timer_put)
-RESOLVE(irq_handler, irq_handler, OBJECT_IRQ_HANDLER, object.ref, irq_handler_put)
-RESOLVE(io_port, io_port, OBJECT_IO_PORT, object.ref, io_port_put)
-RESOLVE(work, work, OBJECT_WORK, object.ref, work_put)
-RESOLVE(pci_device, pci_device, OBJECT_PCI_DEVICE, object.ref, pci_device_put)
-RESOLVE(dma, dma, OBJECT_DMA, object.ref, dma_put)
+RESOLVE_TABLE(RESOLVE)
 
 #undef RESOLVE
 

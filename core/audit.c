@@ -258,7 +258,7 @@ static void audit_spaces(void)
     for (uint32_t i = 0, slots = object_slots(OBJECT_SPACE); i < slots; i++) {
         const struct space *space = (const struct space *)object_at(OBJECT_SPACE, i);
         if (is_live(&space->object)) {
-            check_table(frame_address(space->root), HAL_PT_TOP_LEVEL);
+            check_table(space->root, HAL_PT_TOP_LEVEL);
         }
     }
 }

@@ -197,15 +197,14 @@ uint64_t frame_unique_handle(const struct frame *frame)
                        ref_word_generation(atomic_u64_peek(&frame->ref.word)));
 }
 
-/* Claims frames and makes them what they shall be, but for the last step: they are still BUSY. */
-static keel_status_t claim_and_prepare(enum frame_type type, uint64_t count, uint64_t alignment,
-                                       uint64_t *first)
+/* Claims frames and makes them what they shall be, but for the last step: they are still BUSY. Answers the
+ * first; FRAME_NUMBER_NONE: there are none. */
+static uint64_t claim_and_prepare(enum frame_type type, uint64_t count, uint64_t alignment)
 {
-    keel_status_t status = frame_choose_claim(count, alignment, first);
-    if (status != KEEL_OK) {
-        return status;
+    uint64_t number = frame_choose_claim(count, alignment);
+    if (number == FRAME_NUMBER_NONE) {
+        return number;
     }
-    uint64_t number = *first;
     hal_frame_use(hal_frame_address(number), count, HAL_FRAME_UNTYPED);
     hal_phys_zero(hal_frame_address(number), count << HAL_PAGE_SHIFT);
     if (type != FRAME_UNTYPED) {
@@ -218,15 +217,14 @@ static keel_status_t claim_and_prepare(enum frame_type type, uint64_t count, uin
         }
         frames[i].owner = 0;
     }
-    return KEEL_OK;
+    return number;
 }
 
 keel_status_t frame_alloc(enum frame_type type, uint64_t count, uint64_t alignment, struct frame **first)
 {
-    uint64_t number;
-    keel_status_t status = claim_and_prepare(type, count, alignment, &number);
-    if (status != KEEL_OK) {
-        return status;
+    uint64_t number = claim_and_prepare(type, count, alignment);
+    if (number == FRAME_NUMBER_NONE) {
+        return KEEL_E_NO_MEMORY;
     }
     for (uint64_t i = number; i < number + count; i++) {
         if (type == FRAME_UNTYPED) {
@@ -241,24 +239,24 @@ keel_status_t frame_alloc(enum frame_type type, uint64_t count, uint64_t alignme
 
 keel_status_t frame_create(uint64_t *handle)
 {
-    uint64_t number;
-    keel_status_t status = claim_and_prepare(FRAME_UNTYPED, 1, 1, &number);
-    if (status == KEEL_OK) {
-        *handle = frame_handle(&frames[number]);
-        ref_publish(&frames[number].ref, 1, true);
+    uint64_t number = claim_and_prepare(FRAME_UNTYPED, 1, 1);
+    if (number == FRAME_NUMBER_NONE) {
+        return KEEL_E_NO_MEMORY;
     }
-    return status;
+    *handle = frame_handle(&frames[number]);
+    ref_publish(&frames[number].ref, 1, true);
+    return KEEL_OK;
 }
 
 keel_status_t frame_create_unique(uint64_t *handle)
 {
-    uint64_t number;
-    keel_status_t status = claim_and_prepare(FRAME_UNTYPED, 1, 1, &number);
-    if (status == KEEL_OK) {
-        *handle = frame_unique_handle(&frames[number]);
-        ref_publish_unique(&frames[number].ref);
+    uint64_t number = claim_and_prepare(FRAME_UNTYPED, 1, 1);
+    if (number == FRAME_NUMBER_NONE) {
+        return KEEL_E_NO_MEMORY;
     }
-    return status;
+    *handle = frame_unique_handle(&frames[number]);
+    ref_publish_unique(&frames[number].ref);
+    return KEEL_OK;
 }
 
 /* BUSY frames of the caller's become FREE. */
@@ -289,4 +287,13 @@ void frame_put(struct frame *frame)
     if (ref_put(&frame->ref)) {
         free_busy(frame, 1);
     }
+}
+
+keel_status_t frame_put_handle(struct frame *frame)
+{
+    keel_status_t status = ref_handle_drop(&frame->ref);
+    if (status == KEEL_OK && ref_put_many(&frame->ref, 2)) {
+        free_busy(frame, 1);
+    }
+    return status;
 }

@@ -4,9 +4,11 @@
  */
 #include "core/frame_choose.h"
 
+#include "core/assert.h"
 #include "core/frame_count.h"
 #include "core/policy.h"
 #include "core/spinlock.h"
+#include "keel/cold.h"
 
 /* So many frames are claimed or released at a time, interrupts being off. */
 #define PIECE UINT64_C(512)
@@ -29,20 +31,31 @@ static void end_piece(uint64_t done, bool open)
     }
 }
 
-/* All of [first, first + count) or nothing. Answers how many could be claimed before one was in the way.
- * Interrupts are off; `open`: they were on, and the caller holds no lock. */
-static uint64_t claim_run(uint64_t first, uint64_t count, bool open)
+/* The run's first frame is claimed; see claim_run. */
+KEEL_COLD static uint64_t claim_others(struct frame *run, uint64_t count, bool open)
 {
-    uint64_t claimed = 0;
-    while (claimed < count && ref_claim(&frame_at(first + claimed)->ref)) {
+    uint64_t claimed = 1;
+    while (claimed < count && ref_claim(&run[claimed].ref)) {
         claimed++;
         end_piece(claimed, open);
     }
     for (uint64_t i = 0; claimed < count && i < claimed; i++) {
-        ref_unclaim(&frame_at(first + i)->ref);
+        ref_unclaim(&run[i].ref);
         end_piece(i + 1, open);
     }
     return claimed;
+}
+
+/* All of [first, first + count), at least one, or nothing. Answers how many could be claimed before one was
+ * in the way. Interrupts are off; `open`: they were on, and the caller holds no lock. */
+static uint64_t claim_run(uint64_t first, uint64_t count, bool open)
+{
+    struct frame *run = frame_at(first);
+    CORE_ASSERT(count <= frame_end() - first);
+    if (!ref_claim(&run->ref)) {
+        return 0;
+    }
+    return count == 1 ? 1 : claim_others(run, count, open);
 }
 
 /* Claims the first fitting run in [from, end). */
@@ -60,7 +73,7 @@ static bool scan_range(uint64_t from, uint64_t end, uint64_t count, uint64_t ali
     return false;
 }
 
-static bool scan(uint64_t count, uint64_t alignment, uint64_t *first)
+KEEL_COLD static bool scan(uint64_t count, uint64_t alignment, uint64_t *first)
 {
     uint64_t end = frame_end();
     if (count > end || alignment > end) {
@@ -74,19 +87,22 @@ static bool scan(uint64_t count, uint64_t alignment, uint64_t *first)
     return true;
 }
 
-/* Takes the lock, interrupts being off, if there is no policy. False: there is one, and it is there for good.
- */
-static bool lock_without_policy(void)
+/* See lock_without_policy. */
+KEEL_COLD static bool lock_and_look_again(void)
 {
-    if (policy_frame_present()) {
-        return false;
-    }
     spinlock_acquire(&lock);
     if (!policy_frame_present()) {
         return true;
     }
     spinlock_release_irq_off(&lock); /* it was injected while this CPU waited */
     return false;
+}
+
+/* Takes the lock, interrupts being off, if there is no policy. False: there is one, and it is there for good.
+ */
+static bool lock_without_policy(void)
+{
+    return !policy_frame_present() && lock_and_look_again();
 }
 
 /* What the policy chose, if it could be claimed. Interrupts are off; `open`: they were on. */
@@ -100,13 +116,8 @@ static enum policy_answer ask_policy(uint64_t count, uint64_t alignment, bool op
     return answer;
 }
 
-/* The policy's choice, or after a wrong one whatever the scan finds. */
-static bool claim_with_policy(uint64_t count, uint64_t alignment, bool open, uint64_t *first)
+KEEL_COLD static bool claim_behind_policy(uint64_t count, uint64_t alignment, uint64_t *first)
 {
-    enum policy_answer answer = ask_policy(count, alignment, open, first);
-    if (answer != POLICY_WRONG) {
-        return answer == POLICY_CHOSE;
-    }
     spinlock_acquire(&lock);
     bool claimed = scan(count, alignment, first);
     spinlock_release_irq_off(&lock);
@@ -116,42 +127,83 @@ static bool claim_with_policy(uint64_t count, uint64_t alignment, bool open, uin
     return claimed;
 }
 
-keel_status_t frame_choose_claim(uint64_t count, uint64_t alignment, uint64_t *first)
+/* The policy's choice, or after a wrong one whatever the scan finds. */
+static bool claim_with_policy(uint64_t count, uint64_t alignment, bool open, uint64_t *first)
 {
+    enum policy_answer answer = ask_policy(count, alignment, open, first);
+    return answer == POLICY_CHOSE || (answer == POLICY_WRONG && claim_behind_policy(count, alignment, first));
+}
+
+uint64_t frame_choose_claim(uint64_t count, uint64_t alignment)
+{
+    uint64_t first;
     bool claimed;
     bool interrupts = hal_irq_disable();
     if (lock_without_policy()) {
-        claimed = scan(count, alignment, first);
+        claimed = scan(count, alignment, &first);
         spinlock_release_irq_off(&lock);
     } else {
-        claimed = claim_with_policy(count, alignment, interrupts, first);
+        claimed = claim_with_policy(count, alignment, interrupts, &first);
     }
     if (claimed) {
         frame_count_taken(count);
     }
     hal_irq_restore(interrupts);
-    return claimed ? KEEL_OK : KEEL_E_NO_MEMORY;
+    return claimed ? first : FRAME_NUMBER_NONE;
 }
 
-static void tell_policy(uint64_t first, uint64_t count)
+/* The run's first frame is FREE; see finish_some. */
+KEEL_COLD static uint64_t finish_others(struct frame *run, uint64_t count)
 {
-    if (count > 0) {
-        policy_frame_freed(hal_cpu_id(), first, count);
+    uint64_t finished = 1;
+    while (finished < count && ref_finish(&run[finished].ref)) {
+        finished++;
     }
+    return finished;
+}
+
+/* `count` frames, at least one, become FREE, up to one whose generation is used up. Answers how many. */
+static uint64_t finish_some(uint64_t first, uint64_t count)
+{
+    struct frame *run = frame_at(first);
+    if (!ref_finish(&run->ref)) {
+        return 0;
+    }
+    return count == 1 ? 1 : finish_others(run, count);
+}
+
+/* Goes on after finish_some, also past frames whose generation is used up. */
+KEEL_COLD static void finish_in_runs(uint64_t first, uint64_t count, uint64_t finished, bool tell)
+{
+    for (uint64_t end = first + count;;) {
+        if (tell && finished > 0) {
+            policy_frame_freed(hal_cpu_id(), first, finished);
+        }
+        first += finished;
+        if (first == end) {
+            return;
+        }
+        frame_count_taken(1); /* for ever */
+        first++;
+        finished = first < end ? finish_some(first, end - first) : 0;
+    }
+}
+
+KEEL_COLD static void finish_without_policy(uint64_t first, uint64_t count)
+{
+    finish_in_runs(first, count, finish_some(first, count), false);
+    spinlock_release_irq_off(&lock);
 }
 
 /* Each run of frames that can be claimed again is FREE, then told. */
-static void finish_run(uint64_t first, uint64_t count, bool tell)
+static void finish_with_policy(uint64_t first, uint64_t count)
 {
-    uint64_t run = first, end = first + count;
-    for (uint64_t number = first; number < end; number++) {
-        if (!ref_finish(&frame_at(number)->ref)) {
-            tell_policy(run, tell ? number - run : 0);
-            run = number + 1;
-            frame_count_taken(1); /* for ever */
-        }
+    uint64_t finished = finish_some(first, count);
+    if (finished < count) {
+        finish_in_runs(first, count, finished, true);
+    } else {
+        policy_frame_freed(hal_cpu_id(), first, count);
     }
-    tell_policy(run, tell ? end - run : 0);
 }
 
 static void release_piece(uint64_t first, uint64_t count)
@@ -159,19 +211,19 @@ static void release_piece(uint64_t first, uint64_t count)
     bool interrupts = hal_irq_disable();
     frame_count_returned(count);
     if (lock_without_policy()) {
-        finish_run(first, count, false);
-        spinlock_release_irq_off(&lock);
+        finish_without_policy(first, count);
     } else {
-        finish_run(first, count, true);
+        finish_with_policy(first, count);
     }
     hal_irq_restore(interrupts);
 }
 
 void frame_choose_release(uint64_t first, uint64_t count)
 {
-    for (uint64_t done = 0; done < count; done += PIECE) {
-        release_piece(first + done, count - done < PIECE ? count - done : PIECE);
+    for (; count > PIECE; first += PIECE, count -= PIECE) {
+        release_piece(first, PIECE);
     }
+    release_piece(first, count);
 }
 
 void frame_choose_add(uint64_t first, uint64_t count)

@@ -43,13 +43,19 @@ static void plan_below(struct plan *plan, unsigned level, uint64_t va, uint64_t 
     }
 }
 
+/* Is [va, end) free in a lowest table? */
+static keel_status_t plan_lowest(hal_paddr_t table, uint64_t va, uint64_t end)
+{
+    unsigned last = hal_pt_index(end - 1, 0);
+    return hal_table_next(table, hal_pt_index(va, 0), last + 1) > last ? KEEL_OK : KEEL_E_EXISTS;
+}
+
 /* Looks whether [va, end) is free below `table`, and counts the tables that are missing. */
 static keel_status_t plan_table(struct plan *plan, hal_paddr_t table, unsigned level, uint64_t va,
                                 uint64_t end)
 {
     if (level == 0) {
-        unsigned last = hal_pt_index(end - 1, 0);
-        return hal_table_next(table, hal_pt_index(va, 0), last + 1) > last ? KEEL_OK : KEEL_E_EXISTS;
+        return plan_lowest(table, va, end);
     }
     keel_status_t status = KEEL_OK;
     for (uint64_t next; va < end && status == KEEL_OK; va = next) {
@@ -68,7 +74,7 @@ static keel_status_t plan_table(struct plan *plan, hal_paddr_t table, unsigned l
     return status;
 }
 
-/* The same for a lowest table, whose entries all are empty. */
+/* Writes the entries for [va, end), which all are empty, in a lowest table. */
 static void fill_lowest(const struct plan *plan, struct frame *table, uint64_t va, uint64_t end)
 {
     struct hal_pte_slot slot = entry_slot(plan->range, frame_address(table), 0, va);
@@ -107,7 +113,7 @@ static void fill(struct plan *plan, struct frame *table, unsigned level, uint64_
     table->table.entries = (uint16_t)(table->table.entries + made);
 }
 
-static void put_references(struct frame *first, uint64_t count)
+KEEL_COLD static void put_references(struct frame *first, uint64_t count)
 {
     while (count > 0) {
         frame_put(first + --count);
@@ -130,16 +136,21 @@ static keel_status_t take_references(struct frame *first, uint64_t count)
 static keel_status_t look(struct plan *plan)
 {
     const struct range *range = plan->range;
-    return plan_table(plan, range->cover, range->level, range->start, range->end);
+    return range->level == 0 ? plan_lowest(range->cover, range->start, range->end)
+                             : plan_table(plan, range->cover, range->level, range->start, range->end);
 }
 
 /* Makes the missing tables, then writes the entries. E_NO_MEMORY: nothing happened. */
 static keel_status_t carry_out(struct plan *plan)
 {
     const struct range *range = plan->range;
+    if (range->level == 0) { /* no table is missing */
+        fill_lowest(plan, range->frame, range->start, range->end);
+        return KEEL_OK;
+    }
     keel_status_t status = tables_reserve(plan->needed, range->lock, &plan->spare);
     if (status == KEEL_OK) {
-        fill(plan, frame_at(hal_frame_number(range->cover)), range->level, range->start, range->end);
+        fill(plan, range->frame, range->level, range->start, range->end);
         CORE_ASSERT(plan->spare == NULL);
     }
     return status;

@@ -75,7 +75,7 @@ static void carry_over(const struct range *range, const struct frame *table)
 void mapping_promote(struct range *range, uint64_t *page_count)
 {
     struct frame *old = NULL;
-    *page_count = promote(entries_of_cover(range), &old);
+    *page_count = promote(entries_of_cover(range, range->level), &old);
     if (old == NULL) {
         return;
     }

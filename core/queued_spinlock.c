@@ -208,7 +208,7 @@ static bool enter(struct queued_spinlock *lock, bool shared, struct spin_waiter 
 }
 
 /* The same, however long it takes, with interrupts on meanwhile or not. False: it would be for ever. */
-HAL_COLD static bool enter_or_wait(struct queued_spinlock *lock, bool shared, bool interrupts)
+KEEL_COLD static bool enter_or_wait(struct queued_spinlock *lock, bool shared, bool interrupts)
 {
     struct spin_waiter waiter;
     bool free = enter(lock, shared, &waiter);

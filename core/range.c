@@ -7,6 +7,7 @@
 #include "core/cpu.h"
 #include "core/pagetable.h"
 #include "core/task.h"
+#include "keel/cold.h"
 
 /* Turns of spinning before a waiter lets other tasks run: the holder may be one of this CPU's. */
 #define SPIN_TURNS 64u
@@ -29,7 +30,7 @@ static bool walk_begin(const struct space *space)
     struct cpu *cpu = cpu_this();
     uint64_t number = cpu->walk_count++ & (HAL_PAGE_SIZE - 1);
     /* The mark before every load of the walk: a full barrier. */
-    atomic_u64_exchange(&cpu->walks_under, frame_address(space->root).value | number);
+    atomic_u64_exchange(&cpu->walks_under, space->root.value | number);
     return interrupts;
 }
 
@@ -41,7 +42,7 @@ static void walk_end(bool interrupts)
 
 void range_wait_for_walks(const struct space *space)
 {
-    uint64_t root = frame_address(space->root).value;
+    uint64_t root = space->root.value;
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
         uint64_t walk = atomic_u64_load_acquire(&cpu_at(id)->walks_under);
         if ((walk & ~(HAL_PAGE_SIZE - 1)) != root) {
@@ -57,11 +58,11 @@ void range_wait_for_walks(const struct space *space)
  * the first case. */
 static uint64_t descend(const struct space *space, uint64_t va, unsigned level, struct hal_pte_slot *slot)
 {
-    hal_paddr_t root = frame_address(space->root);
-    *slot = (struct hal_pte_slot){.root = root, .table = root, .va = va, .level = HAL_PT_TOP_LEVEL};
+    *slot =
+        (struct hal_pte_slot){.root = space->root, .table = space->root, .va = va, .level = HAL_PT_TOP_LEVEL};
     while (slot->level > level) {
         uint64_t entry = hal_pte_load(slot);
-        if (!hal_pte_present(entry) || hal_pte_is_leaf(entry, slot->level)) {
+        if (!hal_pte_is_link(entry)) {
             return entry;
         }
         slot->table = hal_pte_target(entry);
@@ -89,10 +90,10 @@ static struct frame *table_frame(hal_paddr_t table)
 }
 
 /* FREE -> HELD. Answers what the lock was before. */
-static uint32_t try_table(hal_paddr_t table)
+static uint32_t try_table(struct frame *table)
 {
     uint32_t found = TABLE_FREE;
-    atomic_u32_cas(&table_frame(table)->table.lock, &found, TABLE_HELD);
+    atomic_u32_cas(&table->table.lock, &found, TABLE_HELD);
     return found;
 }
 
@@ -106,7 +107,7 @@ static void wait_turn(unsigned turn)
 }
 
 /* A table whose link the caller holds. */
-static keel_status_t lock_table(hal_paddr_t table)
+static keel_status_t lock_table(struct frame *table)
 {
     for (unsigned turn = 0;; turn++) {
         uint32_t found = try_table(table);
@@ -117,9 +118,9 @@ static keel_status_t lock_table(hal_paddr_t table)
     }
 }
 
-static void set_table(hal_paddr_t table, uint32_t lock)
+static void set_table(struct frame *table, uint32_t lock)
 {
-    atomic_u32_store_release(&table_frame(table)->table.lock, lock);
+    atomic_u32_store_release(&table->table.lock, lock);
 }
 
 /* The links of a locked table that serve a part of a range. */
@@ -170,7 +171,7 @@ static keel_status_t lock_below(const struct range *range, hal_paddr_t table, un
     hal_paddr_t child;
     uint64_t child_base;
     while (links_next(&links, &child, &child_base)) {
-        keel_status_t status = lock_table(child);
+        keel_status_t status = lock_table(table_frame(child));
         if (status != KEEL_OK) {
             *stop = child;
             return status;
@@ -197,7 +198,7 @@ static bool set_below(const struct range *range, hal_paddr_t table, unsigned lev
             return false;
         }
         on = set_below(range, child, level - 1, child_base, lock, stop);
-        set_table(child, lock);
+        set_table(table_frame(child), lock);
     }
     return on;
 }
@@ -213,43 +214,63 @@ static void set_all(const struct range *range, uint32_t lock, hal_paddr_t stop)
     if (range->level > 0) {
         set_below(range, range->cover, range->level, base_of(range), lock, stop);
     }
-    set_table(range->cover, lock);
+    set_table(range->frame, lock);
 }
 
-/* Finds and locks the covering table. Answers what its lock was: anything but FREE, and it is not locked. */
-static uint32_t lock_cover(struct range *range, unsigned level_min)
+/* Finds and locks the covering table, of `level` or higher. Answers what its lock was: anything but FREE, and
+ * it is not locked. */
+static uint32_t lock_cover(struct range *range, unsigned level)
 {
-    unsigned level = range_level(range->start, range->end);
     struct hal_pte_slot slot;
     bool interrupts = walk_begin(range->space);
-    descend(range->space, range->start, level > level_min ? level : level_min, &slot);
-    uint32_t found = try_table(slot.table);
+    descend(range->space, range->start, level, &slot);
+    range->frame = table_frame(slot.table);
+    uint32_t found = try_table(range->frame);
     walk_end(interrupts);
     range->cover = slot.table;
     range->level = slot.level;
     return found;
 }
 
-keel_status_t range_lock(struct range *range, struct space *space, uint64_t start, uint64_t end,
-                         unsigned level_min)
+/* The same after somebody else was found to have it: again and again, from the root. */
+KEEL_COLD static uint32_t lock_cover_later(struct range *range, unsigned level)
 {
-    *range = (struct range){.space = space, .start = start, .end = end, .lock = TABLE_HELD};
-    uint32_t found;
-    for (unsigned turn = 0; (found = lock_cover(range, level_min)) == TABLE_HELD; turn++) {
+    uint32_t found = TABLE_HELD;
+    for (unsigned turn = 0; found == TABLE_HELD; turn++) {
         wait_turn(turn);
+        found = lock_cover(range, level);
     }
-    if (found == TABLE_KEPT) {
-        return KEEL_E_BUSY;
-    }
-    if (range->level == 0) {
-        return KEEL_OK;
-    }
+    return found;
+}
+
+/* What is below a covering table that is locked. E_BUSY: nothing is locked any more. */
+KEEL_COLD static keel_status_t lock_others(struct range *range)
+{
     hal_paddr_t stop;
     keel_status_t status = lock_below(range, range->cover, range->level, base_of(range), &stop);
     if (status != KEEL_OK) {
         set_all(range, TABLE_FREE, stop);
     }
     return status;
+}
+
+keel_status_t range_lock(struct range *range, struct space *space, uint64_t start, uint64_t end,
+                         unsigned level_min)
+{
+    unsigned level = range_level(start, end);
+    level = level > level_min ? level : level_min;
+    range->space = space;
+    range->start = start;
+    range->end = end;
+    range->lock = TABLE_HELD;
+    uint32_t found = lock_cover(range, level);
+    if (found == TABLE_HELD) {
+        found = lock_cover_later(range, level);
+    }
+    if (found == TABLE_KEPT) {
+        return KEEL_E_BUSY;
+    }
+    return range->level == 0 ? KEEL_OK : lock_others(range);
 }
 
 void range_unlock(struct range *range)
@@ -265,16 +286,14 @@ void range_keep(struct range *range)
 
 bool range_is_bare(const struct range *range)
 {
-    return range->level < HAL_PT_TOP_LEVEL && table_frame(range->cover)->table.entries == 0;
+    return range->level < HAL_PT_TOP_LEVEL && range->frame->table.entries == 0;
 }
 
 keel_status_t range_narrow(struct range *range)
 {
     unsigned level = range_level(range->start, range->end);
-    struct hal_pte_slot slot = {.root = frame_address(range->space->root),
-                                .table = range->cover,
-                                .va = range->start,
-                                .level = range->level};
+    struct hal_pte_slot slot = {
+        .root = range->space->root, .table = range->cover, .va = range->start, .level = range->level};
     /* Not past a leaf: a range inside a large page is covered by the table that the leaf stands in. */
     unsigned missing = range->level > level && hal_pte_load(&slot) == 0 ? range->level - level : 0;
     struct frame *spare;
@@ -284,11 +303,12 @@ keel_status_t range_narrow(struct range *range)
     }
     while (spare != NULL) {
         struct frame *table = tables_take(&spare);
-        hal_paddr_t above = slot.table;
+        struct frame *above = range->frame;
         pagetable_set(&slot, hal_pte_table(frame_address(table), HAL_PROT_USER));
         slot.table = frame_address(table);
         slot.level--;
         range->cover = slot.table;
+        range->frame = table;
         range->level = slot.level;
         set_table(above, TABLE_FREE);
     }

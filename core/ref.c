@@ -11,13 +11,24 @@ static uint64_t word_make(uint32_t generation, enum ref_state state, uint32_t co
     return (uint64_t)generation << 32 | (uint64_t)state << 24 | count;
 }
 
+/* Is all but the generation what a cell of that state has at rest? */
+static bool is_at_rest(uint64_t word, enum ref_state state)
+{
+    return (uint32_t)word == (uint32_t)state << 24;
+}
+
+/* The same word with another state, of a cell at rest. */
+static uint64_t next_at_rest(uint64_t word, enum ref_state from, enum ref_state to)
+{
+    return word - ((uint64_t)from << 24) + ((uint64_t)to << 24);
+}
+
 /* The steps that only the owner of a cell makes: nobody else changes the word meanwhile. */
 static void owner_step(struct ref *ref, enum ref_state from, enum ref_state to, uint32_t count)
 {
     uint64_t word = atomic_u64_load_acquire(&ref->word);
-    CORE_ASSERT(ref_word_state(word) == from);
-    CORE_ASSERT(ref_word_count(word) == 0);
-    atomic_u64_store_release(&ref->word, word_make(ref_word_generation(word), to, count));
+    CORE_ASSERT(is_at_rest(word, from));
+    atomic_u64_store_release(&ref->word, next_at_rest(word, from, to) + count);
 }
 
 void ref_init(struct ref *ref, enum ref_state state)
@@ -29,10 +40,10 @@ void ref_init(struct ref *ref, enum ref_state state)
 bool ref_claim(struct ref *ref)
 {
     uint64_t word = atomic_u64_load_acquire(&ref->word);
-    if (ref_word_state(word) != REF_FREE) {
+    if (!is_at_rest(word, REF_FREE)) {
         return false;
     }
-    return atomic_u64_cas(&ref->word, &word, word_make(ref_word_generation(word), REF_BUSY, 0));
+    return atomic_u64_cas(&ref->word, &word, next_at_rest(word, REF_FREE, REF_BUSY));
 }
 
 void ref_publish(struct ref *ref, uint32_t count, bool with_handle)
@@ -54,14 +65,15 @@ void ref_take_private(struct ref *ref)
 bool ref_finish(struct ref *ref)
 {
     uint64_t word = atomic_u64_load_acquire(&ref->word);
-    uint32_t generation = ref_word_generation(word);
-    CORE_ASSERT(ref_word_state(word) == REF_BUSY);
-    CORE_ASSERT(ref_word_count(word) == 0);
-    bool used_up = generation == UINT32_MAX;
-    uint64_t next = used_up ? word_make(generation, REF_RETIRED, 0) : word_make(generation + 1, REF_FREE, 0);
+    uint32_t next = ref_word_generation(word) + 1;
+    CORE_ASSERT(is_at_rest(word, REF_BUSY));
     atomic_u32_store_relaxed(&ref->handles, 0);
-    atomic_u64_store_release(&ref->word, next);
-    return !used_up;
+    if (next == 0) {
+        atomic_u64_store_release(&ref->word, word_make(UINT32_MAX, REF_RETIRED, 0));
+        return false;
+    }
+    atomic_u64_store_release(&ref->word, word_make(next, REF_FREE, 0));
+    return true;
 }
 
 void ref_unclaim(struct ref *ref)
@@ -74,7 +86,7 @@ void ref_unreserve(struct ref *ref)
     owner_step(ref, REF_RESERVED, REF_BUSY, 0);
 }
 
-keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
+KEEL_COLD keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
 {
     uint64_t word = atomic_u64_load_acquire(&ref->word);
     for (;;) {
@@ -95,7 +107,7 @@ keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation)
     }
 }
 
-keel_status_t ref_get(struct ref *ref)
+KEEL_COLD keel_status_t ref_get(struct ref *ref)
 {
     uint64_t word = atomic_u64_load_acquire(&ref->word);
     for (;;) {
@@ -109,14 +121,14 @@ keel_status_t ref_get(struct ref *ref)
     }
 }
 
-bool ref_put(struct ref *ref)
+bool ref_put_many(struct ref *ref, uint32_t count)
 {
     uint64_t word = atomic_u64_load_acquire(&ref->word);
     for (;;) {
-        CORE_ASSERT(ref_word_state(word) == REF_LIVE);
-        CORE_ASSERT(ref_word_count(word) > 0);
-        bool last = ref_word_count(word) == 1;
-        uint64_t next = last ? word_make(ref_word_generation(word), REF_BUSY, 0) : (word & ~REF_MARK) - 1;
+        uint32_t left = (uint32_t)(word & ~REF_MARK) - ((uint32_t)REF_LIVE << 24) - count;
+        CORE_ASSERT(left < REF_COUNT_MAX); /* it is LIVE, with so many at least */
+        bool last = left == 0;
+        uint64_t next = word_make(ref_word_generation(word), last ? REF_BUSY : REF_LIVE, left);
         if (atomic_u64_cas(&ref->word, &word, next)) {
             return last;
         }

@@ -52,7 +52,7 @@ static uint64_t bit_of(unsigned cpu)
 
 /* Interrupts the CPUs that kick and ask answered, once the lock is free; this one sees for itself. Interrupts
  * are off. */
-HAL_COLD static void interrupt(uint64_t cpus)
+KEEL_COLD static void interrupt(uint64_t cpus)
 {
     cpus &= ~bit_of(hal_cpu_id());
     for (unsigned cpu = 0; cpus != 0 && cpu < hal_cpu_count(); cpu++) {
@@ -249,7 +249,7 @@ static void start_ticks(struct cpu *cpu)
 
 /* Core chooses where the policy's answer does not count, or it has answered "none" for too long. The lock is
  * held. */
-HAL_COLD static struct task *pick_instead(struct cpu *cpu, enum policy_answer answer)
+KEEL_COLD static struct task *pick_instead(struct cpu *cpu, enum policy_answer answer)
 {
     if (answer == POLICY_NONE && (cpu->idle_ticks < SCHED_PATIENCE_TICKS || !any_runnable())) {
         return NULL;
@@ -352,7 +352,7 @@ void sched_give_way(void)
     yield_for(KEEL_ENQUEUE_YIELDED);
 }
 
-void sched_preempt_now(void)
+KEEL_COLD void sched_preempt_now(void)
 {
     const struct cpu *cpu = cpu_this();
     if (cpu->current != NULL && cpu->holds->atomic == 0) {

@@ -33,12 +33,6 @@ void slab_init(void)
     atomic_u32_init(&in_transit, 0);
 }
 
-/* NULL: there is no such frame. */
-static inline struct frame *find(uint64_t number)
-{
-    return number < frames_end ? &frames[number] : NULL;
-}
-
 /* --- The reference word --- */
 
 static uint64_t with_state(uint64_t word, enum ref_state state)
@@ -46,10 +40,14 @@ static uint64_t with_state(uint64_t word, enum ref_state state)
     return (word & ~(UINT64_C(0xff) << 24)) | (uint64_t)state << 24;
 }
 
-/* Takes `holds` of a slab or large block; afterwards its part of `struct frame` can be read. False: it is
- * none, or `lent_only` and not lent. */
-static bool pin(struct frame *frame, bool lent_only, uint32_t holds, uint64_t *held)
+/* Takes `holds` of a slab or large block, if one begins at frame `number`, which may be any value; afterwards
+ * its part of `struct frame` can be read. False: it is none, or `lent_only` and not lent. */
+static bool pin(uint64_t number, bool lent_only, uint32_t holds, struct frame **pinned, uint64_t *held)
 {
+    if (number >= frames_end) {
+        return false;
+    }
+    struct frame *frame = &frames[number];
     uint64_t word = atomic_u64_load_acquire(&frame->ref.word);
     for (;;) {
         enum ref_state state = ref_word_state(word);
@@ -57,6 +55,7 @@ static bool pin(struct frame *frame, bool lent_only, uint32_t holds, uint64_t *h
             return false;
         }
         if (atomic_u64_cas(&frame->ref.word, &word, word + holds)) {
+            *pinned = frame;
             *held = word + holds;
             return true;
         }
@@ -107,7 +106,7 @@ static void count_frames(const struct frame *frame, uint64_t sign)
 
 /* Drops `holds` of a kept block, the caller's last ones; where they were the last of all, the block ends.
  * With `has_room` the caller freed a slot. */
-static void let_go_kept(struct frame *frame, uint32_t holds, bool has_room)
+KEEL_COLD static void let_go_kept(struct frame *frame, uint32_t holds, bool has_room)
 {
     struct kept *list = &kept[frame->slab.size_class];
     bool interrupts = spinlock_acquire(&list->lock);
@@ -134,25 +133,35 @@ static void let_go_kept(struct frame *frame, uint32_t holds, bool has_room)
     }
 }
 
-/* Drops holds of a block in whatever state. `held` is the word as last seen. */
-static void let_go(struct frame *frame, uint64_t held, uint32_t holds, bool has_room)
+/* The same of a block that was lent when `held` was its word. */
+static void let_go_lent(struct frame *frame, uint64_t held, uint32_t holds, bool has_room)
 {
-    while (ref_word_state(held) == REF_HEAP_LENT) {
+    do {
         if (atomic_u64_cas(&frame->ref.word, &held, held - holds)) {
             return;
         }
-    }
+    } while (ref_word_state(held) == REF_HEAP_LENT);
     let_go_kept(frame, holds, has_room);
+}
+
+/* The same in whatever state. `held` is the word as last seen. */
+static void let_go(struct frame *frame, uint64_t held, uint32_t holds, bool has_room)
+{
+    if (ref_word_state(held) == REF_HEAP_LENT) {
+        let_go_lent(frame, held, holds, has_room);
+    } else {
+        let_go_kept(frame, holds, has_room);
+    }
 }
 
 /* --- Between Keel and the slab allocator --- */
 
 /* A slab that the allocator gives up is Keel's own again. False: the allocator had no such slab. */
-static bool take_back(uint64_t token)
+KEEL_COLD static bool take_back(uint64_t token)
 {
-    struct frame *frame = find(token >> SLAB_SLOT_BITS);
+    struct frame *frame;
     uint64_t word;
-    if (frame == NULL || !pin(frame, true, 1, &word)) {
+    if (!pin(token >> SLAB_SLOT_BITS, true, 1, &frame, &word)) {
         return false;
     }
     bool interrupts = spinlock_acquire(&kept[frame->slab.size_class].lock);
@@ -181,21 +190,22 @@ static void slot_prepare(hal_paddr_t slot, unsigned size_class, uint64_t size)
 /* The slot that the allocator named, if it may. */
 static bool claim_named(uint64_t token, unsigned size_class, uint64_t size, hal_paddr_t *slot)
 {
-    struct frame *frame = find(token >> SLAB_SLOT_BITS);
+    struct frame *frame;
     unsigned index = (unsigned)token % SLAB_SLOTS_MAX;
     uint64_t bit = UINT64_C(1) << index % 64;
     uint64_t word;
-    if (frame == NULL || !pin(frame, true, 2, &word)) { /* for the slot, and for this function */
+    /* One hold for the slot, one for this function. */
+    if (!pin(token >> SLAB_SLOT_BITS, true, 2, &frame, &word)) {
         return false;
     }
     if (frame->slab.size_class != size_class ||
         (atomic_u64_fetch_or(&frame->slab.used[index / 64], bit) & bit) != 0) {
-        let_go(frame, word, 2, false);
+        let_go_lent(frame, word, 2, false);
         return false;
     }
     *slot = hal_paddr_add(hal_frame_address(token >> SLAB_SLOT_BITS), index * slab_classes[size_class].size);
     slot_prepare(*slot, size_class, size);
-    let_go(frame, word, 1, false);
+    let_go_lent(frame, word, 1, false);
     return true;
 }
 
@@ -236,7 +246,7 @@ static struct frame *claim_kept_slot(unsigned size_class, unsigned *index)
     return found;
 }
 
-static bool claim_kept(unsigned size_class, uint64_t size, hal_paddr_t *slot)
+KEEL_COLD static bool claim_kept(unsigned size_class, uint64_t size, hal_paddr_t *slot)
 {
     unsigned index;
     struct frame *frame = claim_kept_slot(size_class, &index);
@@ -282,7 +292,7 @@ static void block_open(struct frame *frame, enum ref_state state)
 }
 
 /* A slot of a new slab; the other ones are offered to the allocator, if it said that it has none. */
-static keel_status_t slab_make(unsigned size_class, uint64_t size, bool offer, hal_paddr_t *slot)
+KEEL_COLD static keel_status_t slab_make(unsigned size_class, uint64_t size, bool offer, hal_paddr_t *slot)
 {
     struct frame *frame;
     keel_status_t status = block_make(size_class, 1, &frame);
@@ -320,7 +330,7 @@ keel_status_t slab_alloc(unsigned size_class, uint64_t size, hal_paddr_t *slot)
     return status;
 }
 
-keel_status_t slab_alloc_large(uint64_t size, enum slab_use use, hal_paddr_t *block)
+KEEL_COLD keel_status_t slab_alloc_large(uint64_t size, enum slab_use use, hal_paddr_t *block)
 {
     struct frame *frame;
     uint64_t frame_count = (size + HAL_PAGE_SIZE - 1) >> HAL_PAGE_SHIFT;
@@ -381,7 +391,8 @@ static keel_status_t free_in(struct frame *frame, uint64_t word, hal_paddr_t add
         return KEEL_E_BAD_HANDLE;
     }
     /* The slab is held until the allocator has heard of the slot: this frame cannot become another slab. */
-    if (ref_word_state(atomic_u64_load_acquire(&frame->ref.word)) == REF_HEAP_LENT) {
+    word = atomic_u64_load_acquire(&frame->ref.word);
+    if (ref_word_state(word) == REF_HEAP_LENT) {
         tell_allocator(hal_frame_number(address), size_class, index);
     }
     let_go(frame, word, 2, true);
@@ -390,11 +401,11 @@ static keel_status_t free_in(struct frame *frame, uint64_t word, hal_paddr_t add
 
 keel_status_t slab_free(hal_paddr_t address, enum slab_use use)
 {
-    struct frame *frame = find(hal_frame_number(address));
+    struct frame *frame;
     keel_status_t status = KEEL_E_BAD_HANDLE;
     uint64_t word;
     bool interrupts = hal_irq_disable();
-    if (frame != NULL && pin(frame, false, 1, &word)) {
+    if (pin(hal_frame_number(address), false, 1, &frame, &word)) {
         status = free_in(frame, word, address, use);
     }
     hal_irq_restore(interrupts);

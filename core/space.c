@@ -17,12 +17,14 @@ keel_status_t space_create(uint64_t *handle)
         return KEEL_E_LIMIT;
     }
     struct space *created = (struct space *)object;
-    keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &created->root);
+    struct frame *root;
+    keel_status_t status = frame_alloc(FRAME_TABLE, 1, 1, &root);
     if (status != KEEL_OK) {
         ref_unclaim(&object->ref);
         return status;
     }
-    hal_root_init(frame_address(created->root));
+    created->root = frame_address(root);
+    hal_root_init(created->root);
     atomic_u64_init(&created->cpus, 0);
     *handle = object_handle(OBJECT_SPACE, object);
     ref_publish(&object->ref, 1, true);
@@ -37,8 +39,8 @@ void space_put(struct space *space)
         return;
     }
     CORE_ASSERT(atomic_u64_load_acquire(&space->cpus) == 0);
-    pagetable_destroy(frame_address(space->root));
-    frame_free_private(space->root, 1);
+    pagetable_destroy(space->root);
+    frame_free_private(frame_at(hal_frame_number(space->root)), 1);
     ref_finish(&space->object.ref);
 }
 
@@ -47,8 +49,7 @@ void space_flush(struct space *space, uint64_t va, uint64_t end)
     /* The entries' exchanges come first, then this look: a CPU that is not in the mask yet walks the new
      * ones. */
     atomic_fence();
-    tlb_shootdown(atomic_u64_load_acquire(&space->cpus), frame_address(space->root), va,
-                  (end - va) >> HAL_PAGE_SHIFT);
+    tlb_shootdown(atomic_u64_load_acquire(&space->cpus), space->root, va, (end - va) >> HAL_PAGE_SHIFT);
 }
 
 static uint64_t end_of(uint64_t va, uint64_t page_count)
@@ -189,7 +190,7 @@ void space_load(struct space *space)
     if (space != NULL) {
         atomic_u64_fetch_or(&space->cpus, bit);
     }
-    hal_root_load(space != NULL ? frame_address(space->root) : hal_kernel_root());
+    hal_root_load(space != NULL ? space->root : hal_kernel_root());
     cpu->loaded = space;
     /* And off after the load, which flushed: nothing of the old space is left here. */
     if (old != NULL) {

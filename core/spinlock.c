@@ -4,7 +4,7 @@
  */
 #include "core/spinlock.h"
 
-void spinlock_wait(const struct spinlock *lock, uint32_t ticket)
+KEEL_COLD void spinlock_wait(const struct spinlock *lock, uint32_t ticket)
 {
     while (atomic_u32_load_acquire(&lock->serving) != ticket) {
         hal_cpu_relax();

@@ -31,8 +31,7 @@ static inline bool entry_is_whole(const struct range *range, uint64_t va, unsign
 static inline struct hal_pte_slot entry_slot(const struct range *range, hal_paddr_t table, unsigned level,
                                              uint64_t va)
 {
-    return (struct hal_pte_slot){
-        .root = frame_address(range->space->root), .table = table, .va = va, .level = level};
+    return (struct hal_pte_slot){.root = range->space->root, .table = table, .va = va, .level = level};
 }
 
 /* The CPU sets these whenever it likes. */
@@ -69,9 +68,31 @@ struct entries {
     unsigned index, end;
 };
 
-struct entries entries_of_cover(const struct range *range);
+/* Those of the covering table, of `level`. */
+static inline struct entries entries_of_cover(const struct range *range, unsigned level)
+{
+    uint64_t base = entry_base(range->start, level + 1);
+    return (struct entries){.range = range,
+                            .slot = entry_slot(range, range->cover, level, base),
+                            .base = base,
+                            .index = hal_pt_index(range->start, level),
+                            .end = hal_pt_index(range->end - 1, level) + 1};
+}
+
 /* Those of the table that `entry`, the current one, links. */
-struct entries entries_below(const struct entries *entries, uint64_t entry);
+static inline struct entries entries_below(const struct entries *entries, uint64_t entry)
+{
+    const struct range *range = entries->range;
+    unsigned level = entries->slot.level - 1, shift = HAL_PAGE_SHIFT + 9 * level;
+    uint64_t base = entry_base(entries->slot.va, entries->slot.level);
+    uint64_t end = ((range->end - 1 - base) >> shift) + 1;
+    return (struct entries){.range = range,
+                            .slot = entry_slot(range, hal_pte_target(entry), level, base),
+                            .base = base,
+                            .index = range->start > base ? (unsigned)((range->start - base) >> shift) : 0,
+                            .end = end < HAL_PT_ENTRIES ? (unsigned)end : HAL_PT_ENTRIES};
+}
+
 /* The next entry that is not empty; 0: there is none. */
 static inline uint64_t entries_next(struct entries *entries)
 {
@@ -85,6 +106,15 @@ static inline uint64_t entries_next(struct entries *entries)
     entries->index = i + 1;
     entries->slot.va = entries->base + i * hal_pt_span(entries->slot.level);
     return entry;
+}
+
+/* Those of a lowest table, for entries_next_lowest: in a copy of the caller's own, which compilers keep in
+ * registers. */
+static inline struct entries entries_lowest(const struct entries *entries)
+{
+    struct entries lowest = *entries;
+    lowest.slot.level = 0;
+    return lowest;
 }
 
 /* The same in a lowest table: what bulk operations spend their time with. */

@@ -7,6 +7,7 @@
 #include "core/assert.h"
 #include "hal/atomic.h"
 #include "hal/cpu.h"
+#include "keel/cold.h"
 
 struct request {
     hal_paddr_t root;
@@ -45,25 +46,34 @@ static void send(unsigned target, unsigned self, const struct request *request)
     hal_ipi_send(target);
 }
 
-void tlb_shootdown(uint64_t cpus, hal_paddr_t root, uint64_t va, uint64_t page_count)
+/* Has `others` flush, and this CPU if it is among `cpus`, at the same time. */
+KEEL_COLD static void shoot(uint64_t others, uint64_t cpus, unsigned self, struct request request)
 {
-    bool interrupts = hal_irq_disable();
-    unsigned self = hal_cpu_id();
-    struct request request = {.root = root, .va = va, .page_count = page_count};
-    uint64_t others = cpus & ~(UINT64_C(1) << self);
     for (unsigned target = 0; target < hal_cpu_count(); target++) {
         if (others >> target & 1) {
             send(target, self, &request);
         }
     }
     if (cpus >> self & 1) {
-        hal_tlb_flush_range(root, va, page_count);
+        hal_tlb_flush_range(request.root, request.va, request.page_count);
     }
     for (unsigned target = 0; target < hal_cpu_count(); target++) {
         while ((others >> target & 1) && atomic_u64_load_acquire(&inbox[target][self]) != 0) {
             tlb_serve();
             hal_cpu_relax();
         }
+    }
+}
+
+void tlb_shootdown(uint64_t cpus, hal_paddr_t root, uint64_t va, uint64_t page_count)
+{
+    bool interrupts = hal_irq_disable();
+    unsigned self = hal_cpu_id();
+    uint64_t others = cpus & ~(UINT64_C(1) << self);
+    if (others != 0) {
+        shoot(others, cpus, self, (struct request){.root = root, .va = va, .page_count = page_count});
+    } else if (cpus != 0) {
+        hal_tlb_flush_range(root, va, page_count);
     }
     hal_irq_restore(interrupts);
 }

@@ -99,8 +99,9 @@ struct withdrawal {
 };
 
 /* First step: whatever lies in the range as a whole loses its present bit. */
-static void withhold_lowest(struct entries entries, struct withdrawal *withdrawal)
+static void withhold_lowest(const struct entries *lowest, struct withdrawal *withdrawal)
 {
+    struct entries entries = entries_lowest(lowest);
     for (uint64_t entry = entries_next_lowest(&entries); entry != 0; entry = entries_next_lowest(&entries)) {
         hal_pte_exchange(&entries.slot, hal_pte_withheld(entry));
         withdrawal->any = true;
@@ -110,7 +111,7 @@ static void withhold_lowest(struct entries entries, struct withdrawal *withdrawa
 static void withhold(struct entries entries, struct withdrawal *withdrawal)
 {
     if (entries.slot.level == 0) {
-        withhold_lowest(entries, withdrawal);
+        withhold_lowest(&entries, withdrawal);
         return;
     }
     for (uint64_t entry = entries_next(&entries); entry != 0; entry = entries_next(&entries)) {
@@ -126,8 +127,9 @@ static void withhold(struct entries entries, struct withdrawal *withdrawal)
 }
 
 /* Third step, after the flush. */
-static void empty_lowest(struct entries entries, struct withdrawal *withdrawal)
+static void empty_lowest(const struct entries *lowest, struct withdrawal *withdrawal)
 {
+    struct entries entries = entries_lowest(lowest);
     unsigned emptied = 0;
     for (uint64_t entry = entries_next_lowest(&entries); entry != 0; entry = entries_next_lowest(&entries)) {
         hal_pte_exchange(&entries.slot, 0);
@@ -142,7 +144,7 @@ static void empty_lowest(struct entries entries, struct withdrawal *withdrawal)
 static void empty(struct entries entries, struct withdrawal *withdrawal)
 {
     if (entries.slot.level == 0) {
-        empty_lowest(entries, withdrawal);
+        empty_lowest(&entries, withdrawal);
         return;
     }
     struct frame *table = frame_at(hal_frame_number(entries.slot.table));
@@ -157,25 +159,49 @@ static void empty(struct entries entries, struct withdrawal *withdrawal)
     }
 }
 
-keel_status_t mapping_unmap(struct range *range, uint64_t *page_count)
+/* In a lowest table there is nothing to split, and no table to withdraw. */
+static void unmap_lowest(struct range *range, struct withdrawal *withdrawal)
 {
-    struct withdrawal withdrawal = {.any = false};
+    struct entries entries = entries_of_cover(range, 0);
+    withhold_lowest(&entries, withdrawal);
+    if (withdrawal->any) {
+        space_flush(range->space, range->start, range->end);
+        empty_lowest(&entries, withdrawal);
+    }
+}
+
+static keel_status_t unmap_tables(struct range *range, struct withdrawal *withdrawal)
+{
     keel_status_t status = split_borders(range);
     if (status != KEEL_OK) {
         return status;
     }
-    withhold(entries_of_cover(range), &withdrawal);
-    if (withdrawal.any) {
+    withhold(entries_of_cover(range, range->level), withdrawal);
+    if (withdrawal->any) {
         space_flush(range->space, range->start, range->end);
     }
-    if (withdrawal.tables) {
+    if (withdrawal->tables) {
         range_wait_for_walks(range->space);
     }
-    if (withdrawal.any) {
-        empty(entries_of_cover(range), &withdrawal);
+    if (withdrawal->any) {
+        empty(entries_of_cover(range, range->level), withdrawal);
     }
-    *page_count = withdrawal.page_count;
     return KEEL_OK;
+}
+
+keel_status_t mapping_unmap(struct range *range, uint64_t *page_count)
+{
+    struct withdrawal withdrawal = {.any = false};
+    keel_status_t status = KEEL_OK;
+    if (range->level == 0) {
+        unmap_lowest(range, &withdrawal);
+    } else {
+        status = unmap_tables(range, &withdrawal);
+    }
+    if (status == KEEL_OK) {
+        *page_count = withdrawal.page_count;
+    }
+    return status;
 }
 
 /* The link to the lowest table on the way to `va`. False: no table is below the covering one. */
@@ -215,8 +241,9 @@ void mapping_prune(struct range *range, uint64_t va)
 
 /* --- Changing leaves --- */
 
-static uint64_t protect_lowest(struct entries entries, unsigned prot, bool *changed)
+static uint64_t protect_lowest(const struct entries *lowest, unsigned prot, bool *changed)
 {
+    struct entries entries = entries_lowest(lowest);
     uint64_t page_count = 0;
     for (uint64_t entry = entries_next_lowest(&entries); entry != 0; entry = entries_next_lowest(&entries)) {
         uint64_t wanted = hal_pte_with_prot(entry, prot);
@@ -233,7 +260,7 @@ static uint64_t protect(struct entries entries, unsigned prot, bool *changed)
 {
     uint64_t page_count = 0;
     if (entries.slot.level == 0) {
-        return protect_lowest(entries, prot, changed);
+        return protect_lowest(&entries, prot, changed);
     }
     for (uint64_t entry = entries_next(&entries); entry != 0; entry = entries_next(&entries)) {
         if (!hal_pte_is_leaf(entry, entries.slot.level)) {
@@ -265,14 +292,14 @@ static bool has_io(struct entries entries)
 keel_status_t mapping_protect(struct range *range, unsigned prot, uint64_t *page_count)
 {
     bool changed = false;
-    if ((prot & HAL_PROT_EXEC) != 0 && has_io(entries_of_cover(range))) {
+    if ((prot & HAL_PROT_EXEC) != 0 && has_io(entries_of_cover(range, range->level))) {
         return KEEL_E_DENIED;
     }
     keel_status_t status = split_borders(range);
     if (status != KEEL_OK) {
         return status;
     }
-    *page_count = protect(entries_of_cover(range), prot, &changed);
+    *page_count = protect(entries_of_cover(range, range->level), prot, &changed);
     if (changed) {
         space_flush(range->space, range->start, range->end);
     }
@@ -296,7 +323,7 @@ static uint64_t age(struct entries entries, uint64_t bits)
 
 void mapping_age(struct range *range, uint64_t bits, uint64_t *page_count)
 {
-    *page_count = age(entries_of_cover(range), bits & ENTRY_STICKY);
+    *page_count = age(entries_of_cover(range, range->level), bits & ENTRY_STICKY);
     if (*page_count > 0) {
         /* Only a CPU that has forgotten the entry sets the bits again. */
         space_flush(range->space, range->start, range->end);

@@ -206,7 +206,7 @@ static void call(struct cpu *cpu, struct work *work)
     CORE_ASSERT(cpu->holds == &cpu->soft_holds && cpu->soft_holds.count == 0);
 }
 
-void works_run_pass(void)
+KEEL_COLD void works_run_pass(void)
 {
     struct cpu *cpu = cpu_this();
     unsigned self = hal_cpu_id();
@@ -233,7 +233,7 @@ void works_run_pass(void)
     }
 }
 
-void works_run_later_or_now(void)
+KEEL_COLD void works_run_later_or_now(void)
 {
     struct cpu *cpu = cpu_this();
     if (hal_time_now() < cpu->works.pause_end) {

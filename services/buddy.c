@@ -9,13 +9,19 @@
 #include <stdbool.h>
 
 #include "buddy_blocks.h"
+#include "keel/cold.h"
 #include "keel/machine.h"
 
 #define TAKE_MAX (UINT64_C(1) << SERVICES_BUDDY_TOP_ORDER)
 
+static bool lock_try(atomic_uint *lock)
+{
+    return atomic_exchange_explicit(lock, 1, memory_order_acquire) == 0;
+}
+
 static void lock_acquire(atomic_uint *lock)
 {
-    while (atomic_exchange_explicit(lock, 1, memory_order_acquire) != 0) {
+    while (!lock_try(lock)) {
         keel_cpu_relax();
     }
 }
@@ -111,49 +117,92 @@ static uint64_t take_or_drain(struct services_buddy *buddy, uint64_t count, uint
     return first;
 }
 
+/* Takes a frame off a magazine that has one and whose lock is held, and releases that. */
+static uint64_t magazine_pop(struct services_buddy_magazine *magazine)
+{
+    uint32_t count = magazine_count(magazine);
+    uint64_t first = magazine->frames[count - 1];
+    magazine_set_count(magazine, count - 1);
+    lock_release(&magazine->lock);
+    return first;
+}
+
+/* The magazine's lock is held by somebody else, or it is empty. */
+KEEL_COLD static uint64_t single_alloc_slow(struct services_buddy *buddy,
+                                            struct services_buddy_magazine *magazine, bool locked)
+{
+    if (!locked) {
+        lock_acquire(&magazine->lock);
+    }
+    if (magazine_count(magazine) > 0) {
+        count_one(&magazine->hits);
+        return magazine_pop(magazine);
+    }
+    count_one(&magazine->misses);
+    magazine_fill(buddy, magazine);
+    if (magazine_count(magazine) > 0) {
+        return magazine_pop(magazine);
+    }
+    lock_release(&magazine->lock);
+    return take_or_drain(buddy, 1, 1);
+}
+
 static uint64_t single_alloc(struct services_buddy *buddy, uint32_t cpu)
 {
     struct services_buddy_magazine *magazine = magazine_of(buddy, cpu);
-    uint64_t first = KEEL_FRAME_NONE;
-    lock_acquire(&magazine->lock);
-    if (magazine_count(magazine) > 0) {
-        count_one(&magazine->hits);
-    } else {
-        count_one(&magazine->misses);
-        magazine_fill(buddy, magazine);
+    bool locked = lock_try(&magazine->lock);
+    if (!locked || magazine_count(magazine) == 0) {
+        return single_alloc_slow(buddy, magazine, locked);
     }
-    uint32_t count = magazine_count(magazine);
-    if (count > 0) {
-        first = magazine->frames[count - 1];
-        magazine_set_count(magazine, count - 1);
-    }
-    lock_release(&magazine->lock);
-    return first != KEEL_FRAME_NONE ? first : take_or_drain(buddy, 1, 1);
+    count_one(&magazine->hits);
+    return magazine_pop(magazine);
 }
 
-static uint64_t buddy_alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
+KEEL_COLD static uint64_t block_alloc(struct services_buddy *buddy, uint64_t count, uint64_t alignment)
 {
-    if (count == 1 && alignment == 1) {
-        return single_alloc(context, cpu);
-    }
     bool power_of_two = alignment != 0 && (alignment & (alignment - 1)) == 0;
     if (count == 0 || count > TAKE_MAX || !power_of_two) {
         return KEEL_FRAME_NONE;
     }
-    return take_or_drain(context, count, alignment);
+    return take_or_drain(buddy, count, alignment);
+}
+
+static uint64_t buddy_alloc(void *context, uint32_t cpu, uint64_t count, uint64_t alignment)
+{
+    return count == 1 && alignment == 1 ? single_alloc(context, cpu) : block_alloc(context, count, alignment);
+}
+
+/* Puts a frame into a magazine that has room and whose lock is held, and releases that. */
+static void magazine_push(struct services_buddy_magazine *magazine, uint64_t frame)
+{
+    uint32_t count = magazine_count(magazine);
+    magazine->frames[count] = (uint32_t)frame;
+    magazine_set_count(magazine, count + 1);
+    lock_release(&magazine->lock);
+}
+
+/* The magazine's lock is held by somebody else, or it is full. */
+KEEL_COLD static void single_free_slow(struct services_buddy *buddy, struct services_buddy_magazine *magazine,
+                                       uint64_t frame, bool locked)
+{
+    if (!locked) {
+        lock_acquire(&magazine->lock);
+    }
+    if (magazine_count(magazine) == SERVICES_BUDDY_MAGAZINE) {
+        magazine_drain(buddy, magazine, SERVICES_BUDDY_BATCH);
+    }
+    magazine_push(magazine, frame);
 }
 
 static void single_free(struct services_buddy *buddy, uint32_t cpu, uint64_t frame)
 {
     struct services_buddy_magazine *magazine = magazine_of(buddy, cpu);
-    lock_acquire(&magazine->lock);
-    if (magazine_count(magazine) == SERVICES_BUDDY_MAGAZINE) {
-        magazine_drain(buddy, magazine, SERVICES_BUDDY_BATCH);
+    bool locked = lock_try(&magazine->lock);
+    if (!locked || magazine_count(magazine) == SERVICES_BUDDY_MAGAZINE) {
+        single_free_slow(buddy, magazine, frame, locked);
+        return;
     }
-    uint32_t count = magazine_count(magazine);
-    magazine->frames[count] = (uint32_t)frame;
-    magazine_set_count(magazine, count + 1);
-    lock_release(&magazine->lock);
+    magazine_push(magazine, frame);
 }
 
 /* Frames that the bitmaps do not cover: the first time it happens, the log says so. */
@@ -165,21 +214,26 @@ static void leave_outside(struct services_buddy *buddy, uint64_t count)
     }
 }
 
-static void buddy_free(void *context, uint32_t cpu, uint64_t first, uint64_t count)
+KEEL_COLD static void block_free(struct services_buddy *buddy, uint64_t first, uint64_t count)
 {
-    struct services_buddy *buddy = context;
     uint64_t covered = buddy->blocks.frame_count;
     uint64_t room = first < covered ? covered - first : 0;
     if (count > room) {
         leave_outside(buddy, count - room);
         count = room;
     }
-    if (count == 1) {
+    lock_acquire(&buddy->lock);
+    buddy_blocks_insert(&buddy->blocks, first, count);
+    lock_release(&buddy->lock);
+}
+
+static void buddy_free(void *context, uint32_t cpu, uint64_t first, uint64_t count)
+{
+    struct services_buddy *buddy = context;
+    if (count == 1 && first < buddy->blocks.frame_count) {
         single_free(buddy, cpu, first);
-    } else if (count > 1) {
-        lock_acquire(&buddy->lock);
-        buddy_blocks_insert(&buddy->blocks, first, count);
-        lock_release(&buddy->lock);
+    } else {
+        block_free(buddy, first, count);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "keel/cold.h"
 #include "keel/machine.h"
 
 #define HALF (SERVICES_SLAB_MAGAZINE / 2u)
@@ -176,7 +177,15 @@ static uint32_t depot_add(void *context, uint32_t cpu, uint32_t size_class, uint
     return page != NULL;
 }
 
-static void refill(struct services_slab *slab, uint32_t size_class, struct services_slab_magazine *magazine)
+static struct services_slab_magazine *magazine_of(struct services_slab *slab, uint32_t cpu,
+                                                  uint32_t size_class)
+{
+    return &slab->magazines[cpu % SERVICES_SLAB_CPUS][size_class];
+}
+
+/* The magazine is empty: takes slots out of the depot, and answers one. */
+KEEL_COLD static uint64_t refill(struct services_slab *slab, uint32_t size_class,
+                                 struct services_slab_magazine *magazine)
 {
     struct services_slab_class *list = &slab->classes[size_class];
     lock(slab);
@@ -184,25 +193,19 @@ static void refill(struct services_slab *slab, uint32_t size_class, struct servi
         slots_take(slab, page_at(slab, list->partial != 0 ? list->partial : list->whole), magazine);
     }
     unlock(slab);
+    return magazine->count > 0 ? magazine->tokens[magazine->count--] : KEEL_SLAB_NONE;
 }
 
 static uint64_t magazine_alloc(void *context, uint32_t cpu, uint32_t size_class)
 {
-    struct services_slab *slab = context;
-    struct services_slab_magazine *magazine = &slab->magazines[cpu % SERVICES_SLAB_CPUS][size_class];
-    if (magazine->count == 0) {
-        refill(slab, size_class, magazine);
-        if (magazine->count == 0) {
-            return KEEL_SLAB_NONE;
-        }
-    }
-    return magazine->tokens[magazine->count--];
+    struct services_slab_magazine *magazine = magazine_of(context, cpu, size_class);
+    return magazine->count > 0 ? magazine->tokens[magazine->count--] : refill(context, size_class, magazine);
 }
 
-/* The magazine is full: makes room, and answers a slab to give up. Where there are too many whole ones, only
- * as much room as is needed, so that the next one freed goes this way again. */
-static uint64_t drain(struct services_slab *slab, uint32_t size_class,
-                      struct services_slab_magazine *magazine)
+/* The magazine is full: makes room, puts the slot in, and answers a slab to give up. Where there are too many
+ * whole ones, only as much room as is needed, so that the next one freed goes this way again. */
+KEEL_COLD static uint64_t drain(struct services_slab *slab, uint32_t size_class,
+                                struct services_slab_magazine *magazine, uint64_t token)
 {
     struct services_slab_class *list = &slab->classes[size_class];
     uint64_t given = KEEL_SLAB_NONE;
@@ -217,19 +220,18 @@ static uint64_t drain(struct services_slab *slab, uint32_t size_class,
         page_forget(slab, page);
     }
     unlock(slab);
+    magazine->tokens[++magazine->count] = token;
     return given;
 }
 
 static uint64_t magazine_free(void *context, uint32_t cpu, uint32_t size_class, uint64_t token)
 {
-    struct services_slab *slab = context;
-    struct services_slab_magazine *magazine = &slab->magazines[cpu % SERVICES_SLAB_CPUS][size_class];
-    uint64_t given = KEEL_SLAB_NONE;
+    struct services_slab_magazine *magazine = magazine_of(context, cpu, size_class);
     if (magazine->count == SERVICES_SLAB_MAGAZINE) {
-        given = drain(slab, size_class, magazine);
+        return drain(context, size_class, magazine, token);
     }
     magazine->tokens[++magazine->count] = token;
-    return given;
+    return KEEL_SLAB_NONE;
 }
 
 struct keel_slab_allocator services_slab_policy(struct services_slab *slab)

@@ -3,8 +3,11 @@
 from mutant import Mutant
 
 MEMORY = (
-    Mutant("unmap-without-flush", "A2", "core/unmap.c", "if (withdrawal.any) {\n        space_flush(",
-           "if (withdrawal.page_count > 0) {\n        space_flush(", ("test_tlb", "test_space")),
+    Mutant("unmap-without-flush", "A2", "core/unmap.c",
+           "        space_flush(range->space, range->start, range->end);\n        empty_lowest(", "        empty_lowest(",
+           ("test_tlb", "test_space")),
+    Mutant("unmap-of-tables-without-flush", "A2", "core/unmap.c", "if (withdrawal->any) {\n        space_flush(range->space, range->start, range->end);\n    }",
+           "if (withdrawal->page_count > 0) {\n        space_flush(range->space, range->start, range->end);\n    }", ("test_mapping",)),
     Mutant("protect-without-flush", "A2", "core/unmap.c", "if (changed) {", "if (changed && range->level > 9) {",
            ("test_tlb", "test_space")),
     Mutant("age-without-flush", "A2", "core/unmap.c", "if (*page_count > 0) {", "if (*page_count > UINT64_MAX / 2) {",
@@ -25,8 +28,8 @@ MEMORY = (
     Mutant("mapped-over-something", "M8", "core/mapping.c", "last + 1) > last ? KEEL_OK : KEEL_E_EXISTS;",
            "last + 1) <= HAL_PT_ENTRIES ? KEEL_OK : KEEL_E_EXISTS;", ("test_mapping", "test_space")),
     Mutant("walk-begins-unseen", "M1", "core/range.c",
-           "    atomic_u64_exchange(&cpu->walks_under, frame_address(space->root).value | number);",
-           "    atomic_u64_store_release(&cpu->walks_under, frame_address(space->root).value | number);",
+           "    atomic_u64_exchange(&cpu->walks_under, space->root.value | number);",
+           "    atomic_u64_store_release(&cpu->walks_under, space->root.value | number);",
            ("test_explore_mapping",), 8),
     Mutant("table-freed-under-a-walk", "M1", "core/range.c", "(HAL_PAGE_SIZE - 1)) != root) {", "(HAL_PAGE_SIZE - 1)) != root + 1) {",
            ("test_explore_mapping",)),
@@ -34,8 +37,8 @@ MEMORY = (
            "status = lock_below(range, range->cover, range->level, base_of(range), &stop);",
            "status = range->level > 9 ? lock_below(range, range->cover, range->level, base_of(range), &stop) : KEEL_OK;",
            ("test_cursor",)),
-    Mutant("covering-table-not-locked", "A3", "core/range.c", "uint32_t found = try_table(slot.table);",
-           "uint32_t found = level > 9 ? try_table(slot.table) : TABLE_FREE;", ("test_explore_mapping", "test_cursor")),
+    Mutant("covering-table-not-locked", "A3", "core/range.c", "uint32_t found = try_table(range->frame);",
+           "uint32_t found = level > 9 ? try_table(range->frame) : TABLE_FREE;", ("test_explore_mapping", "test_cursor")),
     Mutant("failed-lock-gives-back-a-cursor's", "A3", "core/range.c", "if (child.value == stop.value) {",
            "if (child.value + 1 == stop.value) {", ("test_cursor",)),
     Mutant("cursor-keeps-nothing", "A3", "core/range.c", "set_all(range, TABLE_KEPT, hal_paddr(0));",
@@ -64,25 +67,29 @@ MEMORY = (
            "    if (space != NULL) {\n"
            "        atomic_u64_fetch_or(&space->cpus, bit);\n"
            "    }\n"
-           "    hal_root_load(space != NULL ? frame_address(space->root) : hal_kernel_root());\n",
-           "    hal_root_load(space != NULL ? frame_address(space->root) : hal_kernel_root());\n"
+           "    hal_root_load(space != NULL ? space->root : hal_kernel_root());\n",
+           "    hal_root_load(space != NULL ? space->root : hal_kernel_root());\n"
            "    if (space != NULL) {\n"
            "        atomic_u64_fetch_or(&space->cpus, bit);\n"
            "    }\n", ("test_explore",)),
     Mutant("frame-claimed-whatever-its-state", "M5", "core/ref.c",
-           "if (ref_word_state(word) != REF_FREE) {\n        return false;",
+           "if (!is_at_rest(word, REF_FREE)) {\n        return false;",
            "if (ref_word_state(word) == REF_RETIRED) {\n        return false;", ("test_frame", "test_frame_choose")),
     Mutant("lookup-revives-from-zero", "M2", "core/ref.c",
            "        if (atomic_u64_cas(&ref->word, &word, (word & ~REF_MARK) + 1)) {\n            return KEEL_OK;\n"
            "        }\n    }\n}\n\n"
-           "keel_status_t ref_get(struct ref *ref)",
+           "KEEL_COLD keel_status_t ref_get(struct ref *ref)",
            "        atomic_u64_fetch_add(&ref->word, 1);\n        return KEEL_OK;\n    }\n}\n\n"
-           "keel_status_t ref_get(struct ref *ref)", ("test_explore",)),
+           "KEEL_COLD keel_status_t ref_get(struct ref *ref)", ("test_explore",)),
     Mutant("count-limit-not-checked", "M6", "core/ref.c", "if (handles >= REF_HANDLES_MAX) {",
            "if (handles > REF_HANDLES_MAX) {", ("test_ref", "test_frame")),
     Mutant("client-releases-a-mapping's-reference", "M6", "core/ref.c",
            "if (handles == 0) {\n            return KEEL_E_BAD_HANDLE;",
            "if (handles == 0) {\n            return KEEL_OK;", ("test_ref", "test_explore")),
+    Mutant("release-keeps-the-handle's-reference", "M8", "core/frame.c", "ref_put_many(&frame->ref, 2)",
+           "ref_put_many(&frame->ref, 1)", ("test_frame",)),
+    Mutant("release-of-what-is-released", "M6", "core/frame.c", "if (status == KEEL_OK && ref_put_many", "if (ref_put_many",
+           ("test_explore",)),
     Mutant("quick-lookup-revives-from-zero", "M2", "core/include/core/ref.h",
            "!= 0 &&\n           atomic_u64_cas(&ref->word, &word, word + 1)", "!= 0 &&\n           atomic_u64_fetch_add(&ref->word, 1) != 0",
            ("test_explore",)),
@@ -127,8 +134,8 @@ MEMORY = (
     Mutant("map-range-one-page-too-long", "A6", "api/mappings.h", "page_count <= (KEEL_USER_END - va) / KEEL_PAGE_SIZE",
            "page_count <= (KEEL_USER_END - va) / KEEL_PAGE_SIZE + 1", ("test_space",)),
     Mutant("policy-answer-claimed-without-a-swap", "M5", "core/ref.c",
-           "    return atomic_u64_cas(&ref->word, &word, word_make(ref_word_generation(word), REF_BUSY, 0));\n",
-           "    atomic_u64_store_release(&ref->word, word_make(ref_word_generation(word), REF_BUSY, 0));\n"
+           "    return atomic_u64_cas(&ref->word, &word, next_at_rest(word, REF_FREE, REF_BUSY));\n",
+           "    atomic_u64_store_release(&ref->word, next_at_rest(word, REF_FREE, REF_BUSY));\n"
            "    return true;\n", ("test_explore_policy",)),
     Mutant("free-frames-counted-in-the-wrong-order", "M6", "core/frame_count.c",
            "    uint64_t taken = sum_taken(); /* first: see the header */\n    uint64_t returned = sum_returned();\n",
@@ -139,8 +146,8 @@ MEMORY = (
     Mutant("caches-hide-frames", "M8", "services/buddy.c",
            "    if (first == KEEL_FRAME_NONE) {\n        drain_all(buddy);\n", "    if (first == 0) {\n        drain_all(buddy);\n",
            ("test_services_buddy",)),
-    Mutant("buddy-lock-does-not-lock", "M5", "services/buddy.c", "memory_order_acquire) != 0) {",
-           "memory_order_acquire) > 1) {", ("test_services_buddy_threads",)),
+    Mutant("buddy-lock-does-not-lock", "M5", "services/buddy.c", "memory_order_acquire) == 0;",
+           "memory_order_acquire) < 2;", ("test_services_buddy_threads",)),
     Mutant("unique-beside-other-references", "M2", "core/ref.c", "if (ref_word_count(word) != 2) {",
            "if (ref_word_count(word) > 3) {", ("test_ref", "test_unique")),
     Mutant("mapping-taken-for-the-handle", "M2", "core/ref.c", "if (atomic_u32_load_acquire(&ref->handles) != 1) {",
@@ -199,7 +206,7 @@ MEMORY = (
     Mutant("class-of-a-named-slot-not-checked", "M7", "core/slab.c", "frame->slab.size_class != size_class ||", "",
            ("test_slab",)),
     Mutant("slot-of-keel's-own-slab-can-be-named", "M7", "core/slab.c",
-           "if (frame == NULL || !pin(frame, true, 2, &word)) {", "if (frame == NULL || !pin(frame, false, 2, &word)) {",
+           "if (!pin(token >> SLAB_SLOT_BITS, true, 2,", "if (!pin(token >> SLAB_SLOT_BITS, false, 2,",
            ("test_slab",)),
     Mutant("any-private-frame-passes-for-a-slab", "M7", "core/slab.c", "(lent_only || state != REF_HEAP)",
            "(lent_only || state != REF_PRIVATE)", ("test_heap", "test_explore_heap")),

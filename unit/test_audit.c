@@ -263,9 +263,8 @@ static void A1_audit_sees_a_table_that_is_linked_twice(void)
     keel_space_t space = unit_space();
     keel_cursor_t handle = {0};
     struct cursor *cursor = open_cursor(space, KEEL_PAGE_SIZE, 3 * KEEL_PAGE_SIZE, &handle);
-    const struct hal_pte_slot slot = {.root = frame_address(cursor->range.space->root),
-                                      .table = frame_address(cursor->range.space->root),
-                                      .level = HAL_PT_TOP_LEVEL};
+    const struct hal_pte_slot slot = {
+        .root = cursor->range.space->root, .table = cursor->range.space->root, .level = HAL_PT_TOP_LEVEL};
     struct hal_pte_slot twin = slot;
     twin.va = hal_pt_span(HAL_PT_TOP_LEVEL);
     hal_pte_exchange(&twin, hal_pte_load(&slot));

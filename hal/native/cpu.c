@@ -10,6 +10,7 @@
 #include "hal/irq.h"
 #include "hal/machine.h"
 #include "hal/port.h"
+#include "keel/cold.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -99,7 +100,7 @@ static void take_interrupts(struct native_cpu *self)
     }
 }
 
-__attribute__((noinline)) static void deliver(void)
+KEEL_COLD static void deliver(void)
 {
     struct native_cpu *self = native_self();
     while (atomic_u32_peek(&self->pending) != 0) {

@@ -50,7 +50,8 @@ bool hal_phys_of_object(const void *object, hal_paddr_t *address)
 
 void hal_object_clear(hal_paddr_t start, size_t size)
 {
-    clear_bytes(native_pointer(start), (size + 7) & ~(size_t)7);
+    void *at = native_pointer(start);
+    clear_words(&at, (size + 7) / 8);
 }
 
 void hal_object_poison(hal_paddr_t start, size_t size, bool poisoned)

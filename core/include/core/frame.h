@@ -117,5 +117,8 @@ void frame_free_busy(struct frame *frame);
 void frame_free_private(struct frame *first, uint64_t count);
 /* Drops one reference of an UNTYPED frame; frees it after the last. No spinlock held; range locks may be. */
 void frame_put(struct frame *frame);
+/* Drops a client's handle and the caller's own reference. E_BAD_HANDLE: no client holds one; nothing changed.
+ */
+keel_status_t frame_put_handle(struct frame *frame);
 
 #endif

@@ -29,8 +29,8 @@
 void frame_choose_init(void);
 
 /* Claims `count` contiguous frames, the first at a multiple of `alignment`: all are BUSY and the caller's.
- * E_NO_MEMORY: none, nothing claimed. */
-keel_status_t frame_choose_claim(uint64_t count, uint64_t alignment, uint64_t *first);
+ * Answers the number of the first; FRAME_NUMBER_NONE: nothing is claimed. */
+uint64_t frame_choose_claim(uint64_t count, uint64_t alignment);
 
 /* BUSY frames become FREE again (a frame whose generation is used up stays away), and the policy is told. */
 void frame_choose_release(uint64_t first, uint64_t count);

@@ -27,6 +27,7 @@ struct range {
     struct space *space;
     uint64_t start, end; /* whole pages of the user half */
     hal_paddr_t cover;   /* the lowest table that covers them, of `level` */
+    struct frame *frame; /* the cover's */
     unsigned level;
     enum table_lock lock; /* how its tables are locked: HELD or KEPT */
 };

@@ -38,6 +38,7 @@
 #define CORE_REF_H
 
 #include "hal/atomic.h"
+#include "keel/cold.h"
 #include "keel/status.h"
 
 enum ref_state {
@@ -96,11 +97,16 @@ void ref_unreserve(struct ref *ref);
 
 /* One more reference for a handle value from outside. E_BAD_HANDLE: not LIVE in that generation, or no client
  * holds it; E_LIMIT: the count is full. */
-keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation);
+KEEL_COLD keel_status_t ref_get_by_handle(struct ref *ref, uint32_t generation);
 /* One more reference where the caller holds one already. E_LIMIT: the count is full. */
-keel_status_t ref_get(struct ref *ref);
-/* Drops a reference. True: it was the last; the cell is BUSY and the caller's to tear down. */
-bool ref_put(struct ref *ref);
+KEEL_COLD keel_status_t ref_get(struct ref *ref);
+/* Drops `count` references that the caller holds. True: they were the last; the cell is BUSY and the caller's
+ * to tear down. */
+bool ref_put_many(struct ref *ref, uint32_t count);
+static inline bool ref_put(struct ref *ref)
+{
+    return ref_put_many(ref, 1);
+}
 
 /* The same two steps where nothing is out of the ordinary, short enough to stand in every entry point. False:
  * nothing changed, and the step above says why or makes it.

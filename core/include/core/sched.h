@@ -13,7 +13,7 @@
 
 #include "core/cpu.h"
 #include "core/task.h"
-#include "hal/hints.h"
+#include "keel/cold.h"
 
 #define SCHED_TICK_NS UINT64_C(10000000)
 /* A policy that answers "none" for a CPU at this many of its ticks in a row, while a task is runnable that
@@ -46,7 +46,7 @@ _Noreturn void sched_exit(void);
  * scheduler's lock is held, and released here. */
 void sched_tail(void);
 /* Switches, if a task runs that may be switched away from. Interrupts off. */
-HAL_COLD void sched_preempt_now(void);
+KEEL_COLD void sched_preempt_now(void);
 /* The same if this CPU was asked to. */
 static inline void sched_preempt(void)
 {

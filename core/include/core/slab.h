@@ -22,6 +22,7 @@
 #define CORE_SLAB_H
 
 #include "core/frame.h"
+#include "keel/cold.h"
 
 /* Native memory and memory behind handles never share a page: a pointer that a client made up cannot free
  * what a handle names. */
@@ -66,7 +67,7 @@ static inline unsigned slab_class_of(uint64_t size, uint64_t alignment, enum sla
  * is native. E_NO_MEMORY. */
 keel_status_t slab_alloc(unsigned size_class, uint64_t size, hal_paddr_t *slot);
 /* The same in whole contiguous frames. */
-keel_status_t slab_alloc_large(uint64_t size, enum slab_use use, hal_paddr_t *block);
+KEEL_COLD keel_status_t slab_alloc_large(uint64_t size, enum slab_use use, hal_paddr_t *block);
 /* Gives back what one of the two handed out for this use. E_BAD_HANDLE: `address`, which may be any value, is
  * not the start of such a block in use. */
 keel_status_t slab_free(hal_paddr_t address, enum slab_use use);

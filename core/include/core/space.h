@@ -16,7 +16,7 @@ struct io_memory;
 
 struct space {
     struct object object; /* first */
-    struct frame *root;
+    hal_paddr_t root;     /* of a TABLE frame of its own */
     atomic_u64_t cpus;
 };
 

@@ -26,7 +26,7 @@
 
 #include "hal/atomic.h"
 #include "hal/cpu.h"
-#include "hal/hints.h"
+#include "keel/cold.h"
 
 struct spinlock {
     atomic_u32_t next_ticket;
@@ -40,7 +40,7 @@ static inline void spinlock_init(struct spinlock *lock)
 }
 
 /* Until the lock serves the ticket. Interrupts are off. */
-HAL_COLD void spinlock_wait(const struct spinlock *lock, uint32_t ticket);
+KEEL_COLD void spinlock_wait(const struct spinlock *lock, uint32_t ticket);
 
 /* Where interrupts are off anyway. */
 static inline void spinlock_acquire_irq_off(struct spinlock *lock)

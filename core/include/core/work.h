@@ -61,9 +61,9 @@ keel_status_t work_schedule(struct work *work);
 keel_status_t work_cancel(struct work *work);
 
 /* A pass, if one may begin here. Interrupts off. */
-HAL_COLD void works_run_pass(void);
+KEEL_COLD void works_run_pass(void);
 /* The same, unless there is a pause since the last one: then when that is over. */
-HAL_COLD void works_run_later_or_now(void);
+KEEL_COLD void works_run_later_or_now(void);
 /* The same, if anything is queued: a look at what only this CPU adds to, or another one while a pass runs. */
 static inline void works_run(void)
 {

@@ -128,6 +128,12 @@ static inline bool hal_pte_is_leaf(uint64_t entry, unsigned level)
     return level == 0 || (entry & HAL_PTE_HUGE) != 0;
 }
 
+/* Of a table above the lowest: is it present, and no leaf? */
+static inline bool hal_pte_is_link(uint64_t entry)
+{
+    return (entry & (HAL_PTE_PRESENT | HAL_PTE_HUGE)) == HAL_PTE_PRESENT;
+}
+
 static inline hal_paddr_t hal_pte_target(uint64_t entry)
 {
     return hal_paddr(entry & HAL_PTE_ADDRESS);
