@@ -101,6 +101,16 @@ def check_borders(project, keel):
         raise Failure(f"only {checked} files of the project were compiled")
 
 
+def check_names(project):
+    """A function that is called as one of core's would take its place; it does not build."""
+    source = project / "src" / "mailbox.c"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text + "uint64_t frame_total(void);\nuint64_t frame_total(void)\n{\n    return 0;\n}\n", encoding="utf-8")
+    said = run(["cmake", "--build", "--preset", "hosted", "--target", NAME], project, False)
+    expect("names: frame_total is also a name of Keel's", said, "the build")
+    source.write_text(text, encoding="utf-8")
+
+
 def check_planted(project, preset):
     """The tests find a bug that is put in, and say how to see it again."""
     source = project / "src" / "mailbox.c"
@@ -124,6 +134,7 @@ def check(keel, folder, preset, options):
     check_tests(project, preset)
     if preset == "hosted":
         check_borders(project, installed)
+        check_names(project)
     if preset in PLANTED:
         check_planted(project, preset)
 

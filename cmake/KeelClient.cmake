@@ -22,6 +22,7 @@ function(keel_client_program name)
     add_executable(${name} $<TARGET_OBJECTS:${name}_client>)
     set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
     target_link_libraries(${name} PRIVATE keel_test_frame keel_system)
+    keel_check_names(${name})
 endfunction()
 
 function(keel_client_test name label)

@@ -6,6 +6,17 @@
 
 set(KEEL_KERNEL_DIR ${CMAKE_BINARY_DIR}/kernels)
 
+# keel_check_names(NAME): stops the build of a program if its client, NAME_client, defines what Keel defines.
+function(keel_check_names name)
+    add_custom_command(
+        TARGET ${name}
+        POST_BUILD
+        COMMAND Python3::Interpreter ${KEEL_SOURCE}/cmake/check_names.py ${CMAKE_NM} $<TARGET_OBJECTS:${name}_client> --
+                $<TARGET_FILE:keel_api> $<TARGET_FILE:keel_core> $<TARGET_FILE:keel_hal>
+        VERBATIM COMMAND_EXPAND_LISTS
+    )
+endfunction()
+
 function(keel_add_kernel name)
     if(NOT KEEL_FUZZ STREQUAL off)
         return() # a fuzzer's tree has fuzz targets only
@@ -28,4 +39,5 @@ function(keel_add_kernel name)
     else()
         target_link_libraries(${name} PRIVATE keel_${KEEL_BACKEND}_main keel_system)
     endif()
+    keel_check_names(${name})
 endfunction()
