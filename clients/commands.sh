@@ -35,8 +35,7 @@ command_install() {
         esac
     done
     [ -n "$prefix" ] || fail "install needs the folder to install into: ./keel install PREFIX"
-    [ -e "$root/cmake/KeelInstall.cmake" ] && [ -e "$root/unit/CMakeLists.txt" ] ||
-        fail "This Keel is installed already, in $root."
+    [ -e "$root/unit/CMakeLists.txt" ] || fail "This Keel is installed already, in $root."
     if [ -e "$prefix" ] && [ ! -d "$prefix" ]; then fail "$prefix is not a folder."; fi
     install_for install
     cmake -DCMAKE_INSTALL_PREFIX="$prefix" -P "$root/cmake/KeelInstall.cmake" </dev/null || exit 1

@@ -56,7 +56,11 @@ def expect(text, where, what):
 def make_project(keel, folder):
     """Installs, and makes the project; answers its folder and Keel's."""
     prefix, project = folder / "prefix", folder / "project"
-    run([keel, "install", prefix], folder)
+    (folder / "other" / "share" / "keel").mkdir(parents=True)
+    said = run([keel, "install", folder / "other"], folder, False)
+    expect("is no installed Keel; nothing was written", " ".join(said.split()), "keel install")
+    for _ in range(2):  # the second replaces the first
+        run([keel, "install", prefix], folder)
     installed = prefix / "bin" / "keel"
     run([installed, "new", NAME, project], folder)
     before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}

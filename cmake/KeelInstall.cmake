@@ -9,9 +9,12 @@ cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH source)
 set(prefix "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
 set(destination "${prefix}/share/keel")
 
-# Files that are no longer Keel's must not stay; what was never Keel is not touched.
-if(EXISTS "${destination}" AND NOT EXISTS "${destination}/cmake/KeelConfig.cmake")
-    message(FATAL_ERROR "${destination} exists and is no Keel; nothing was written")
+# Files that are no longer Keel's must not stay; but what was not installed here is not touched.
+file(REAL_PATH "${destination}" there)
+if(EXISTS "${destination}" AND (NOT EXISTS "${destination}/cmake/KeelConfig.cmake" OR EXISTS "${destination}/.git"
+                                OR there STREQUAL source)
+)
+    message(FATAL_ERROR "${destination} exists and is no installed Keel; nothing was written")
 endif()
 file(REMOVE_RECURSE "${destination}")
 
