@@ -4,25 +4,29 @@
 # library links to see it; what a library does not link, it cannot include. The rules that the libraries
 # themselves must obey are applied here, in one place, so that no folder can forget one.
 
-# Every file of ours compiles with these, without a warning.
-add_library(keel_strict INTERFACE)
-target_compile_options(
-    keel_strict INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror -fno-common
-                          -fno-omit-frame-pointer
-)
+# All code of a kernel compiles with these, a client's too.
+add_library(keel_sound INTERFACE)
+target_compile_options(keel_sound INTERFACE -fno-common -fno-omit-frame-pointer)
 
 # A frame larger than a guard area is probed page by page, so that it cannot step over the guard into another stack (T3).
 # clang's driver knows the option for some systems only; its compiler proper knows it for the bare machine too.
 if(KEEL_BACKEND STREQUAL x86_64)
-    target_compile_options(keel_strict INTERFACE "$<$<COMPILE_LANGUAGE:C>:SHELL:-Xclang -fstack-clash-protection>")
+    target_compile_options(keel_sound INTERFACE "$<$<COMPILE_LANGUAGE:C>:SHELL:-Xclang -fstack-clash-protection>")
 else()
-    target_compile_options(keel_strict INTERFACE $<$<COMPILE_LANGUAGE:C>:-fstack-clash-protection>)
+    target_compile_options(keel_sound INTERFACE $<$<COMPILE_LANGUAGE:C>:-fstack-clash-protection>)
 endif()
+
+# Every file of ours compiles with these, without a warning. Others have rules of their own.
+add_library(keel_strict INTERFACE)
+target_compile_options(
+    keel_strict INTERFACE -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
+)
+target_link_libraries(keel_strict INTERFACE keel_sound)
 
 # Types and constants without calls: for every layer.
 add_library(keel_vocabulary INTERFACE)
 target_include_directories(keel_vocabulary INTERFACE ${PROJECT_SOURCE_DIR}/api/vocabulary)
-target_link_libraries(keel_vocabulary INTERFACE keel_strict)
+target_link_libraries(keel_vocabulary INTERFACE keel_sound)
 
 # The public API: all that services, examples and other clients may see.
 add_library(keel_public INTERFACE)

@@ -9,20 +9,38 @@
 set(KEEL_FUZZ_ENGINE -fsanitize=fuzzer CACHE STRING "what links the fuzzer's driver ($LIB_FUZZING_ENGINE in OSS-Fuzz)")
 set(KEEL_FUZZ_SMOKE_RUNS 10000 CACHE STRING "executions that a smoke test makes")
 
+# keel_finish_fuzz_target(NAME SEEDS): links the fuzzer to fuzz_NAME, and adds its smoke test.
+function(keel_finish_fuzz_target name corpus)
+    set(target fuzz_${name})
+    target_link_options(${target} PRIVATE ${KEEL_FUZZ_ENGINE})
+
+    # AFL++ recognises a sanitizer's report by the abort.
+    string(REPLACE abort_on_error=0 abort_on_error=1:symbolize=0 environment "${KEEL_TEST_ENVIRONMENT}")
+    add_test(
+        NAME ${target}_smoke
+        COMMAND ${CMAKE_COMMAND} -DINPUT=${corpus} -DOUTPUT=${CMAKE_BINARY_DIR}/smoke/${name}
+                -DRUNS=${KEEL_FUZZ_SMOKE_RUNS} -DPROGRAM=$<TARGET_FILE:${target}> -P
+                ${KEEL_SOURCE}/cmake/${KEEL_FUZZ}_smoke.cmake
+    )
+    set_tests_properties(
+        ${target}_smoke PROPERTIES LABELS fuzz TIMEOUT 300 ENVIRONMENT "${environment}"
+    )
+endfunction()
+
 function(keel_add_fuzz_target name)
     set(target fuzz_${name})
     if(name STREQUAL canary)
-        set(corpus ${PROJECT_SOURCE_DIR}/cmake/tests/canary_corpus)
+        set(corpus ${KEEL_SOURCE}/cmake/tests/canary_corpus)
     else()
         set(corpus ${CMAKE_BINARY_DIR}/seeds/${name})
-        set(script ${PROJECT_SOURCE_DIR}/fuzz/make_${name}_seeds.py)
-        file(GLOB readable CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/fuzz/seeds/${name}/*)
+        set(script ${KEEL_SOURCE}/fuzz/make_${name}_seeds.py)
+        file(GLOB readable CONFIGURE_DEPENDS ${KEEL_SOURCE}/fuzz/seeds/${name}/*)
         add_custom_command(
             OUTPUT ${corpus}.stamp
             COMMAND ${CMAKE_COMMAND} -E rm -rf ${corpus}
             COMMAND Python3::Interpreter ${script} ${corpus}
             COMMAND ${CMAKE_COMMAND} -E touch ${corpus}.stamp
-            DEPENDS ${script} ${readable} ${PROJECT_SOURCE_DIR}/api/calls.tbl
+            DEPENDS ${script} ${readable} ${KEEL_SOURCE}/api/calls.tbl
             COMMENT "Writing the seeds of ${target}"
             VERBATIM
         )
@@ -33,29 +51,17 @@ function(keel_add_fuzz_target name)
         add_dependencies(${target} ${target}_seeds)
     endif()
     target_include_directories(
-        ${target} PRIVATE ${PROJECT_SOURCE_DIR}/core/include ${PROJECT_SOURCE_DIR}/services/include
-                          ${PROJECT_SOURCE_DIR}/hal/hosted/include ${PROJECT_SOURCE_DIR}/fuzz
+        ${target} PRIVATE ${KEEL_SOURCE}/core/include ${KEEL_SOURCE}/services/include
+                          ${KEEL_SOURCE}/hal/hosted/include ${KEEL_SOURCE}/fuzz
     )
     target_link_libraries(${target} PRIVATE keel_strict keel_public keel_hal_contract keel_system)
-    target_link_options(${target} PRIVATE ${KEEL_FUZZ_ENGINE})
-
-    # AFL++ recognises a sanitizer's report by the abort.
-    string(REPLACE abort_on_error=0 abort_on_error=1:symbolize=0 environment "${KEEL_TEST_ENVIRONMENT}")
-    add_test(
-        NAME ${target}_smoke
-        COMMAND ${CMAKE_COMMAND} -DINPUT=${corpus} -DOUTPUT=${CMAKE_BINARY_DIR}/smoke/${name}
-                -DRUNS=${KEEL_FUZZ_SMOKE_RUNS} -DPROGRAM=$<TARGET_FILE:${target}> -P
-                ${PROJECT_SOURCE_DIR}/cmake/${KEEL_FUZZ}_smoke.cmake
-    )
-    set_tests_properties(
-        ${target}_smoke PROPERTIES LABELS fuzz TIMEOUT 300 ENVIRONMENT "${environment}"
-    )
+    keel_finish_fuzz_target(${name} ${corpus})
 endfunction()
 
 # Inputs of fuzz_NAME are lists of operations behind a header of so many bytes: fuzz/mutator.c changes them. AFL++ loads
 # it as a library, which has neither sanitizers nor instrumentation.
 function(keel_mutate_operations name header_size)
-    set(source ${PROJECT_SOURCE_DIR}/fuzz/mutator.c)
+    set(source ${KEEL_SOURCE}/fuzz/mutator.c)
     if(NOT KEEL_FUZZ STREQUAL afl)
         target_sources(fuzz_${name} PRIVATE ${source})
         target_compile_definitions(fuzz_${name} PRIVATE MUTATOR_HEADER=${header_size}u)
@@ -78,6 +84,6 @@ endfunction()
 
 # The harness must see a planted fault: this smoke test is expected to report one.
 function(keel_add_fuzz_canary)
-    keel_add_fuzz_target(canary ${PROJECT_SOURCE_DIR}/cmake/tests/fuzz_canary.c)
+    keel_add_fuzz_target(canary ${KEEL_SOURCE}/cmake/tests/fuzz_canary.c)
     set_tests_properties(fuzz_canary_smoke PROPERTIES PASS_REGULAR_EXPRESSION "\\./keel replay [^ \n]*/(crash-|id:)")
 endfunction()

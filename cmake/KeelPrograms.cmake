@@ -4,7 +4,7 @@
 # whatever the preset, so that all build trees have the same binaries.
 
 set(KEEL_PROGRAM_DIR ${CMAKE_BINARY_DIR}/programs)
-set(KEEL_PROGRAM_COMMON ${PROJECT_SOURCE_DIR}/examples/common/programs)
+set(KEEL_PROGRAM_COMMON ${KEEL_SOURCE}/examples/common/programs)
 find_program(KEEL_PROGRAM_CLANG clang-19 REQUIRED)
 set(KEEL_PROGRAM_FLAGS
     --target=x86_64-unknown-linux-gnu -std=gnu17 -O2 -ffreestanding -fno-builtin -fno-stack-protector -fno-pic
@@ -32,7 +32,7 @@ endfunction()
 
 # keel_add_initrd(NAME FILES...): packs files into NAME.initrd, in this order.
 function(keel_add_initrd name)
-    set(tool ${PROJECT_SOURCE_DIR}/boot/make_initrd.py)
+    set(tool ${KEEL_SOURCE}/boot/make_initrd.py)
     add_custom_command(
         OUTPUT ${CMAKE_BINARY_DIR}/${name}.initrd
         COMMAND ${Python3_EXECUTABLE} ${tool} ${CMAKE_BINARY_DIR}/${name}.initrd ${ARGN}

@@ -7,7 +7,7 @@
 #
 # keel_add_explored_test(NAME SOURCES... [CLIENT SOURCES...] [TIMEOUT SECONDS])
 #
-# The same of tests in the frame of unit/support.h and unit/race.h, labelled interleaving and known to ./keel explore. Files
+# The same of tests in the frame of unit/support.h and race.h, labelled interleaving and known to ./keel explore. Files
 # of a client see the public API alone, and their atomics become scheduling points (unit/client_points.h).
 
 set(KEEL_TEST_ENVIRONMENT
@@ -28,8 +28,9 @@ function(keel_add_unit_test name)
     find_library(KEEL_CMOCKA cmocka REQUIRED)
     add_executable(${name} ${test_UNPARSED_ARGUMENTS})
     target_include_directories(
-        ${name} PRIVATE ${PROJECT_SOURCE_DIR}/core/include ${PROJECT_SOURCE_DIR}/services/include
-                        ${PROJECT_SOURCE_DIR}/hal/hosted/include ${PROJECT_SOURCE_DIR}/unit
+        ${name} PRIVATE ${KEEL_SOURCE}/core/include ${KEEL_SOURCE}/services/include
+                        ${KEEL_SOURCE}/hal/hosted/include ${KEEL_SOURCE}/unit
+                        ${KEEL_SOURCE}/unit/client/include/keel_test
     )
     target_link_libraries(
         ${name} PRIVATE keel_strict keel_public keel_hal_contract keel_system ${KEEL_CMOCKA}
@@ -46,8 +47,8 @@ function(keel_explored name)
     if(ARGN)
         add_library(${name}_client OBJECT ${ARGN})
         target_link_libraries(${name}_client PRIVATE keel_strict keel_public)
-        target_include_directories(${name}_client PRIVATE ${PROJECT_SOURCE_DIR}/services/include)
-        target_compile_options(${name}_client PRIVATE -include ${PROJECT_SOURCE_DIR}/unit/client_points.h)
+        target_include_directories(${name}_client PRIVATE ${KEEL_SOURCE}/services/include)
+        target_compile_options(${name}_client PRIVATE -include ${KEEL_SOURCE}/unit/client_points.h)
         target_sources(${name} PRIVATE $<TARGET_OBJECTS:${name}_client>)
     endif()
     if(NOT TARGET explored)
@@ -63,7 +64,7 @@ endfunction()
 function(keel_add_explored_test name)
     cmake_parse_arguments(PARSE_ARGV 1 test "" "TIMEOUT" "CLIENT")
     keel_add_unit_test(
-        ${name} ${test_UNPARSED_ARGUMENTS} ${PROJECT_SOURCE_DIR}/unit/race.c $<TARGET_OBJECTS:unit_support>
+        ${name} ${test_UNPARSED_ARGUMENTS} ${KEEL_SOURCE}/unit/race.c $<TARGET_OBJECTS:unit_support>
         LABEL interleaving TIMEOUT "${test_TIMEOUT}"
     )
     target_link_libraries(${name} PRIVATE keel_calls)
@@ -74,7 +75,7 @@ endfunction()
 function(keel_add_canaries)
     find_library(KEEL_CMOCKA cmocka REQUIRED)
     find_package(Threads REQUIRED)
-    add_executable(canary ${PROJECT_SOURCE_DIR}/cmake/tests/canary.c)
+    add_executable(canary ${KEEL_SOURCE}/cmake/tests/canary.c)
     target_link_libraries(canary PRIVATE keel_strict Threads::Threads ${KEEL_CMOCKA})
     set(assert_report "1 FAILED TEST")
     set(address_report "AddressSanitizer: heap-buffer-overflow")

@@ -33,7 +33,7 @@ END
 
 fuzz_targets() {
     local file
-    for file in "$root"/fuzz/fuzz_*.c; do
+    for file in "$project"/fuzz/fuzz_*.c; do
         [ -e "$file" ] && file=${file##*/fuzz_} && say "${file%.c}"
     done
 }

@@ -13,9 +13,4 @@ int unit_explore_main(const struct CMUnitTest *tests, size_t count, int argc, ch
 /* The steps of a schedule as --replay takes them; what has no room is left out, marked by dots. */
 void unit_print_steps(const struct hosted_explored *found, char *text, size_t size);
 
-/* support.c: the machine of this test, about to run. */
-void unit_prepare(const struct unit_case *test, struct hosted_config *config);
-/* support.c: how a run ended, on standard error. */
-void unit_print_run(const struct unit_case *test, const struct hosted_result *result);
-
 #endif

@@ -7,7 +7,8 @@ import subprocess
 from typing import NamedTuple
 
 SYMBOLIZER, NM = "llvm-symbolizer-19", "llvm-nm-19"
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+KEEL = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOTS = [os.environ.get("KEEL_PROJECT", KEEL), KEEL]  # files are named as they stand in one of these trees
 POINT, PREEMPTED, RELAXES, WAITS, TIMER, INTERRUPT = range(6)
 LOAD, STORE, UPDATE, FENCE, IRQ, RELAX, HAL = range(7)
 POINTS = ("load", "store", "update", "fence", "interrupts", "relax", "HAL call")  # where no function says more
@@ -87,7 +88,8 @@ class Symbols:
 
 def place(function, position):
     file, line, _ = position.rsplit(":", 2)
-    return Place(function, os.path.relpath(file, ROOT) if file.startswith(ROOT) else file, int(line))
+    root = next((root for root in ROOTS if file.startswith(root + os.sep)), None)
+    return Place(function, os.path.relpath(file, root) if root else file, int(line))
 
 
 def read_event(line):

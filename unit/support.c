@@ -243,7 +243,7 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-static bool as_expected(const struct unit_case *test, const struct hosted_result *result)
+bool unit_as_expected(const struct unit_case *test, const struct hosted_result *result)
 {
     bool ended =
         result->end == test->end && (test->end != HOSTED_POWER_OFF || result->status == test->status);
@@ -278,7 +278,7 @@ static void run_seed(const struct unit_case *test, const struct hosted_config *b
     }
     forget_run();
     struct hosted_result result = hosted_run(&config);
-    if (!as_expected(test, &result)) {
+    if (!unit_as_expected(test, &result)) {
         unit_print_run(test, &result);
         fprintf(stderr, "remapping units are %s\n",
                 (config.iommu & HOSTED_IOMMU_AMD) != 0 ? "AMD's" : "Intel's");

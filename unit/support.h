@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "bodies.h"
+#include "checks.h"
 #include "hal/atomic.h"
 #include "hosted/explore.h"
 #include "keel/keel.h"
@@ -49,45 +51,19 @@ struct unit_case {
 
 void unit_run_case(void **state);
 
+/* Whether the run that has just ended was one with which all is well. */
+bool unit_as_expected(const struct unit_case *test, const struct hosted_result *result);
+/* The machine of this test, about to run. */
+void unit_prepare(const struct unit_case *test, struct hosted_config *config);
+/* How a run ended, on standard error. */
+void unit_print_run(const struct unit_case *test, const struct hosted_result *result);
+
 /* Runs the tests; an argument picks those whose name matches it ("M2_*"). Answers the exit status.
  * UNIT_SEED=n in the environment runs seed n alone; UNIT_STOP=1 ends the program at the first failure;
  * UNIT_BOUND=n explores within n preemptions at most; UNIT_STORES=n has each CPU keep back up to n stores. */
 #define unit_main(tests, argc, argv) unit_main_of(tests, sizeof(tests) / sizeof((tests)[0]), argc, argv)
 int unit_main_of(const struct CMUnitTest *tests, size_t count, int argc, char **argv);
 
-void unit_check(bool holds, const char *text, const char *file, int line);
-void unit_check_equal(uint64_t actual, uint64_t expected, const char *text, const char *file, int line);
-void unit_check_status(keel_status_t actual, keel_status_t expected, const char *text, const char *file,
-                       int line);
-
-#define CHECK(condition)              unit_check((condition), #condition, __FILE__, __LINE__)
-#define CHECK_EQUAL(actual, expected) unit_check_equal((actual), (expected), #actual, __FILE__, __LINE__)
-#define CHECK_STATUS(call, expected)  unit_check_status((call), (expected), #call, __FILE__, __LINE__)
-#define CHECK_OK(call)                CHECK_STATUS(call, KEEL_OK)
-#define CHECK_AUDIT()                 CHECK_EQUAL(unit_audit(), 0)
-
-/* Here the test should not have come. */
-#define CHECK_NEVER(what) unit_check(false, what, __FILE__, __LINE__)
-
-/* How often what the console got in this run contains `text`; and whether it does. */
-uint32_t unit_console_count(const char *text);
-bool unit_console_contains(const char *text);
-
-/* For bodies; each checks that the calls it makes succeed. */
-uint32_t unit_audit(void);
-keel_frame_t unit_frame(void);
-keel_unique_t unit_unique(void);
-keel_list_t unit_list(void);
-keel_space_t unit_space(void);
-keel_task_t unit_spawn(void (*entry)(uint64_t), uint64_t argument);
-int32_t unit_join(keel_task_t task); /* and releases it */
-/* Lets the task run until it waits, or is dead. */
-void unit_until_blocked(keel_task_t task);
-keel_task_t unit_spawn_until_blocked(void (*entry)(uint64_t), uint64_t argument);
-/* Passes every deadline there is, as one timer interrupt at the end of time would. */
-void unit_let_time_pass(void);
-/* Waits until no task but the caller is left. */
-void unit_settle(void);
 /* Spins until the flag is set. (In line: ThreadSanitizer must see the load, and does not look at support.c.)
  */
 static inline void unit_await(atomic_u32_t *flag)

@@ -45,7 +45,7 @@ prints() {
 prints 'usage: ./keel COMMAND'
 prints 'usage: ./keel COMMAND' help
 prints 'usage: ./keel COMMAND' --help
-for command in boot run test setup fuzz replay minimize explore coverage bench; do
+for command in boot run test setup fuzz replay minimize explore coverage bench install new; do
     prints "usage: ./keel $command" "$command" --help
     prints "usage: ./keel $command" help "$command"
     refuses "$command has no option --wrong; see ./keel $command --help." "$command" --wrong
@@ -95,6 +95,25 @@ refuses '--bound needs a whole number, not "-1".' explore x --bound -1
 refuses 'explore has no preset "native"; there are: hosted ' explore x --preset native
 refuses 'explore does not take the argument "y"' explore x y
 refuses 'explore needs a test for --replay' explore --replay 0.1
+refuses 'install needs the folder to install into' install
+refuses 'install does not take the argument "more"' install folder more
+refuses "$work/program is not a folder." install program
+refuses 'new needs a name for the kernel' new
+refuses 'new does not take the argument "more"' new name elsewhere more
+for name in 1st a-b 'a b' a/b "$(printf 'x%.0s' {1..41})"; do
+    refuses 'a kernel: ' new "$name"
+done
+for name in keel_core test explored; do
+    refuses "\"$name\" is a name that the build uses itself" new "$name"
+done
+refuses "$work/folder exists; nothing was written." new folder
+refuses "$work/program exists; nothing was written." new name program
+refuses "The folder $work/none does not exist." new name none/name
+export KEEL_PROJECT=$work
+for command in coverage bench install new; do
+    refuses "$command is a command of Keel itself, not of a kernel" "$command"
+done
+unset KEEL_PROJECT
 
 # A system without ovmf, without and with root.
 cat >bin/dpkg-query <<'END'
