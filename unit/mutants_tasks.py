@@ -345,7 +345,7 @@ TASKS = (
     Mutant("work-of-a-task-waits", "T9", "core/work.c", "        works_run();\n", "", ("test_work",)),
     Mutant("task-waits-on-behind-a-work", "T9", "core/work.c", "        sched_preempt();\n", "", ("test_soft",)),
     Mutant("pass-without-end", "T8", "core/work.c", "work != NULL && work->number < end", "work != NULL && work->number <= end", ("test_work",)),
-    Mutant("nobody-comes-for-what-is-left", "T9", "core/work.c", "    if (atomic_u32_peek(&cpu->works.count) != 0) {\n        cpu_timer_by(cpu->works.pause_end);\n    }\n}\n\nvoid", "}\n\nvoid", ("test_work",)),
+    Mutant("nobody-comes-for-what-is-left", "T9", "core/work.c", "    if (atomic_u32_peek(&cpu->works.count) != 0) {\n        cpu_timer_by(cpu->works.pause_end);\n    }\n}\n\nKEEL_COLD", "}\n\nKEEL_COLD", ("test_work",)),
     Mutant("what-is-left-comes-at-once", "T8", "core/work.c", "pause = pause < WORK_PAUSE ? WORK_PAUSE : pause;", "pause = pause / 10;", ("test_work",)),
     Mutant("work-is-queued-twice", "T9", "core/work.c", "bool added = bits_of(work) == WORK_RUNNING;", "bool added = bits_of(work) != 0;",
            ("test_work",)),
