@@ -132,8 +132,8 @@ class Argument:
             return f"({self.name}.value == 0 ? KEEL_OK : resolve_{self.object}({self.name}.value, &{self.name}_object))"
         return None
 
-    def bare_lookup(self):
-        found = f"bare_{'take_' if self.taken else ''}{self.finder}({self.name}.value)"
+    def bare_lookup(self, takes):
+        found = f"bare_{'take_' if takes else ''}{self.finder}({self.name}.value)"
         if self.kind == "HANDLE_OPTIONAL":
             found = f"{self.name}.value == 0 ? NULL : {found}"
         return f"{self.name}_object = {found};"
@@ -264,11 +264,14 @@ class Call:
         lines = [f"keel_status_t keel_{self.name}({self.joined(Argument.prototype)})", "{"]
         lines += ["    " + text for argument in self.arguments for text in argument.locals()]
         lines += [f"    {argument.copy_in()}" for argument in self.arguments if argument.copy_in()]
-        lines += [f"    {argument.bare_lookup()}" for argument in handles]
+        releases = self.name.endswith("_release")
+        taken = [argument for argument in handles if argument.taken and not releases]
+        lines += [f"    {argument.bare_lookup(argument in taken)}" for argument in handles]
         body = f"call_{self.name}({self.passed()})"
-        if self.name.endswith("_release"):
+        if releases:
             body = f"bare_release_{handles[0].object}({handles[0].name}_object)"
         lines.append(f"    keel_status_t result = {body};")
+        lines += [f"    {argument.let_go()}" for argument in taken]
         results = [argument.copy_out() for argument in self.arguments if argument.copy_out()]
         if results:
             lines += ["    if (result == KEEL_OK) {"] + [f"        {text}" for text in results] + ["    }"]

@@ -59,6 +59,12 @@ def make_project(keel, folder):
     (folder / "other" / "share" / "keel").mkdir(parents=True)
     said = run([keel, "install", folder / "other"], folder, False)
     expect("is no installed Keel; nothing was written", " ".join(said.split()), "keel install")
+    (folder / "third" / "bin").mkdir(parents=True)
+    (folder / "third" / "bin" / "keel").write_text("somebody else's", encoding="ascii")
+    said = run([keel, "install", folder / "third"], folder, False)
+    expect("is no installed Keel's; nothing was written", " ".join(said.split()), "keel install")
+    if [path.name for path in (folder / "third").iterdir()] != ["bin"]:
+        raise Failure("keel install has written nevertheless")
     for _ in range(2):  # the second replaces the first
         run([keel, "install", prefix], folder)
     installed = prefix / "bin" / "keel"

@@ -67,11 +67,12 @@ function(keel_mutate_operations name header_size)
         target_compile_definitions(fuzz_${name} PRIVATE MUTATOR_HEADER=${header_size}u)
         return()
     endif()
+    find_program(KEEL_HOST_CC NAMES gcc-12 gcc cc REQUIRED)
     set(library $<TARGET_FILE_DIR:fuzz_${name}>/fuzz_${name}_mutator.so)
     set(stamp ${CMAKE_CURRENT_BINARY_DIR}/fuzz_${name}_mutator.stamp)
     add_custom_command(
         OUTPUT ${stamp}
-        COMMAND gcc-12 -std=c17 -Wall -Wextra -Wconversion -Werror -O2 -fPIC -shared -DMUTATOR_AFL
+        COMMAND ${KEEL_HOST_CC} -std=c17 -Wall -Wextra -Wconversion -Werror -O2 -fPIC -shared -DMUTATOR_AFL
                 -DMUTATOR_HEADER=${header_size}u -o ${library} ${source}
         COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
         DEPENDS ${source}

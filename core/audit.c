@@ -14,6 +14,7 @@
 #include "core/memory.h"
 #include "core/pci.h"
 #include "core/pci_message.h"
+#include "core/sched.h"
 #include "core/segment.h"
 #include "core/slab.h"
 #include "core/task.h"
@@ -443,6 +444,7 @@ static void audit_objects(void)
     audit_io_memory();
     audit_devices();
     audit_holds(audit_report);
+    sched_audit(audit_report);
     irq_audit(audit_report);
     pci_message_audit(audit_report);
     domain_audit(audit_report);

@@ -462,6 +462,28 @@ _Noreturn void sched_idle(void)
     }
 }
 
+/* The list has exactly the tasks that can be picked. A CPU in the middle of a step holds the lock. */
+void sched_audit(audit_report_t *report)
+{
+    uint32_t slots = object_slots(OBJECT_TASK), listed = 0, runnable = 0;
+    if (atomic_u32_peek(&lock.next_ticket) != atomic_u32_peek(&lock.serving)) {
+        return;
+    }
+    for (struct runnable *at = runnables.next; at != &runnables && listed <= slots; at = at->next) {
+        listed++;
+        if (at->next->previous != at || atomic_u32_peek(&task_of(at)->state) != TASK_RUNNABLE) {
+            report("T1", "a task is listed that cannot be picked, the place", listed);
+        }
+    }
+    for (uint32_t i = 0; i < slots; i++) {
+        const struct task *task = (const struct task *)object_at(OBJECT_TASK, i);
+        runnable += atomic_u32_peek(&task->state) == TASK_RUNNABLE;
+    }
+    if (listed != runnable) {
+        report("T9", "not all tasks that can be picked are listed, but so many", listed);
+    }
+}
+
 void sched_for_each_queued(void (*step)(struct task *task))
 {
     for (struct runnable *at = runnables.next; at != &runnables; at = at->next) {

@@ -4,6 +4,7 @@
  */
 #include "calls_world.h"
 #include "core/domain.h"
+#include "hal/ioapic.h"
 #include "hal/machine.h"
 #include "hosted/machine.h"
 
@@ -36,7 +37,7 @@ struct keel_irq_handler_options calls_irq_handler_options(uint8_t source, uint8_
                                              .context = (void *)(uintptr_t)calls_source(source),
                                              .source = calls_source(source),
                                              .flags = flags < 0xf8 ? flags % 8u : flags,
-                                             .affinity = flags / 8 % 4};
+                                             .affinity = flags / 8 % 16};
 }
 
 /* Has some device that goes by this source a domain? */
@@ -86,13 +87,17 @@ void calls_forge(uint64_t random)
 {
     uint16_t source = (uint16_t)random;
     uint64_t address = UINT64_C(0xfee00000) | (random >> 16 & 0xfffff);
+    uint32_t data = (uint32_t)(random >> 36) & 0x1ff;
     if (random >> 62 != 0 && pci_count() > 0) {
         source = pci_source(pci_at((uint32_t)(random % pci_count())));
     }
-    if ((random >> 61) % 2 != 0) { /* the message of some source, as the table has it */
-        address = UINT64_C(0xfee00010) | ((random >> 16) % (MESSAGES + 4)) << 5;
+    if ((random >> 61) % 2 != 0) { /* the message of some source, as Intel's table has it, or AMD's */
+        uint64_t of = (random >> 16) % (MESSAGES + 4);
+        bool by_amd = (calls_world.input.flags & CALLS_AMD) != 0;
+        address = by_amd ? UINT64_C(0xfee00000) : UINT64_C(0xfee00010) | of << 5;
+        data = by_amd ? (uint32_t)(IOAPIC_VECTOR_FIRST + of) : data;
     }
-    (void)hosted_message(source, address, (uint32_t)(random >> 36) & 0x1ff);
+    (void)hosted_message(source, address, data);
 }
 
 void calls_devices(void)

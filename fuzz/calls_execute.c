@@ -86,7 +86,7 @@ static void fill_options(const struct calls_op *op, struct keel_task_options *op
     *options = (struct keel_task_options){.argument = op->numbers[1],
                                           .priority = op->numbers[1],
                                           .flags = op->numbers[2] < 0xf0 ? 0 : op->numbers[2],
-                                          .affinity = op->numbers[2] % 5,
+                                          .affinity = op->numbers[2] % 18,
                                           .stack_size =
                                               op->numbers[2] % 8 == 7 ? op->numbers[1] * UINT64_C(2000) : 0};
     memset(options->name, 'a' + op->numbers[1] % 26, sizeof(options->name));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Decoding the input of fuzz_calls, see calls_input.h.
+ * Decoding the input of fuzz_calls and fuzz_world, see calls_input.h.
  */
 #include "calls_input.h"
 
@@ -48,6 +48,7 @@ bool world_input_parse(const uint8_t *data, size_t size, struct calls_input *inp
     input->left_out = data[10];
     input->stalls = data[11];
     input->strategy = data[13];
+    input->more = data[14];
     input->ops = data + WORLD_HEADER_SIZE;
     input->ops_size = count * CALLS_OP_SIZE;
     input->op_count = count < CALLS_OPS_MAX ? count : CALLS_OPS_MAX;
@@ -168,7 +169,7 @@ uint64_t calls_number(const char *name, uint8_t byte)
         return byte; /* in configuration space */
     }
     if (strcmp(name, "cpus") == 0) {
-        return byte % 5; /* there are two */
+        return byte % 18; /* there are four at most */
     }
     if (strcmp(name, "nanoseconds") == 0) {
         return byte * UINT64_C(5000);

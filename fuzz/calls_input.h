@@ -11,7 +11,7 @@
  *           8 CPUs  9 machine (enum world_machine)  10 kinds of calls that are left out
  *           11 commands until the first remapping unit stops, or 0  12 size of the user program
  *           13 strategy: bit 0 by priorities, changed so often (bits 1 to 3); stores kept back (bits 4 to 7)
- *           14,15 nothing
+ *           14 more of the machine (enum world_more)  15 nothing
  *
  * and behind the operations there is the user program, of so many times 8 bytes.
  *
@@ -53,6 +53,11 @@ enum world_machine {
     WORLD_PROGRAMS = 1u << 7, /* user programs run for real */
 };
 
+enum world_more {
+    WORLD_DIES = 1u << 0, /* a remapping unit that stops never goes on */
+    WORLD_PLAIN = 1u << 1,
+};
+
 /* Room for large pages, which is slow, so few inputs have it: by the number of workers. */
 #define CALLS_MUCH_MEMORY(workers) ((workers) >= 0xf8)
 
@@ -66,7 +71,7 @@ struct calls_input {
     const uint8_t *ops;
     size_t ops_size, op_count;
     bool world; /* what follows is fuzz_world's */
-    uint8_t cpus, machine, left_out, stalls, strategy;
+    uint8_t cpus, machine, more, left_out, stalls, strategy;
     const uint8_t *program;
     size_t program_size;
 };

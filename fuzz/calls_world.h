@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What one execution of fuzz_calls knows: the input, the handles that it collected, and the hostile parties.
+ * What one execution of fuzz_calls or fuzz_world knows: the input, the handles that it collected, and the
+ * hostile parties.
  */
 #ifndef FUZZ_CALLS_WORLD_H
 #define FUZZ_CALLS_WORLD_H

@@ -9,7 +9,7 @@ fuzz_usage() {
 usage: ./keel fuzz [TARGET] [--afl] [--time S]
        ./keel fuzz --all [--time S]
 
-Fuzzes a target with libFuzzer, starting from the seeds that fuzz/make_TARGET_seeds.py writes. Without a target: lists them.
+Fuzzes a target with libFuzzer, starting from its seeds. Without a target: lists them.
 
   --afl     use AFL++ instead of libFuzzer
   --all     every target, as many at a time as there are CPUs; shows how they go on, and makes their corpora small
@@ -147,7 +147,7 @@ command_replay() {
 command_minimize() {
     local file='' target='' operations=()
     prepare_input minimize "$@"
-    case $target in
+    [ "$project" != "$root" ] || case $target in
     calls) operations=(--header 8 --unit 8) ;;
     world) operations=(--header 16 --unit 8) ;;
     esac

@@ -21,17 +21,15 @@ static const struct hal_region regions[] = {{0, RAM_SIZE, HAL_REGION_USABLE},
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static unsigned units(uint8_t machine)
+static unsigned units(const struct calls_input *input)
 {
-    static const struct {
-        unsigned bit, unit;
-    } bits[] = {
-        {WORLD_REGISTERS, HOSTED_IOMMU_REGISTERS}, {WORLD_NARROW, HOSTED_IOMMU_NARROW},
-        {WORLD_RANGE, HOSTED_IOMMU_RANGE},         {WORLD_OLD_INTERRUPTS, HOSTED_IOMMU_OLD_INTERRUPTS},
-        {WORLD_APART, HOSTED_IOMMU_APART},         {WORLD_NONE, HOSTED_IOMMU_NONE}};
-    unsigned iommu = (calls_world.input.flags & CALLS_AMD) != 0 ? HOSTED_IOMMU_AMD : 0;
+    static const unsigned bits[16] = {
+        HOSTED_IOMMU_REGISTERS,      HOSTED_IOMMU_NARROW,     HOSTED_IOMMU_RANGE,
+        HOSTED_IOMMU_OLD_INTERRUPTS, HOSTED_IOMMU_APART,      HOSTED_IOMMU_NONE,
+        [8] = HOSTED_IOMMU_DIES,     [9] = HOSTED_IOMMU_PLAIN}; /* of machine, then of more */
+    unsigned iommu = (input->flags & CALLS_AMD) != 0 ? HOSTED_IOMMU_AMD : 0;
     for (unsigned i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
-        iommu |= (machine & bits[i].bit) != 0 ? bits[i].unit : 0;
+        iommu |= ((input->machine | input->more << 8) >> i & 1) != 0 ? bits[i] : 0;
     }
     return iommu;
 }
@@ -53,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .region_count = sizeof(regions) / sizeof(regions[0]),
         .command_line = trusting,
         .command_line_size = (machine & WORLD_TRUSTED) != 0 ? sizeof(trusting) - 1 : 0,
-        .iommu = units(machine),
+        .iommu = units(&calls_world.input),
         .iommu_stalls = calls_world.input.stalls,
         .user_engine = programs ? HOSTED_USER_UNICORN : HOSTED_USER_SCRIPT,
         .user_script = programs ? NULL : calls_user_script,

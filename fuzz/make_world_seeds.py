@@ -3,7 +3,7 @@
 """Writes the seeds of fuzz_world: the readable ones of fuzz/seeds/world/*.txt, compiled, and those of fuzz_calls, on other machines.
 
 The lines of the former are those of make_calls_seeds.py, with more bytes of the header (cpus, machine, left_out, stalls,
-program, strategy), more operations (the events of fuzz/world_events.h, by name), and `program HEX...`, bytes of the user program. The
+program, strategy, more), more operations (the events of fuzz/world_events.h, by name), and `program HEX...`, bytes of the user program. The
 number of a header's byte `program` is counted, not given. fuzz/calls_input.h says what the bytes mean.
 """
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from make_calls_seeds import HEADER, call_numbers, compile_lines
 
 ROOT = Path(__file__).resolve().parent
-MORE = ("cpus", "machine", "left_out", "stalls", "program", "strategy", "nothing", "nothing_either")
+MORE = ("cpus", "machine", "left_out", "stalls", "program", "strategy", "more", "nothing")
 EVENTS = ("reach", "send", "forge", "line", "config", "fail", "program_map", "program_run")
 OPERATION_SIZE = 8
 # For the seeds of fuzz_calls, one after the other: CPUs, machine, stalls, strategy (the higher half: stores that are kept back).

@@ -14,13 +14,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-# The first that matches says how a run has failed.
+# The first that matches says how a run has failed: what the audit finds comes before the panic that follows, and the
+# sanitizers' last lines name the place.
 MESSAGES = (
-    re.compile(r"^fuzz_\w+: (.*)", re.MULTILINE),
+    re.compile(r"^(audit: .*)", re.MULTILINE),
+    re.compile(r"^(/\S+\.[ch]:\d+: .*)", re.MULTILINE),
+    re.compile(r"^fuzz\w*: (.*)", re.MULTILINE),
     re.compile(r"runtime error: (.*)"),
-    re.compile(r"^SUMMARY: \w+: (\S+)", re.MULTILINE),
+    re.compile(r"^SUMMARY: \w+: (.*)", re.MULTILINE),
 )
-NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
+NUMBER = re.compile(r"0x[0-9a-f]+|\b\d+")  # not of an invariant's name
 
 
 class Target:
@@ -35,9 +38,8 @@ class Target:
         path = Path(self.folder.name) / "input"
         path.write_bytes(data)
         self.runs += 1
-        environment = {name: value for name, value in os.environ.items() if name != "KEEL_PRINT"}
         try:
-            run = subprocess.run([self.program, path], env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+            run = subprocess.run([self.program, path], env={**os.environ, "KEEL_PRINT": "1"}, stdin=subprocess.DEVNULL, capture_output=True,
                                  timeout=self.timeout, check=False)
         except subprocess.TimeoutExpired:
             return "it does not end"

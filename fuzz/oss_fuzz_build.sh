@@ -26,6 +26,7 @@ for source in "$root"/fuzz/fuzz_*.c; do
     (cd "$WORK/keel/seeds/${name#fuzz_}" && python3 -m zipfile -c "$OUT/${name}_seed_corpus.zip" ./*)
     # Inputs that are longer say nothing that shorter ones do not.
     printf '[libfuzzer]\nmax_len = 4096\n' >"$OUT/$name.options"
+    if [ -e "$WORK/keel/fuzz/${name}_mutator.so" ]; then cp "$WORK/keel/fuzz/${name}_mutator.so" "$OUT/"; fi
     if [ -e "$root/fuzz/${name#fuzz_}.dict" ]; then cp "$root/fuzz/${name#fuzz_}.dict" "$OUT/$name.dict"; fi
 done
 library=$(ldd "$OUT/fuzz_world" | awk '$1 ~ /^libunicorn/ { print $3 }')

@@ -21,6 +21,14 @@ data = open(sys.argv[1], "rb").read()
 calls = data[8::8]
 if 0x33 in calls:
     sys.exit("fuzz_picky: something else, at 7")
+if 0x44 in calls:
+    print("audit: D3: one invariant at 0x5")
+    sys.exit("fuzz_picky: panic: the audit found violations")
+if 0x55 in calls:
+    print("audit: D4: another invariant at 0x5")
+    sys.exit("fuzz_picky: panic: the audit found violations")
+if 0x66 in calls:
+    sys.exit("/home/client/test.c:7: it is 1, not 2\\nfuzz: cut short")
 if 0x11 in calls and 0x22 in calls[calls.index(0x11):]:
     sys.exit(f"fuzz_picky: panic: frame {len(data)} is lost")
 """
@@ -74,6 +82,13 @@ class Minimize(Folder):
         small, expected = self.minimize(0x33, 0x11, 0x22)
         self.assertEqual(small, bytes(8) + bytes([0x33, *bytes(7)]))
         self.assertEqual(expected, "something else, at N")
+
+    def test_the_audit_says_which(self):
+        for call, expected in ((0x44, "audit: D3: one invariant at N"), (0x66, "/home/client/test.c:N: it is N, not N")):
+            small, found = self.minimize(call, 0x11)
+            self.assertEqual((small, found), (bytes(8) + bytes([call, *bytes(7)]), expected))
+        operations = bytes(8) + bytes([0x55, *bytes(7)])
+        self.assertNotEqual(self.target.failure(operations), self.target.failure(operations.replace(b"\x55", b"\x44")))
 
     def test_what_does_not_fail(self):
         self.assertEqual(self.minimize(0x22, 0x11), (None, None))

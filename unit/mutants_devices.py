@@ -10,7 +10,7 @@ VTD_FAULT = "hal/x86_common/vtd_fault.c"
 VTD_INTERRUPT = "hal/x86_common/vtd_interrupt.c"
 INTERRUPTS = ("test_hosted_interrupts_driver",)
 INTERRUPT_MODEL = ("test_hosted_interrupts",)
-INTERRUPT_CACHE = "hal/hosted/vtd_interrupt_cache.c"
+INTERRUPTS_OF_VTD = "hal/hosted/vtd_interrupts.c"
 INTERRUPT_BOTH = "hal/hosted/iommu_interrupts.c"
 INTERRUPT_MESSAGE = "hal/hosted/vtd_message.c"
 VTD_FLUSH = "hal/x86_common/vtd_flush.c"
@@ -324,10 +324,10 @@ DEVICES = (
     Mutant("old-format-left-on", "D4", VTD_INTERRUPT, "!vtd_give(unit, VTD_OLD_INTERRUPTS, false, false)", "unit > 99", INTERRUPTS),
     Mutant("released-line-stays-routed", "D4", IRQ, "    if (source_open) {\n        hal_irq_close(source_of(line));\n    }\n",
            "    (void)source_open;\n", ("test_irq",)),
-    Mutant("modelled-entry-not-cached", "D4", INTERRUPT_CACHE, "    if (!entry.absent || (unit", "    if ((entry.absent && unit->id > 9) || (unit", INTERRUPT_MODEL),
+    Mutant("modelled-entry-not-cached", "D4", INTERRUPTS_OF_VTD, "    if (!entry.absent || (unit", "    if ((entry.absent && unit->id > 9) || (unit", INTERRUPT_MODEL),
     Mutant("modelled-entries-forget-each-other", "D4", INTERRUPT_BOTH, "cached[i].index >> mask != index >> mask", "cached[i].index >> (mask | 8) != index >> (mask | 8)",
            INTERRUPT_MODEL),
-    Mutant("modelled-index-is-free", "D4", INTERRUPT_CACHE, "        check_reuse(unit, index,", "        check_reuse(&iommu_units[unit->id ^ 1], index ^ 1,", INTERRUPT_MODEL),
+    Mutant("modelled-index-is-free", "D4", INTERRUPTS_OF_VTD, "        check_reuse(unit, index,", "        check_reuse(&iommu_units[unit->id ^ 1], index ^ 1,", INTERRUPT_MODEL),
     Mutant("modelled-entry-of-nobody", "D4", INTERRUPT_BOTH, "ioapic_owner(source, &owner) &&\n           owner == source_id;",
            "(ioapic_owner(source, &owner) ||\n           owner != source_id);", INTERRUPT_MODEL + AMDVI_INTERRUPT_MODEL),
     Mutant("modelled-any-source-passes", "D4", INTERRUPT_MESSAGE, "(enum iommu_reason)0 : IOMMU_NOT_ITS_SOURCE;",

@@ -314,7 +314,7 @@ static unsigned explore_bound(const struct unit_case *test)
 static void run_explorer(const struct unit_case *test, const struct hosted_config *config)
 {
     static struct hosted_explored found;
-    static char steps[STEPS_SIZE];
+    static char steps[STEPS_SIZE], stores[24];
     struct hosted_explore explore = {.config = *config, .bound = explore_bound(test)};
     hosted_explore(&explore, &found);
     print_message("%s: %llu schedules within %u preemptions\n", test->name,
@@ -323,8 +323,12 @@ static void run_explorer(const struct unit_case *test, const struct hosted_confi
         unit_print_run(test, &found.result);
         stop_if_asked();
         unit_print_steps(&found, steps, sizeof steps);
-        fail_msg("%s failed in schedule %llu; to see it: ./keel explore %s --stores %u --replay %s",
-                 test->name, (unsigned long long)found.schedules, test->name, config->store_buffer, steps);
+        stores[0] = '\0';
+        if (config->store_buffer > 0) {
+            snprintf(stores, sizeof stores, " --stores %u", config->store_buffer);
+        }
+        fail_msg("%s failed in schedule %llu; to see it: ./keel explore %s%s --replay %s", test->name,
+                 (unsigned long long)found.schedules, test->name, stores, steps);
     }
     assert_true(found.complete);
     assert_true(found.schedules > 1); /* otherwise nothing was interleaved */

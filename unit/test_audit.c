@@ -65,6 +65,33 @@ static void M1_audit_sees_a_free_frame_with_a_type(void)
     frame->type = FRAME_NONE;
 }
 
+static void just_return(uint64_t argument)
+{
+    (void)argument;
+}
+
+static void T9_audit_sees_a_task_that_is_lost(void)
+{
+    const struct keel_task_options options = {.entry = just_return, .name = "other"};
+    keel_task_t other = {0};
+    CHECK_OK(keel_task_spawn(&options, &other));
+    struct task *task = (struct task *)object_at(OBJECT_TASK, (uint32_t)handle_slot(other.value));
+    struct runnable *before = task->runnable.previous, *after = task->runnable.next;
+    before->next = after;
+    after->previous = before;
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("audit: T9"));
+    before->next = &task->runnable;
+    after->previous = &task->runnable;
+    atomic_u32_init(&task->state, TASK_BLOCKED);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("audit: T1"));
+    atomic_u32_init(&task->state, TASK_RUNNABLE);
+    CHECK_AUDIT();
+    CHECK(unit_join(other) == 0);
+    unit_settle();
+}
+
 static void M6_audit_sees_more_holders_than_references(void)
 {
     keel_space_t space = unit_space();
@@ -359,6 +386,7 @@ int main(int argc, char **argv)
         UNIT(M5_audit_sees_a_reserved_frame_with_references),
         UNIT(M1_audit_sees_a_free_frame_with_a_type),
         UNIT(M6_audit_sees_more_holders_than_references),
+        UNIT(T9_audit_sees_a_task_that_is_lost, .config.cpu_count = 1),
         UNIT(M1_audit_sees_a_unique_frame_that_is_mapped),
         UNIT(M2_audit_sees_broken_lists),
         UNIT(M2_audit_sees_frames_in_two_hands),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Interrupt remapping of the hosted machine's units (hal/hosted/vtd_interrupt_cache.c, vtd_message.c), told
+ * Interrupt remapping of the hosted machine's units (hal/hosted/vtd_interrupts.c, vtd_message.c), told
  * what to do by their registers: who may raise what, what is used until it is forgotten, and planted mistakes
  * that the model promises to see.
  */

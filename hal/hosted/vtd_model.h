@@ -42,7 +42,7 @@ void iommu_queue_switched(struct iommu_unit *unit);
 unsigned iommu_invalidate_contexts(struct iommu_unit *unit, uint64_t command);
 unsigned iommu_invalidate_translations(struct iommu_unit *unit, uint64_t address, uint64_t command);
 
-/* --- vtd_interrupt_cache.c: the table of interrupts (9.9), and what a unit may have cached of it --- */
+/* --- vtd_interrupts.c: the table of interrupts (9.9) --- */
 
 /* Of an entry of 16 bytes. */
 #define IOMMU_ENTRY_PRESENT UINT64_C(1)

@@ -11,6 +11,7 @@
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
 
+#include "core/audit.h"
 #include "core/cpu.h"
 #include "core/task.h"
 #include "keel/cold.h"
@@ -66,5 +67,7 @@ void sched_unlock(bool interrupts);
 void sched_kick_all_idle(void);
 /* Calls `step` for every RUNNABLE task that is queued; under the lock: for injection. */
 void sched_for_each_queued(void (*step)(struct task *task));
+/* The audit's part: what can be picked (T1, T9). */
+void sched_audit(audit_report_t *report);
 
 #endif

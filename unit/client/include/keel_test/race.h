@@ -3,8 +3,8 @@
  * A race of the first task with one other, which CPU 1 runs. The other prepares itself and waits; from then
  * to its last word every schedule of the two is explored.
  */
-#ifndef UNIT_RACE_H
-#define UNIT_RACE_H
+#ifndef KEEL_TEST_RACE_H
+#define KEEL_TEST_RACE_H
 
 #include <stdint.h>
 

@@ -37,7 +37,8 @@ struct keel_test {
 
 /* For main(): runs the tests, or what ./keel explore asks for; answers the exit status. An argument picks
  * those whose name matches it ("put_*"). UNIT_SEED=n in the environment runs seed n alone; UNIT_STOP=1 ends
- * the program at the first failure; UNIT_BOUND=n explores within n preemptions at most. */
+ * the program at the first failure; UNIT_BOUND=n explores within n preemptions at most; UNIT_STORES=n has
+ * each CPU keep back up to n atomic stores. */
 #define keel_test_main(tests, argc, argv)                                                                    \
     keel_test_main_of((tests), sizeof(tests) / sizeof((tests)[0]), (argc), (argv))
 int keel_test_main_of(const struct keel_test *tests, size_t count, int argc, char **argv);
