@@ -71,6 +71,15 @@ function(keel_add_explored_test name)
     keel_explored(${name} ${test_CLIENT})
 endfunction()
 
+# keel_add_compiler_test(): what Keel asks of the compiler beyond C17, with the flags of this build tree.
+function(keel_add_compiler_test)
+    add_executable(test_compiler ${KEEL_SOURCE}/cmake/tests/compiler.c)
+    target_link_libraries(test_compiler PRIVATE keel_strict)
+    target_include_directories(test_compiler PRIVATE ${KEEL_SOURCE}/api/vocabulary)
+    add_test(NAME test_compiler COMMAND test_compiler)
+    set_tests_properties(test_compiler PROPERTIES LABELS unit TIMEOUT 60 ENVIRONMENT "${KEEL_TEST_ENVIRONMENT}")
+endfunction()
+
 # keel_add_canaries(): planted faults that this build tree must report, each in its sanitizer's words.
 function(keel_add_canaries)
     find_library(KEEL_CMOCKA cmocka REQUIRED)
