@@ -264,7 +264,7 @@ void amdvi_interrupts_store_words(uint64_t at, uint64_t value)
 static const char *cached_wrong(const struct iommu_unit *unit)
 {
     struct iommu_interrupt cached;
-    for (size_t i = 0; iommu_interrupts_each(unit, i, &cached) && machine.config.iommu_stalls == 0; i++) {
+    for (size_t i = 0; iommu_interrupts_each(unit, i, &cached) && !unit->owes; i++) {
         if (cached.index != AMDVI_WORD_INDEX && !cached.absent &&
             !iommu_interrupt_is_owned(cached.source, VECTOR(cached.low))) {
             return "is cached yet for who no longer has it";

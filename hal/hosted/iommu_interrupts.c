@@ -91,6 +91,7 @@ void iommu_interrupts_remember(struct iommu_unit *unit, const struct iommu_inter
 void iommu_interrupts_forget_all(struct iommu_unit *unit)
 {
     caches[unit->id].count = 0;
+    unit->owes = unit->stalled;
     iommu_interrupts_lie_no_more(unit);
 }
 
@@ -126,10 +127,13 @@ bool iommu_interrupt_is_owned(uint16_t source_id, unsigned vector)
            owner == source_id;
 }
 
-/* What a unit that stands still was not told to forget is the hardware's fault. */
 bool iommu_interrupt_pass(uint16_t source_id, unsigned vector, uint32_t apic_id)
 {
-    if (!iommu_interrupt_is_owned(source_id, vector) && machine.config.iommu_stalls == 0) {
+    bool excused = false;
+    for (unsigned i = 0; i < IOMMU_UNITS; i++) {
+        excused = excused || iommu_units[i].owes;
+    }
+    if (!iommu_interrupt_is_owned(source_id, vector) && !excused) {
         machine_check("D4", "device %04x raises vector %#x, which is not its own", (unsigned)source_id,
                       vector);
     }

@@ -113,6 +113,8 @@ struct iommu_unit {
     uint64_t commands; /* of invalidation, done since start-up */
     uint64_t waits;    /* those among them that only say so */
     bool stalled;
+    bool owes; /* it has stood still since it forgot all interrupts: what it was not told is the hardware's
+                  fault */
 
     /* Intel's. */
     uint64_t root_given;                    /* written, but not in use yet */

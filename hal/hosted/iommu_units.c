@@ -31,6 +31,7 @@ bool iommu_gives_up(struct iommu_unit *unit)
         return false;
     }
     unit->stalled = unit->stalled || unit->commands == limit;
+    unit->owes = unit->owes || unit->stalled;
     return unit->stalled;
 }
 

@@ -164,7 +164,7 @@ void vtd_interrupts_edit(enum iommu_view view, uint64_t at, const uint64_t old[2
 static const char *cached_wrong(const struct iommu_unit *unit)
 {
     struct iommu_interrupt entry;
-    for (size_t i = 0; iommu_interrupts_each(unit, i, &entry) && machine.config.iommu_stalls == 0; i++) {
+    for (size_t i = 0; iommu_interrupts_each(unit, i, &entry) && !unit->owes; i++) {
         if (!entry.absent && !is_owned(entry.low, entry.high)) {
             return "is cached yet for who no longer has it";
         }
