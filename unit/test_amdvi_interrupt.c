@@ -159,6 +159,8 @@ static void D4_table_says_what_its_source_may_raise(void **state)
     assert_int_equal(entry_of(0, 102), 0xa60001);
     assert_int_equal(entry_of(0, 101) | entry_of(1, 100) | entry_of(1, 102), 0);
     assert_true(amdvi_interrupt_is_set(100) && amdvi_interrupt_is_set(101) && !amdvi_interrupt_is_set(103));
+    assert_true(amdvi_interrupt_is_for(100, SOURCE) && amdvi_interrupt_is_for(101, OTHER));
+    assert_false(amdvi_interrupt_is_for(100, OTHER) || amdvi_interrupt_is_for(103, SOURCE));
     amdvi_interrupt_message(100, &address, &data);
     assert_true(address == 0xfee00000 && data == IOAPIC_VECTOR_FIRST + 100);
     for (unsigned table = 2; table < AMDVI_INTERRUPT_TABLES; table++) {

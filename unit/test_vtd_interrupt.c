@@ -116,6 +116,8 @@ static void D4_other_segments_have_other_entries(void **state)
     vtd_begin(&dmar);
     assert_true(vtd_remaps_interrupts());
     assert_true(vtd_interrupt_set(5, SOURCE, 0x45, 1, false));
+    assert_true(vtd_interrupt_is_for(5, SOURCE));
+    assert_false(vtd_interrupt_is_for(5, 0x28) || vtd_interrupt_is_for(6, SOURCE));
     uint64_t others = units[1].interrupts & ~UINT64_C(0xfff);
     assert_true(others != 0 && others != (units[0].interrupts & ~UINT64_C(0xfff)) && others != units[1].root);
     for (unsigned i = 0; i < 512; i++) {
@@ -131,6 +133,7 @@ static void D4_entry_says_who_may_raise_what(void **state)
     uint64_t table = begin(2);
     assert_int_equal(units[1].interrupts & ~UINT64_C(0xfff), table);
     assert_true(vtd_interrupt_set(200, SOURCE, 0x9c, 0x2d, true));
+    assert_false(vtd_interrupt_is_for(200, SOURCE)); /* by the vector of another */
     assert_true(test_word(table + 16 * 200) == UINT64_C(0x2d00009c0011));
     assert_true(test_word(table + 16 * 200 + 8) == UINT64_C(0x4f0f8));
     for (unsigned unit = 0; unit < 2; unit++) {

@@ -149,8 +149,13 @@ static void audit_interrupts(report_fn *report)
     uint16_t owner;
 
     for (unsigned source = 0; source < HAL_IRQ_SOURCES_MAX; source++) {
-        if (remap_interrupt_is_set(source) && !ioapic_owner(source, &owner)) {
+        if (!remap_interrupt_is_set(source)) {
+            continue;
+        }
+        if (!ioapic_owner(source, &owner)) {
             report("D4: interrupts pass of a source that is closed");
+        } else if (!remap_interrupt_is_for(source, owner)) {
+            report("D4: interrupts pass of a source by who does not have it, or as another's");
         }
     }
 }

@@ -170,6 +170,12 @@ bool amdvi_interrupt_is_set(unsigned index)
            (load_entry(table_of[index], index) & ENTRY_PRESENT) != 0;
 }
 
+bool amdvi_interrupt_is_for(unsigned index, uint16_t source_id)
+{
+    return amdvi_interrupt_is_set(index) && tables[table_of[index]].source == source_id &&
+           (load_entry(table_of[index], index) >> ENTRY_VECTOR & 0xff) == IOAPIC_VECTOR_FIRST + index;
+}
+
 void amdvi_interrupt_message(unsigned index, uint64_t *address, uint32_t *data)
 {
     *address = HAL_IOMMU_INTERRUPTS_FIRST;

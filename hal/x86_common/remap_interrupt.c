@@ -37,6 +37,12 @@ bool remap_interrupt_is_set(unsigned source)
     return amdvi_remaps_interrupts() ? amdvi_interrupt_is_set(source) : vtd_interrupt_is_set(source);
 }
 
+bool remap_interrupt_is_for(unsigned source, uint16_t source_id)
+{
+    return amdvi_remaps_interrupts() ? amdvi_interrupt_is_for(source, source_id)
+                                     : vtd_interrupt_is_for(source, source_id);
+}
+
 void remap_interrupt_message(unsigned source, uint64_t *address, uint32_t *data)
 {
     if (amdvi_remaps_interrupts()) {

@@ -5,6 +5,8 @@
  */
 #include "vtd_unit.h"
 
+#include "hal/ioapic.h"
+
 #define DMAR_REMAPS 1u /* flag of the table */
 
 #define ENTRIES    256u
@@ -91,6 +93,13 @@ bool vtd_interrupt_clear(unsigned index)
 bool vtd_interrupt_is_set(unsigned index)
 {
     return remaps && index < ENTRIES && (remap_load(entry_at(index)) & ENTRY_PRESENT) != 0;
+}
+
+bool vtd_interrupt_is_for(unsigned index, uint16_t source_id)
+{
+    return vtd_interrupt_is_set(index) &&
+           remap_load(hal_paddr_add(entry_at(index), 8)) == (source_id | ENTRY_VERIFY) &&
+           (remap_load(entry_at(index)) >> ENTRY_VECTOR & 0xff) == IOAPIC_VECTOR_FIRST + index;
 }
 
 void vtd_interrupt_message(unsigned index, uint64_t *address, uint32_t *data)

@@ -69,6 +69,8 @@ bool amdvi_interrupt_can_hold(uint16_t source_id);
 bool amdvi_interrupt_set(unsigned index, uint16_t source_id, uint32_t apic_id);
 bool amdvi_interrupt_clear(unsigned index);
 bool amdvi_interrupt_is_set(unsigned index);
+/* By this source id alone, and by its vector? */
+bool amdvi_interrupt_is_for(unsigned index, uint16_t source_id);
 void amdvi_interrupt_message(unsigned index, uint64_t *address, uint32_t *data);
 bool amdvi_ioapic_source(uint8_t id, uint16_t *source_id);
 

@@ -24,6 +24,8 @@ bool remap_interrupt_set(unsigned source, uint16_t source_id, uint8_t vector, ui
 bool remap_interrupt_clear(unsigned source);
 /* For an audit: do tables let something pass? */
 bool remap_interrupt_is_set(unsigned source);
+/* The same: if so, is it that source's vector alone, by this source id alone? */
+bool remap_interrupt_is_for(unsigned source, uint16_t source_id);
 
 /* What a device writes, and where, to send the message of the source. */
 void remap_interrupt_message(unsigned source, uint64_t *address, uint32_t *data);

@@ -100,6 +100,8 @@ bool vtd_interrupt_set(unsigned index, uint16_t source_id, uint8_t vector, uint3
 bool vtd_interrupt_clear(unsigned index);
 /* For an audit: does the table let something pass? */
 bool vtd_interrupt_is_set(unsigned index);
+/* By this source id alone, and by its vector? */
+bool vtd_interrupt_is_for(unsigned index, uint16_t source_id);
 /* What a device writes, and where, to send the message with this index. */
 void vtd_interrupt_message(unsigned index, uint64_t *address, uint32_t *data);
 /* The source id of messages of the I/O APIC with this id in the MADT. False: firmware does not name it. */
