@@ -131,9 +131,12 @@ static uint32_t heard(struct listener *listener)
 static void check_rounds(struct listener *listener, void (*interrupt)(const struct device *device))
 {
     unsigned cpus = cpu_count();
+    uint32_t violations = 0;
     for (uint32_t round = 0; round < ROUNDS; round++) {
         CHECK_OK(keel_irq_handler_set_affinity(listener->handler, UINT64_C(1) << round % cpus));
         settle(listener);
+        CHECK_OK(keel_audit(&violations)); /* while something may pass */
+        CHECK_VALUE(violations == 0, violations);
         interrupt(listener->device);
         CHECK_VALUE(heard(listener) == 1, listener->calls);
         CHECK_VALUE(listener->cpu == round % cpus, listener->cpu);
