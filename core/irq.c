@@ -46,12 +46,12 @@ static void acquire_controller(void)
 static bool must_be_masked(const struct irq_line *line)
 {
     bool enabled = false, held = false;
-    for (uint32_t i = 0; i < IRQ_SHARERS_MAX; i++) {
+    for (uint32_t i = 0; i < IRQ_SHARERS_MAX && line->state == IRQ_OPEN; i++) {
         const struct irq_handler *handler = line->sharers[i];
         enabled = enabled || (handler != NULL && handler->enabled);
         held = held || (handler != NULL && handler->holds);
     }
-    return line->state != IRQ_OPEN || !enabled || held;
+    return !enabled || held;
 }
 
 /* Until now edges may have been lost. An earlier deadline stays; one that came while the line was masked
@@ -521,9 +521,11 @@ static void check_line(const struct irq_line *line, audit_report_t *report)
     uint32_t count = 0;
     for (uint32_t i = 0; i < IRQ_SHARERS_MAX; i++) {
         const struct irq_handler *handler = line->sharers[i];
-        count += handler != NULL;
-        if (handler != NULL && (handler->line != line ||
-                                ref_word_state(atomic_u64_peek(&handler->object.ref.word)) == REF_FREE)) {
+        if (handler == NULL) {
+            continue;
+        }
+        count++;
+        if (handler->line != line || ref_word_state(atomic_u64_peek(&handler->object.ref.word)) == REF_FREE) {
             report("T8", "a line calls a handler that is not its own, source", source_of(line));
         }
     }

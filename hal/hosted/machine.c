@@ -191,7 +191,8 @@ struct hosted_result hosted_run(const struct hosted_config *config)
     pci_prepare();
     io_prepare();
     machine.frozen = 0;
-    machine.store_count = 0;
+    hosted_stores_room = machine.config.store_buffer;
+    hosted_stores_kept = 0;
     machine.edits = 0;
     machine.audited = UINT64_MAX;
     machine.current = &machine.cpus[0];

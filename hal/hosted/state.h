@@ -49,9 +49,8 @@ struct machine {
     struct cpu *current;
     bool running; /* between the start and the end of hosted_run */
     unsigned frozen;
-    unsigned store_count; /* of all CPUs */
-    uint64_t edits;       /* of tables, roots, stale entries and uses of frames, all that an audit looks at */
-    uint64_t audited;     /* value of `edits` at the last audit that found nothing; UINT64_MAX: none */
+    uint64_t edits;   /* of tables, roots, stale entries and uses of frames, all that an audit looks at */
+    uint64_t audited; /* value of `edits` at the last audit that found nothing; UINT64_MAX: none */
 
     /* Points pass cheaply until `budget` runs out; then schedule.c settles time and decides (schedule.c). */
     uint64_t budget, budget_granted;

@@ -9,6 +9,8 @@
 /* Nothing that outlives a call lies nearer above a function's frame. */
 #define STACK_SIZE_MAX ((uintptr_t)64 * 1024)
 
+unsigned hosted_stores_room, hosted_stores_kept;
+
 /* One instruction each, as the compiler would make it of a relaxed atomic store. */
 static void perform(const struct kept_store *store)
 {
@@ -22,7 +24,7 @@ static void perform(const struct kept_store *store)
 static void perform_oldest(struct cpu *cpu)
 {
     perform(&cpu->stores[0]);
-    machine.store_count--;
+    hosted_stores_kept--;
     cpu->store_count--;
     for (unsigned i = 0; i < cpu->store_count; i++) {
         cpu->stores[i] = cpu->stores[i + 1];
@@ -45,10 +47,9 @@ void stores_perform_all(void)
 
 bool hosted_store_kept(volatile void *at, uint64_t value, unsigned size)
 {
-    const unsigned room = machine.config.store_buffer;
     struct cpu *cpu = machine.current;
     uintptr_t above = (uintptr_t)at - (uintptr_t)__builtin_frame_address(0);
-    if (room == 0 || !machine.running || machine.frozen > 0) {
+    if (!machine.running || machine.frozen > 0) {
         return false;
     }
     if (above < STACK_SIZE_MAX) {
@@ -57,18 +58,18 @@ bool hosted_store_kept(volatile void *at, uint64_t value, unsigned size)
     }
     /* With luck some are visible earlier. */
     bool random = machine.config.strategy == HOSTED_RANDOM;
-    while (cpu->store_count == room ||
+    while (cpu->store_count == hosted_stores_room ||
            (cpu->store_count > 0 && random && strategy_random(&machine.random) % 4 == 0)) {
         perform_oldest(cpu);
     }
     cpu->stores[cpu->store_count++] = (struct kept_store){at, value, size};
-    machine.store_count++;
+    hosted_stores_kept++;
     return true;
 }
 
 bool hosted_store_found(const volatile void *at, uint64_t *value)
 {
-    if (machine.store_count == 0 || !machine.running) {
+    if (!machine.running) {
         return false;
     }
     const struct cpu *cpu = machine.current;
@@ -83,7 +84,7 @@ bool hosted_store_found(const volatile void *at, uint64_t *value)
 
 void hosted_stores_perform(void)
 {
-    if (machine.store_count > 0 && machine.running) {
+    if (machine.running) {
         stores_perform(machine.current);
     }
 }

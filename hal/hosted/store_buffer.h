@@ -23,7 +23,7 @@ void stores_perform_all(void);
 /* An operation follows on this CPU. */
 static inline void stores_before(enum hal_point_kind kind)
 {
-    if (machine.store_count > 0 && kind != HAL_POINT_LOAD && kind != HAL_POINT_STORE &&
+    if (hosted_stores_kept > 0 && kind != HAL_POINT_LOAD && kind != HAL_POINT_STORE &&
         kind != HAL_POINT_IRQ) {
         stores_perform(machine.current);
     }

@@ -22,19 +22,24 @@ bool hosted_store_kept(volatile void *at, uint64_t value, unsigned size);
 bool hosted_store_found(const volatile void *at, uint64_t *value);
 void hosted_stores_perform(void);
 
+/* How many each CPU may keep, and how many all do: mostly none, and every store and load asks. */
+extern unsigned hosted_stores_room, hosted_stores_kept;
+
 static inline bool hal_store_kept(volatile void *at, uint64_t value, unsigned size)
 {
-    return hosted_store_kept(at, value, size);
+    return hosted_stores_room != 0 && hosted_store_kept(at, value, size);
 }
 
 static inline bool hal_store_found(const volatile void *at, uint64_t *value)
 {
-    return hosted_store_found(at, value);
+    return hosted_stores_kept != 0 && hosted_store_found(at, value);
 }
 
 static inline void hal_stores_perform(void)
 {
-    hosted_stores_perform();
+    if (hosted_stores_kept != 0) {
+        hosted_stores_perform();
+    }
 }
 
 #endif
