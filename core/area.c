@@ -163,7 +163,7 @@ static void end_span(uint32_t span)
     spinlock_release(&lock, interrupts);
     if (table != NULL) {
         /* One page will do: it is the entry above that may be cached. */
-        tlb_shootdown(cpu_online_mask(), hal_kernel_root(), span_va(span), 1);
+        tlb_shootdown(cpu_online_mask(), NULL, span_va(span), 1);
         frame_free_private(table, 1);
     }
     interrupts = spinlock_acquire(&lock);
@@ -286,7 +286,7 @@ void area_unmap(struct area *area, uint64_t page, uint64_t count)
     }
     area->mapped -= (uint32_t)count;
     spinlock_release(&lock, interrupts);
-    tlb_shootdown(cpu_online_mask(), hal_kernel_root(), va, count);
+    tlb_shootdown(cpu_online_mask(), NULL, va, count);
     hal_window_sync(va, count);
 }
 

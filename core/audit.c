@@ -325,6 +325,25 @@ static void audit_cursors(void)
     }
 }
 
+/* Who may have something of a space cached is asked to forget it. */
+static void check_tags_of_cpus(void)
+{
+    for (unsigned id = 0; id < hal_cpu_count(); id++) {
+        const struct cpu *cpu = cpu_at(id);
+        bool tagged = cpu->loaded == NULL;
+        for (unsigned tag = 0; tag < hal_tlb_tag_count(); tag++) {
+            const struct space *space = cpu->tagged[tag];
+            tagged = tagged || space == cpu->loaded;
+            if (space != NULL && (atomic_u64_peek(&space->cpus) >> id & 1) == 0) {
+                audit_report("A2", "a space does not know who keeps its translations, cpu", id);
+            }
+        }
+        if (!tagged) {
+            audit_report("A2", "a space is loaded under no tag, cpu", id);
+        }
+    }
+}
+
 static void check_tasks_on_cpus(void)
 {
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
@@ -448,6 +467,7 @@ static void audit_objects(void)
     irq_audit(audit_report);
     pci_message_audit(audit_report);
     domain_audit(audit_report);
+    check_tags_of_cpus();
     check_tasks_on_cpus();
 }
 

@@ -4,6 +4,8 @@
  */
 #include "core/cpu.h"
 
+#include <string.h>
+
 #include "core/assert.h"
 #include "hal/cpu.h"
 
@@ -18,6 +20,8 @@ void cpu_init(void)
         cpu->previous = NULL;
         cpu->kicks = 0;
         cpu->loaded = NULL;
+        memset(cpu->tagged, 0, sizeof(cpu->tagged));
+        cpu->next_tag = 0;
         cpu->vector_owner = NULL;
         cpu->next_tick = UINT64_MAX;
         cpu->timer = UINT64_MAX;

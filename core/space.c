@@ -9,6 +9,7 @@
 #include "core/mapping.h"
 #include "core/pagetable.h"
 #include "core/tlb.h"
+#include "keel/user_regs.h"
 
 keel_status_t space_create(uint64_t *handle)
 {
@@ -31,13 +32,14 @@ keel_status_t space_create(uint64_t *handle)
     return KEEL_OK;
 }
 
-/* After the last reference no CPU has the root loaded, and whoever left it flushed by loading another:
- * nothing of it is cached anywhere (A2). */
+/* After the last reference no CPU has the root loaded; who left it may still have it tagged, and forgets it
+ * now: then nothing of it is cached anywhere (A2). */
 void space_put(struct space *space)
 {
     if (!ref_put(&space->object.ref)) {
         return;
     }
+    tlb_shootdown(atomic_u64_load_acquire(&space->cpus), space, 0, KEEL_USER_END >> HAL_PAGE_SHIFT);
     CORE_ASSERT(atomic_u64_load_acquire(&space->cpus) == 0);
     pagetable_destroy(space->root);
     frame_free_private(frame_at(hal_frame_number(space->root)), 1);
@@ -49,7 +51,7 @@ void space_flush(struct space *space, uint64_t va, uint64_t end)
     /* The entries' exchanges come first, then this look: a CPU that is not in the mask yet walks the new
      * ones. */
     atomic_fence();
-    tlb_shootdown(atomic_u64_load_acquire(&space->cpus), space->root, va, (end - va) >> HAL_PAGE_SHIFT);
+    tlb_shootdown(atomic_u64_load_acquire(&space->cpus), space, va, (end - va) >> HAL_PAGE_SHIFT);
 }
 
 static uint64_t end_of(uint64_t va, uint64_t page_count)
@@ -178,22 +180,62 @@ keel_status_t space_query(struct space *space, uint64_t va, struct space_mapping
     return space_find(space, va, va + 1, mapping);
 }
 
+/* The tag under which the CPU may have something of the space (NULL: one that it has nothing under), or the
+ * count of tags. */
+static unsigned tag_of(const struct cpu *cpu, const struct space *space)
+{
+    unsigned tag = 0;
+    while (tag < hal_tlb_tag_count() && cpu->tagged[tag] != space) {
+        tag++;
+    }
+    return tag;
+}
+
+static unsigned choose_tag(struct cpu *cpu)
+{
+    unsigned tag = tag_of(cpu, NULL);
+    if (tag == hal_tlb_tag_count()) {
+        tag = cpu->next_tag;
+        cpu->next_tag = (tag + 1) % hal_tlb_tag_count();
+    }
+    return tag;
+}
+
 void space_load(struct space *space)
 {
     struct cpu *cpu = cpu_this();
-    struct space *old = cpu->loaded;
-    if (old == space) {
+    if (cpu->loaded == space) {
         return;
     }
     uint64_t bit = UINT64_C(1) << hal_cpu_id();
+    unsigned tag = tag_of(cpu, space);
+    bool keep = tag < hal_tlb_tag_count();
+    tag = keep ? tag : choose_tag(cpu);
+    struct space *evicted = keep ? NULL : cpu->tagged[tag];
     /* The bit before the load: a shootdown from here on includes this CPU. */
-    if (space != NULL) {
+    if (!keep && space != NULL) {
         atomic_u64_fetch_or(&space->cpus, bit);
     }
-    hal_root_load(space != NULL ? space->root : hal_kernel_root());
+    hal_root_load(space != NULL ? space->root : hal_kernel_root(), tag, keep);
     cpu->loaded = space;
-    /* And off after the load, which flushed: nothing of the old space is left here. */
-    if (old != NULL) {
-        atomic_u64_fetch_and(&old->cpus, ~bit);
+    cpu->tagged[tag] = space;
+    /* And off after the load, which flushed: nothing of that space is left here. */
+    if (evicted != NULL) {
+        atomic_u64_fetch_and(&evicted->cpus, ~bit);
+    }
+}
+
+void space_forget(struct space *space, uint64_t va, uint64_t page_count)
+{
+    struct cpu *cpu = cpu_this();
+    if (cpu->loaded == space) {
+        hal_tlb_flush_range(va, page_count);
+        return;
+    }
+    unsigned tag = tag_of(cpu, space);
+    if (tag < hal_tlb_tag_count()) { /* it may have lost the tag since it was asked */
+        hal_tlb_flush_tag(tag);
+        cpu->tagged[tag] = NULL;
+        atomic_u64_fetch_and(&space->cpus, ~(UINT64_C(1) << hal_cpu_id()));
     }
 }

@@ -5,12 +5,13 @@
 #include "core/tlb.h"
 
 #include "core/assert.h"
+#include "core/space.h"
 #include "hal/atomic.h"
 #include "hal/cpu.h"
 #include "keel/cold.h"
 
 struct request {
-    hal_paddr_t root;
+    struct space *space; /* NULL: the kernel window */
     uint64_t va, page_count;
 };
 
@@ -26,6 +27,15 @@ void tlb_init(void)
     }
 }
 
+static void forget(const struct request *request)
+{
+    if (request->space != NULL) {
+        space_forget(request->space, request->va, request->page_count);
+    } else {
+        hal_tlb_flush_window(request->va, request->page_count);
+    }
+}
+
 void tlb_serve(void)
 {
     CORE_ASSERT(!hal_irq_enabled());
@@ -33,8 +43,7 @@ void tlb_serve(void)
     for (unsigned initiator = 0; initiator < hal_cpu_count(); initiator++) {
         uint64_t address = atomic_u64_load_acquire(&inbox[self][initiator]);
         if (address != 0) {
-            const struct request *request = (const struct request *)(uintptr_t)address;
-            hal_tlb_flush_range(request->root, request->va, request->page_count);
+            forget((const struct request *)(uintptr_t)address);
             atomic_u64_store_release(&inbox[self][initiator], 0);
         }
     }
@@ -47,15 +56,15 @@ static void send(unsigned target, unsigned self, const struct request *request)
 }
 
 /* Has `others` flush, and this CPU if it is among `cpus`, at the same time. */
-KEEL_COLD static void shoot(uint64_t others, uint64_t cpus, unsigned self, struct request request)
+KEEL_COLD static void shoot(uint64_t others, uint64_t cpus, unsigned self, const struct request *request)
 {
     for (unsigned target = 0; target < hal_cpu_count(); target++) {
         if (others >> target & 1) {
-            send(target, self, &request);
+            send(target, self, request);
         }
     }
     if (cpus >> self & 1) {
-        hal_tlb_flush_range(request.root, request.va, request.page_count);
+        forget(request);
     }
     for (unsigned target = 0; target < hal_cpu_count(); target++) {
         while ((others >> target & 1) && atomic_u64_load_acquire(&inbox[target][self]) != 0) {
@@ -65,15 +74,16 @@ KEEL_COLD static void shoot(uint64_t others, uint64_t cpus, unsigned self, struc
     }
 }
 
-void tlb_shootdown(uint64_t cpus, hal_paddr_t root, uint64_t va, uint64_t page_count)
+void tlb_shootdown(uint64_t cpus, struct space *space, uint64_t va, uint64_t page_count)
 {
+    const struct request request = {.space = space, .va = va, .page_count = page_count};
     bool interrupts = hal_irq_disable();
     unsigned self = hal_cpu_id();
     uint64_t others = cpus & ~(UINT64_C(1) << self);
     if (others != 0) {
-        shoot(others, cpus, self, (struct request){.root = root, .va = va, .page_count = page_count});
+        shoot(others, cpus, self, &request);
     } else if (cpus != 0) {
-        hal_tlb_flush_range(root, va, page_count);
+        forget(&request);
     }
     hal_irq_restore(interrupts);
 }

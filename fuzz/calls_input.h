@@ -8,7 +8,7 @@
  *
  * Of fuzz_world it goes on:
  *
- *           8 CPUs  9 machine (enum world_machine)  10 kinds of calls that are left out
+ *           8 CPUs, and tags of their TLBs  9 machine (enum world_machine)  10 kinds of calls that are left out
  *           11 commands until the first remapping unit stops, or 0  12 size of the user program
  *           13 strategy: bit 0 by priorities, changed so often (bits 1 to 3); stores kept back (bits 4 to 7)
  *           14 more of the machine (enum world_more)  15 nothing

@@ -15,6 +15,7 @@
 #define RAM_SIZE   (UINT64_C(640) << 10)
 #define STEP_LIMIT UINT64_C(8000000)
 #define CPUS_MAX   4u
+#define TAGS_MAX   4u
 
 static const struct hal_region regions[] = {{0, RAM_SIZE, HAL_REGION_USABLE},
                                             {0x40800, 0x7000, HAL_REGION_RECLAIMABLE}};
@@ -47,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hosted_config config = {
         .ram_size = RAM_SIZE,
         .cpu_count = 1u + calls_world.input.cpus % CPUS_MAX,
+        .tlb_tags = 1u + (calls_world.input.cpus / CPUS_MAX + 2u) % TAGS_MAX,
         .regions = regions,
         .region_count = sizeof(regions) / sizeof(regions[0]),
         .command_line = trusting,

@@ -55,8 +55,8 @@ void hal_upcall_timer(void)
 void hal_upcall_ipi(void)
 {
     mini_ipi_count++;
-    hal_tlb_flush_all();
-    hal_tlb_flush_range(hal_kernel_root(), HAL_WINDOW_BASE, 4 * (uint64_t)HAL_STACK_PAGES);
+    hal_tlb_flush_range(0, KEEL_USER_END >> HAL_PAGE_SHIFT);
+    hal_tlb_flush_window(HAL_WINDOW_BASE, 4 * (uint64_t)HAL_STACK_PAGES);
     atomic_u32_fetch_add(&mini_finished, 1);
 }
 
@@ -133,7 +133,7 @@ hal_paddr_t mini_make_space(hal_paddr_t *frame)
     hal_paddr_t root = mini_make_root();
     *frame = mini_take_frame(HAL_FRAME_UNTYPED);
     mini_map(root, USER_DATA, *frame, HAL_PROT_USER | HAL_PROT_WRITE);
-    hal_root_load(root);
+    hal_root_load(root, 0, false);
     return root;
 }
 

@@ -49,8 +49,8 @@ DEVICES = (
            "ref_get_by_handle(&handler->object.ref,\n"
            "                          ref_word_generation(atomic_u64_peek(&handler->object.ref.word))) == KEEL_OK;",
            "ref_get(&handler->object.ref) == KEEL_OK;", ("test_irq", "test_explore_irq")),
-    Mutant("line-unmasked-while-held", "T9", IRQ, "|| !enabled || held;", "|| !enabled;", ("test_irq",)),
-    Mutant("line-unmasked-without-handlers", "T8", IRQ, "|| !enabled || held;", "|| held;", ("test_irq",)),
+    Mutant("line-unmasked-while-held", "T9", IRQ, "return !enabled || held;", "return !enabled;", ("test_irq",)),
+    Mutant("line-unmasked-without-handlers", "T8", IRQ, "return !enabled || held;", "return line->state != IRQ_OPEN || held;", ("test_irq",)),
     Mutant("masked-line-served", "D4", IRQ, "bool expected = !line->masked;", "bool expected = line->interrupts != UINT64_MAX;",
            ("test_irq", "test_explore_irq")),
     Mutant("line-served-twice-at-once", "T8", IRQ, "bool serves = expected && !line->in_service;", "bool serves = expected;",

@@ -49,9 +49,9 @@ MEMORY = (
            ("test_cursor",)),
     Mutant("cursor-outlives-its-task", "A3", "core/task.c", "    cursor_close_all(task_current());\n", "", ("test_cursor",)),
     Mutant("area-unmapped-without-flush", "A2", "core/area.c",
-           "    tlb_shootdown(cpu_online_mask(), hal_kernel_root(), va, count);\n", "", ("test_area", "test_tlb")),
+           "    tlb_shootdown(cpu_online_mask(), NULL, va, count);\n", "", ("test_area", "test_tlb")),
     Mutant("window-table-freed-without-flush", "A2", "core/area.c",
-           "        tlb_shootdown(cpu_online_mask(), hal_kernel_root(), span_va(span), 1);\n", "",
+           "        tlb_shootdown(cpu_online_mask(), NULL, span_va(span), 1);\n", "",
            ("test_area",)),
     Mutant("span-given-out-before-its-table-is-free", "A2", "core/area.c",
            "        set_taken(span * SPAN_GRANULES, (span + 1) * SPAN_GRANULES, true);\n    } else {",
@@ -64,14 +64,32 @@ MEMORY = (
     Mutant("shootdown-does-not-wait", "A2", "core/tlb.c", "while ((others >> target & 1) && ",
            "while ((others >> target & 2) > 2 && ", ("test_tlb", "test_explore")),
     Mutant("space-loaded-before-its-bit-is-set", "A2", "core/space.c",
-           "    if (space != NULL) {\n"
+           "    if (!keep && space != NULL) {\n"
            "        atomic_u64_fetch_or(&space->cpus, bit);\n"
            "    }\n"
-           "    hal_root_load(space != NULL ? space->root : hal_kernel_root());\n",
-           "    hal_root_load(space != NULL ? space->root : hal_kernel_root());\n"
-           "    if (space != NULL) {\n"
+           "    hal_root_load(space != NULL ? space->root : hal_kernel_root(), tag, keep);\n",
+           "    hal_root_load(space != NULL ? space->root : hal_kernel_root(), tag, keep);\n"
+           "    if (!keep && space != NULL) {\n"
            "        atomic_u64_fetch_or(&space->cpus, bit);\n"
            "    }\n", ("test_explore",)),
+    Mutant("another-space's-translations-kept", "A2", "core/space.c", "hal_kernel_root(), tag, keep);",
+           "hal_kernel_root(), tag, keep || evicted != NULL);", ("test_tlb",)),
+    Mutant("space-that-was-left-forgets-nothing", "A2", "core/space.c", "        hal_tlb_flush_tag(tag);\n", "",
+           ("test_tlb",)),
+    Mutant("space-that-was-left-is-not-asked", "A2", "core/space.c",
+           "    if (cpu->loaded == space) {\n        hal_tlb_flush_range(va, page_count);\n        return;\n    }\n"
+           "    unsigned tag = tag_of(cpu, space);\n    if (tag < hal_tlb_tag_count()) {",
+           "    if (cpu->loaded == space) {\n        hal_tlb_flush_range(va, page_count);\n    }\n"
+           "    unsigned tag = tag_of(cpu, space);\n    if (cpu->loaded == NULL && tag > 0) {", ("test_tlb",)),
+    Mutant("end-of-a-space-asks-nobody", "A2", "core/space.c",
+           "    tlb_shootdown(atomic_u64_load_acquire(&space->cpus), space, 0, KEEL_USER_END >> HAL_PAGE_SHIFT);\n", "",
+           ("test_tlb",)),
+    Mutant("bit-off-before-the-tag-is-lost", "A2", "core/space.c",
+           "    hal_root_load(space != NULL ? space->root : hal_kernel_root(), tag, keep);\n"
+           "    cpu->loaded = space;\n    cpu->tagged[tag] = space;\n",
+           "    if (evicted != NULL) {\n        atomic_u64_fetch_and(&evicted->cpus, ~bit);\n    }\n"
+           "    hal_root_load(space != NULL ? space->root : hal_kernel_root(), tag, keep);\n"
+           "    cpu->loaded = space;\n    cpu->tagged[tag] = space;\n", ("test_explore",)),
     Mutant("frame-claimed-whatever-its-state", "M5", "core/ref.c",
            "if (!is_at_rest(word, REF_FREE)) {\n        return false;",
            "if (ref_word_state(word) == REF_RETIRED) {\n        return false;", ("test_frame", "test_frame_choose")),

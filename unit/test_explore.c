@@ -235,6 +235,60 @@ static void A2_explore_activation_against_unmap(void)
     CHECK_OK(keel_space_release(space));
 }
 
+/* With two tags a CPU keeps one space besides the loaded one. */
+static void go_back_and_touch(uint64_t argument)
+{
+    char seen = 0;
+    keel_space_t elsewhere = unit_space();
+    (void)argument;
+    CHECK_OK(keel_space_activate(space));
+    CHECK_OK(keel_user_read(0x1000, &seen, 1));
+    CHECK_OK(keel_space_activate(elsewhere));
+    CHECK_OK(keel_space_release(elsewhere));
+    race_wait();
+    CHECK_OK(keel_space_activate(space));
+    theirs = keel_user_read(0x1000, &seen, 1);
+    CHECK(theirs == KEEL_OK || theirs == KEEL_E_FAULT);
+    race_done();
+}
+
+static void A2_explore_return_to_a_space_against_unmap(void)
+{
+    struct space *object = NULL;
+    space = unit_space();
+    map_new(0x1000);
+    CHECK_OK(resolve_space(space.value, &object));
+    keel_task_t other = race_start(go_back_and_touch, 0);
+    uint64_t unmapped = 0;
+    CHECK_OK(space_unmap(object, 0x1000, 1, &unmapped));
+    CHECK_EQUAL(unmapped, 1);
+    race_finish(other);
+    let_go_space(object);
+    CHECK_OK(keel_space_release(space));
+}
+
+static void take_its_tag(uint64_t argument)
+{
+    keel_space_t second = unit_space(), third = unit_space();
+    (void)argument;
+    CHECK_OK(keel_space_activate(space));
+    CHECK_OK(keel_space_activate(second));
+    race_wait();
+    CHECK_OK(keel_space_activate(third));
+    race_done();
+    CHECK_OK(keel_space_release(second));
+    CHECK_OK(keel_space_release(third));
+}
+
+static void A2_explore_end_of_a_space_against_loss_of_its_tag(void)
+{
+    space = unit_space();
+    map_new(0x1000);
+    keel_task_t other = race_start(take_its_tag, 0);
+    CHECK_OK(keel_space_release(space)); /* frees its tables: the machine checks both CPUs */
+    race_finish(other);
+}
+
 #define EXPLORE(function, bound)                                                                             \
     UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = 1 << 20)
 
@@ -250,6 +304,10 @@ int main(int argc, char **argv)
         EXPLORE(T9_explore_join_against_exit, 2),
         EXPLORE(A2_explore_two_cpus_shooting_at_each_other, RACE_BOUND),
         EXPLORE(A2_explore_activation_against_unmap, 2),
+        UNIT(A2_explore_return_to_a_space_against_unmap, .explore = true, .explore_bound = 2,
+             .config.ram_size = 1 << 20, .config.tlb_tags = 2),
+        UNIT(A2_explore_end_of_a_space_against_loss_of_its_tag, .explore = true, .explore_bound = 2,
+             .config.ram_size = 1 << 20, .config.tlb_tags = 2),
     };
     return unit_main(tests, argc, argv);
 }

@@ -23,7 +23,7 @@ static void reuse_after_flush(void)
                 hal_user_copy_in(&back, USER_DATA + 4088, 8) == 8);
     mini_expect(back == 7 && hal_user_copy_in(&back, USER_DATA + 4092, 8) == 4);
     mini_unmap(root, USER_DATA);
-    hal_tlb_flush_range(root, USER_DATA, 1);
+    hal_tlb_flush_range(USER_DATA, 1);
     hal_frame_use(frame, 1, HAL_FRAME_UNUSED);
     mini_audit();
     mini_expect(mini_audit_lines == 0);
@@ -40,7 +40,7 @@ static void reuse_with_flush_of_another_page(void)
 {
     hal_paddr_t frame, root = mini_make_space(&frame);
     mini_unmap(root, USER_DATA);
-    hal_tlb_flush_range(root, USER_DATA + HAL_PAGE_SIZE, 1);
+    hal_tlb_flush_range(USER_DATA + HAL_PAGE_SIZE, 1);
     hal_frame_use(frame, 1, HAL_FRAME_UNUSED);
 }
 
@@ -50,7 +50,7 @@ static void reuse_after_weaker_rights_without_flush(void)
     uint64_t value = 7;
     mini_map(root, USER_DATA, frame, HAL_PROT_USER);
     mini_expect(hal_user_copy_out(USER_DATA, &value, 8) == 8); /* the old right is still cached */
-    hal_tlb_flush_range(root, USER_DATA, 1);
+    hal_tlb_flush_range(USER_DATA, 1);
     mini_expect(hal_user_copy_out(USER_DATA, &value, 8) == 0);
 }
 
@@ -66,7 +66,7 @@ static void reuse_of_a_cached_table(void)
     hal_paddr_t frame, root = mini_make_space(&frame);
     struct hal_pte_slot leaf = mini_find_slot(root, USER_DATA);
     mini_unmap(root, USER_DATA);
-    hal_tlb_flush_range(root, USER_DATA, 1);
+    hal_tlb_flush_range(USER_DATA, 1);
     struct hal_pte_slot upper = {.root = root, .va = USER_DATA, .level = 1};
     hal_paddr_t table = root;
     for (unsigned level = HAL_PT_LEVELS - 1; level > 1; level--) {
@@ -80,8 +80,65 @@ static void reuse_of_a_cached_table(void)
 static void reuse_of_the_loaded_root(void)
 {
     hal_paddr_t root = mini_make_root();
-    hal_root_load(root);
+    hal_root_load(root, 0, false);
     hal_frame_use(root, 1, HAL_FRAME_UNUSED);
+}
+
+static void reuse_of_a_root_that_was_left(void)
+{
+    hal_paddr_t root = mini_make_root();
+    hal_root_load(root, 1, false);
+    hal_root_load(hal_kernel_root(), 0, true);
+    hal_frame_use(root, 1, HAL_FRAME_UNUSED); /* what is cached of it is there again when the tag is */
+}
+
+static void reuse_of_a_page_that_a_left_root_mapped(void)
+{
+    hal_paddr_t frame, root = mini_make_space(&frame); /* under tag 0 */
+    hal_root_load(hal_kernel_root(), 1, false);
+    mini_unmap(root, USER_DATA);
+    hal_tlb_flush_range(USER_DATA, 1); /* under the wrong tag */
+    hal_frame_use(frame, 1, HAL_FRAME_UNUSED);
+}
+
+static void reuse_after_the_tag_was_flushed(void)
+{
+    hal_paddr_t frame, root = mini_make_space(&frame);
+    hal_root_load(hal_kernel_root(), 1, false);
+    mini_unmap(root, USER_DATA);
+    hal_tlb_flush_tag(0);
+    hal_frame_use(frame, 1, HAL_FRAME_UNUSED);
+    mini_audit();
+    mini_expect(mini_audit_lines == 0);
+}
+
+static void old_translation_under_a_kept_tag(void)
+{
+    hal_paddr_t frame, root = mini_make_space(&frame);
+    uint64_t value = 7;
+    hal_root_load(hal_kernel_root(), 1, false);
+    mini_unmap(root, USER_DATA);
+    hal_root_load(root, 0, true);
+    mini_expect(hal_user_copy_out(USER_DATA, &value, 8) == 8); /* it has it still */
+    hal_root_load(root, 0, false);
+    mini_expect(hal_user_copy_out(USER_DATA, &value, 8) == 0);
+}
+
+static void translations_of_another_root_kept(void)
+{
+    hal_paddr_t frame;
+    mini_make_space(&frame);
+    hal_root_load(mini_make_root(), 0, true);
+}
+
+static void root_under_no_tag(void)
+{
+    hal_root_load(hal_kernel_root(), hal_tlb_tag_count(), false);
+}
+
+static void loaded_tag_flushed_as_another(void)
+{
+    hal_tlb_flush_tag(0);
 }
 
 static void reuse_of_a_stack_without_sync(void)
@@ -92,7 +149,7 @@ static void reuse_of_a_stack_without_sync(void)
                                             .table = mini_find_slot(hal_kernel_root(), STACK_VA).table,
                                             .va = STACK_VA}));
     mini_unmap(hal_kernel_root(), STACK_VA);
-    hal_tlb_flush_range(hal_kernel_root(), STACK_VA, 1);
+    hal_tlb_flush_window(STACK_VA, 1);
     hal_frame_use(frame, 1, HAL_FRAME_UNUSED);
 }
 
@@ -151,6 +208,18 @@ static void A2_missed_flush_is_reported(void **state)
     mini_run_badly(reuse_of_a_cached_table, "A2:");
     mini_run_badly(reuse_of_the_loaded_root, "A2:");
     mini_run_badly(reuse_of_a_stack_without_sync, "A2:");
+    mini_run_badly(reuse_of_a_root_that_was_left, "A2:");
+    mini_run_badly(reuse_of_a_page_that_a_left_root_mapped, "A2:");
+}
+
+static void A2_tag_keeps_what_it_has_until_its_flush(void **state)
+{
+    (void)state;
+    mini_run_well(reuse_after_the_tag_was_flushed, NULL);
+    mini_run_well(old_translation_under_a_kept_tag, NULL);
+    mini_run_badly(translations_of_another_root_kept, "HAL:");
+    mini_run_badly(root_under_no_tag, "HAL:");
+    mini_run_badly(loaded_tag_flushed_as_another, "HAL:");
 }
 
 static void A2_withdrawn_right_lives_until_the_flush(void **state)
@@ -407,6 +476,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(A2_flushed_frame_is_reused),
         cmocka_unit_test(A2_missed_flush_is_reported),
+        cmocka_unit_test(A2_tag_keeps_what_it_has_until_its_flush),
         cmocka_unit_test(A2_withdrawn_right_lives_until_the_flush),
         cmocka_unit_test(M1_mapped_frame_is_reported),
         cmocka_unit_test(A4_writable_code_is_reported),

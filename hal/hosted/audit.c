@@ -104,21 +104,26 @@ static void check_upper_half(uint64_t root)
     }
 }
 
-static bool loaded_before(unsigned cpu)
+/* A root that an earlier CPU has as well, or this one under an earlier tag. */
+static bool met_before(unsigned cpu, unsigned tag)
 {
-    for (unsigned i = 0; i < cpu; i++) {
-        if (machine.cpus[i].online && machine.cpus[i].root.value == machine.cpus[cpu].root.value) {
-            return true;
+    uint64_t root = machine.cpus[cpu].roots[tag].value;
+    for (unsigned i = 0; i <= cpu; i++) {
+        unsigned end = i < cpu ? machine.config.tlb_tags : tag;
+        for (unsigned earlier = 0; machine.cpus[i].online && earlier < end; earlier++) {
+            if (machine.cpus[i].roots[earlier].value == root) {
+                return true;
+            }
         }
     }
     return false;
 }
 
-static void check_root(const struct cpu *cpu)
+static void check_root(const struct cpu *cpu, unsigned tag)
 {
-    uint64_t root = hal_frame_number(cpu->root);
+    uint64_t root = hal_frame_number(cpu->roots[tag]);
     if (ram.use[root] != HAL_FRAME_TABLE || !mmu_is_root(root)) {
-        violation("M1: the root of cpu %u is a frame that is %s", cpu->id,
+        violation("M1: a root of cpu %u is a frame that is %s", cpu->id,
                   ram_use_text((enum hal_frame_use)ram.use[root]));
         return;
     }
@@ -164,8 +169,10 @@ void hal_audit(void (*report)(const char *line))
         if (!cpu->online) {
             continue;
         }
-        if (!loaded_before(i)) {
-            check_root(cpu);
+        for (unsigned tag = 0; tag < machine.config.tlb_tags; tag++) {
+            if (cpu->roots[tag].value != 0 && !met_before(i, tag)) {
+                check_root(cpu, tag);
+            }
         }
         check_stale(cpu);
     }

@@ -64,9 +64,13 @@ static void configure(const struct hosted_config *given)
     config->pct_steps = config->pct_steps ? config->pct_steps : 1000;
     config->wall_time = config->wall_time ? config->wall_time : HOSTED_WALL_TIME;
     config->step_limit = config->step_limit ? config->step_limit : UINT64_C(1) << 40;
+    config->tlb_tags = config->tlb_tags ? config->tlb_tags : 3;
     config->store_buffer = sanitizer_has_tsan() ? 0 : config->store_buffer;
     if (config->store_buffer > HOSTED_STORES_MAX) {
         refuse("store_buffer is out of range");
+    }
+    if (config->tlb_tags > HAL_TLB_TAGS_MAX) {
+        refuse("tlb_tags is out of range");
     }
     if (config->cpu_count > HOSTED_CPU_MAX) {
         refuse("cpu_count is out of range");
@@ -115,7 +119,7 @@ static void reset_cpu(unsigned id)
 {
     struct cpu *cpu = &machine.cpus[id];
     struct tlb tlb = cpu->tlb;
-    *cpu = (struct cpu){.id = id, .deadline = UINT64_MAX, .root = hal_paddr(RAM_KERNEL_ROOT)};
+    *cpu = (struct cpu){.id = id, .deadline = UINT64_MAX, .roots = {hal_paddr(RAM_KERNEL_ROOT)}};
     cpu->tlb.stale = tlb.stale;
     cpu->tlb.capacity = tlb.capacity;
     x86_vector_init(cpu->vector, sizeof cpu->vector, 0);

@@ -100,7 +100,7 @@ static void set_accessed_dirty(const struct walk *walk, bool write)
 static void note_in_tables(const struct cpu *cpu, uint64_t va, unsigned need,
                            const struct translation *translation)
 {
-    struct walk walk = walk_from(hal_frame_number(cpu->root), HAL_PT_TOP_LEVEL, va, ENTRY_ALL);
+    struct walk walk = walk_from(hal_frame_number(cpu_root(cpu)), HAL_PT_TOP_LEVEL, va, ENTRY_ALL);
     if (walk.present && to_translation(walk.entry, walk.level, va).address == translation->address) {
         set_accessed_dirty(&walk, (need & HAL_PROT_WRITE) != 0);
     }
@@ -110,7 +110,7 @@ static void note_in_tables(const struct cpu *cpu, uint64_t va, unsigned need,
 static bool translate_stale(struct cpu *cpu, uint64_t va, unsigned need, struct translation *translation)
 {
     const struct stale *stale = NULL;
-    while ((stale = tlb_find(cpu, va, stale))) {
+    while ((stale = tlb_find(cpu, cpu->tag, va, stale))) {
         if (hal_pte_is_leaf(stale->entry, stale->level)) {
             *translation = to_translation(stale->entry, stale->level, va);
             uint64_t marks = HAL_PTE_ACCESSED | ((need & HAL_PROT_WRITE) ? HAL_PTE_DIRTY : 0);
@@ -145,7 +145,7 @@ struct translation mmu_resolve(struct cpu *cpu, uint64_t va, unsigned need)
 {
     struct translation translation;
     if (!translate_stale(cpu, va, need, &translation)) {
-        struct walk walk = walk_from(hal_frame_number(cpu->root), HAL_PT_TOP_LEVEL, va, ENTRY_ALL);
+        struct walk walk = walk_from(hal_frame_number(cpu_root(cpu)), HAL_PT_TOP_LEVEL, va, ENTRY_ALL);
         if (!walk.present) {
             return (struct translation){.present = false};
         }

@@ -58,6 +58,22 @@ static void check_stale(const struct cpu *cpu, uint64_t frame)
     }
 }
 
+/* Of what it leads to a CPU may have cached anything, and goes on having it under the root's tag. */
+static void check_root(const struct cpu *cpu, hal_paddr_t root, uint64_t frame)
+{
+    if (root.value == 0) {
+        return;
+    }
+    if (hal_frame_number(root) == frame) {
+        machine_check("A2", "frame %#llx changes its use, but is a root of cpu %u", (unsigned long long)frame,
+                      cpu->id);
+    }
+    if (may_be_linked(frame) && leads_to(hal_frame_number(root), HAL_PT_LEVELS - 1, frame)) {
+        machine_check("M1", "frame %#llx changes its use, but is mapped on cpu %u", (unsigned long long)frame,
+                      cpu->id);
+    }
+}
+
 void hal_io_release(hal_paddr_t first, uint64_t page_count, enum hal_cache cache)
 {
     hosted_point(HAL_POINT_HAL, NULL);
@@ -81,16 +97,11 @@ void mmu_check_unreachable(uint64_t frame)
         if (!cpu->online) {
             continue;
         }
-        if (hal_frame_number(cpu->root) == frame) {
-            machine_check("A2", "frame %#llx changes its use, but is the root of cpu %u",
-                          (unsigned long long)frame, i);
-        }
         if (cpu->tlb.count) {
             check_stale(cpu, frame);
         }
-        if (may_be_linked(frame) && leads_to(hal_frame_number(cpu->root), HAL_PT_LEVELS - 1, frame)) {
-            machine_check("M1", "frame %#llx changes its use, but is mapped on cpu %u",
-                          (unsigned long long)frame, i);
+        for (unsigned tag = 0; tag < machine.config.tlb_tags; tag++) {
+            check_root(cpu, cpu->roots[tag], frame);
         }
         if (user_engine_maps(i, frame)) {
             machine_check("A2", "frame %#llx changes its use, but a user program on cpu %u still has it",

@@ -36,10 +36,17 @@ struct cpu {
 
     void *stack_pointer; /* where its registers lie while another CPU runs */
     struct hosted_fiber *fiber;
-    hal_paddr_t root;
+    hal_paddr_t roots[HAL_TLB_TAGS_MAX]; /* that something may be cached of under each tag; 0: none */
+    unsigned tag;                        /* the loaded one */
     struct tlb tlb;
     _Alignas(16) uint8_t vector[512]; /* x87 and SSE registers in FXSAVE format */
 };
+
+/* The root that is loaded. */
+static inline hal_paddr_t cpu_root(const struct cpu *cpu)
+{
+    return cpu->roots[cpu->tag];
+}
 
 struct machine {
     struct hosted_config config; /* with the defaults filled in */

@@ -177,18 +177,19 @@ static bool withdraws(uint64_t old, uint64_t entry, unsigned level)
            (old & ~entry & (HAL_PTE_ACCESSED | HAL_PTE_DIRTY)) != 0;
 }
 
-/* Could `cpu` have come to this slot, from its root or through a stale link? */
-static bool could_have_cached(const struct cpu *cpu, const struct hal_pte_slot *slot, bool linked)
+/* Could `cpu` have come to this slot under the tag, from its root or through a stale link? */
+static bool could_have_cached(const struct cpu *cpu, unsigned tag, const struct hal_pte_slot *slot,
+                              bool linked)
 {
     uint64_t frame;
     const struct stale *stale = NULL;
-    if (!cpu->online || (!mmu_in_window(slot->va) && cpu->root.value != slot->root.value)) {
+    if (tag != TLB_EVERY_TAG && cpu->roots[tag].value != slot->root.value) {
         return false;
     }
     if (linked) {
         return true;
     }
-    while ((stale = tlb_find(cpu, slot->va, stale))) {
+    while ((stale = tlb_find(cpu, tag, slot->va, stale))) {
         if (stale->level <= slot->level || hal_pte_is_leaf(stale->entry, stale->level)) {
             continue;
         }
@@ -208,9 +209,9 @@ static bool could_have_cached(const struct cpu *cpu, const struct hal_pte_slot *
 }
 
 /* The entry and everything below it as it stands now. */
-static void remember_tree(struct cpu *cpu, uint64_t va, uint64_t entry, unsigned level)
+static void remember_tree(struct cpu *cpu, unsigned tag, uint64_t va, uint64_t entry, unsigned level)
 {
-    tlb_remember(cpu, &(struct stale){.va = va, .entry = entry, .level = level});
+    tlb_remember(cpu, &(struct stale){.va = va, .entry = entry, .level = level, .tag = tag});
     if (hal_pte_is_leaf(entry, level)) {
         return;
     }
@@ -219,7 +220,7 @@ static void remember_tree(struct cpu *cpu, uint64_t va, uint64_t entry, unsigned
     for (unsigned i = mmu_next_filled(frame, 0); i < HAL_PT_ENTRIES; i = mmu_next_filled(frame, i + 1)) {
         uint64_t lower = raw_load(mmu_entry(frame, i));
         if (hal_pte_present(lower)) {
-            remember_tree(cpu, base + i * hal_pt_span(level - 1), lower, level - 1);
+            remember_tree(cpu, tag, base + i * hal_pt_span(level - 1), lower, level - 1);
         }
     }
 }
@@ -229,9 +230,14 @@ static void remember_withdrawn(const struct hal_pte_slot *slot, uint64_t old)
     uint64_t frame = 0;
     bool linked = mmu_find_table(slot->root.value >> HAL_PAGE_SHIFT, slot->va, slot->level, &frame) &&
                   frame == hal_frame_number(slot->table);
+    bool window = mmu_in_window(slot->va);
+    unsigned first = window ? TLB_EVERY_TAG : 0, end = window ? first + 1 : machine.config.tlb_tags;
     for (unsigned i = 0; i < machine.config.cpu_count; i++) {
-        if (could_have_cached(&machine.cpus[i], slot, linked)) {
-            remember_tree(&machine.cpus[i], slot->va, old, slot->level);
+        struct cpu *cpu = &machine.cpus[i];
+        for (unsigned tag = first; cpu->online && tag < end; tag++) {
+            if (could_have_cached(cpu, tag, slot, linked)) {
+                remember_tree(cpu, tag, slot->va, old, slot->level);
+            }
         }
     }
 }

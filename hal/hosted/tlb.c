@@ -31,14 +31,14 @@ void tlb_remember(struct cpu *cpu, const struct stale *stale)
     tlb->count++;
 }
 
-void tlb_forget_range(struct cpu *cpu, uint64_t va, uint64_t size)
+void tlb_forget_range(struct cpu *cpu, unsigned tag, uint64_t va, uint64_t size)
 {
     struct tlb *tlb = &cpu->tlb;
     size_t kept = 0;
     for (size_t i = 0; i < tlb->count; i++) {
         const struct stale *stale = &tlb->stale[i];
         bool disjoint = stale->va + (hal_pt_span(stale->level) - 1) < va || stale->va > va + (size - 1);
-        if (disjoint) {
+        if (disjoint || stale->tag != tag) {
             tlb->stale[kept++] = *stale;
         }
     }
@@ -46,17 +46,18 @@ void tlb_forget_range(struct cpu *cpu, uint64_t va, uint64_t size)
     tlb->count = kept;
 }
 
-void tlb_forget_user(struct cpu *cpu)
+void tlb_forget_tag(struct cpu *cpu, unsigned tag)
 {
-    tlb_forget_range(cpu, 0, KEEL_USER_END + HAL_PAGE_SIZE);
+    tlb_forget_range(cpu, tag, 0, KEEL_USER_END + HAL_PAGE_SIZE);
 }
 
-const struct stale *tlb_find(const struct cpu *cpu, uint64_t va, const struct stale *after)
+const struct stale *tlb_find(const struct cpu *cpu, unsigned tag, uint64_t va, const struct stale *after)
 {
     const struct tlb *tlb = &cpu->tlb;
     for (size_t i = after ? (size_t)(after - tlb->stale) + 1 : 0; i < tlb->count; i++) {
         const struct stale *stale = &tlb->stale[i];
-        if (va - stale->va < hal_pt_span(stale->level)) {
+        if ((stale->tag == tag || stale->tag == TLB_EVERY_TAG) &&
+            va - stale->va < hal_pt_span(stale->level)) {
             return stale;
         }
     }

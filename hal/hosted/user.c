@@ -76,7 +76,7 @@ static void check_entry(const struct keel_user_regs *regs)
     struct keel_user_regs clean = *regs;
     struct keel_user_event event;
     CONTRACT(!cpu_current()->irq_on, "interrupts are on");
-    CONTRACT(cpu_current()->root.value != RAM_KERNEL_ROOT, "no user root is loaded");
+    CONTRACT(cpu_root(cpu_current()).value != RAM_KERNEL_ROOT, "no user root is loaded");
     if (!hal_user_sanitise(&clean, &event) || memcmp(&clean, regs, sizeof clean) != 0) {
         machine_check("U1", "user registers were not sanitised: rip %#llx rflags %#llx",
                       (unsigned long long)regs->rip, (unsigned long long)regs->rflags);

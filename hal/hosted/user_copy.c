@@ -13,52 +13,71 @@
 #include "sanitizer.h"
 #include "user.h"
 
-void hal_root_load(hal_paddr_t root)
+unsigned hal_tlb_tag_count(void)
+{
+    return machine.config.tlb_tags;
+}
+
+void hal_root_load(hal_paddr_t root, unsigned tag, bool keep)
 {
     hosted_point(HAL_POINT_HAL, NULL);
     struct cpu *cpu = cpu_current();
     CONTRACT(!cpu->irq_on, "interrupts are on");
     if (!CONTRACT(root.value % HAL_PAGE_SIZE == 0 && ram_contains(root.value, HAL_PAGE_SIZE) &&
                       ram_use(root.value) == HAL_FRAME_TABLE && mmu_is_root(hal_frame_number(root)),
-                  "not a root")) {
+                  "not a root") ||
+        !CONTRACT(tag < machine.config.tlb_tags, "no such tag") ||
+        !CONTRACT(!keep || cpu->roots[tag].value == 0 || cpu->roots[tag].value == root.value,
+                  "what is cached under the tag came from another root")) {
         return;
     }
-    cpu->root = root;
+    cpu->roots[tag] = root;
+    cpu->tag = tag;
     machine.edits++;
-    tlb_forget_user(cpu);
+    if (!keep) {
+        tlb_forget_tag(cpu, tag);
+    }
     user_flush_all(cpu);
 }
 
-void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count)
+void hal_tlb_flush_range(uint64_t va, uint64_t page_count)
 {
     hosted_point(HAL_POINT_HAL, NULL);
     struct cpu *cpu = cpu_current();
-    bool window = mmu_in_window(va);
     CONTRACT(!cpu->irq_on, "interrupts are on");
     if (page_count == 0 ||
-        !CONTRACT(window || (va < KEEL_USER_END && page_count <= (KEEL_USER_END - va) >> HAL_PAGE_SHIFT),
-                  "range is outside user space and the kernel window") ||
-        !CONTRACT(window == (root.value == RAM_KERNEL_ROOT),
-                  "kernel addresses go with the kernel root only")) {
-        return;
-    }
-    if (!window && cpu->root.value != root.value) {
+        !CONTRACT(va < KEEL_USER_END && page_count <= (KEEL_USER_END - va) >> HAL_PAGE_SHIFT,
+                  "range is outside user space")) {
         return;
     }
     va &= ~(HAL_PAGE_SIZE - 1);
-    tlb_forget_range(cpu, va, page_count << HAL_PAGE_SHIFT);
-    if (!window) {
-        user_flush_range(cpu, va, page_count << HAL_PAGE_SHIFT);
-    }
+    tlb_forget_range(cpu, cpu->tag, va, page_count << HAL_PAGE_SHIFT);
+    user_flush_range(cpu, va, page_count << HAL_PAGE_SHIFT);
 }
 
-void hal_tlb_flush_all(void)
+void hal_tlb_flush_tag(unsigned tag)
 {
     hosted_point(HAL_POINT_HAL, NULL);
     struct cpu *cpu = cpu_current();
     CONTRACT(!cpu->irq_on, "interrupts are on");
-    tlb_forget_user(cpu);
-    user_flush_all(cpu);
+    if (!CONTRACT(tag < machine.config.tlb_tags && tag != cpu->tag, "no tag that is not loaded")) {
+        return;
+    }
+    cpu->roots[tag] = hal_paddr(0);
+    machine.edits++;
+    tlb_forget_tag(cpu, tag);
+}
+
+void hal_tlb_flush_window(uint64_t va, uint64_t page_count)
+{
+    hosted_point(HAL_POINT_HAL, NULL);
+    struct cpu *cpu = cpu_current();
+    CONTRACT(!cpu->irq_on, "interrupts are on");
+    if (page_count != 0 &&
+        CONTRACT(mmu_in_window(va) && mmu_in_window(va + (page_count << HAL_PAGE_SHIFT) - 1),
+                 "range is outside the kernel window")) {
+        tlb_forget_range(cpu, TLB_EVERY_TAG, va & ~(HAL_PAGE_SIZE - 1), page_count << HAL_PAGE_SHIFT);
+    }
 }
 
 /* The bytes of user space at `va`, on to the end of their page; NULL when they can't be reached that way. A
@@ -69,7 +88,7 @@ static char *reach(uint64_t va, enum hosted_access access, size_t size, size_t *
     struct cpu *cpu = cpu_current();
     if (!CONTRACT(va >= KEEL_USER_START && va < KEEL_USER_END && size <= KEEL_USER_END - va,
                   "range is outside user space") ||
-        !CONTRACT(cpu->root.value != RAM_KERNEL_ROOT, "no user root is loaded")) {
+        !CONTRACT(cpu_root(cpu).value != RAM_KERNEL_ROOT, "no user root is loaded")) {
         return NULL;
     }
     uint64_t in_page = HAL_PAGE_SIZE - va % HAL_PAGE_SIZE;

@@ -50,24 +50,36 @@ void hal_root_init(hal_paddr_t root)
     }
 }
 
-void hal_root_load(hal_paddr_t root)
+unsigned hal_tlb_tag_count(void)
 {
+    return 1;
+}
+
+void hal_root_load(hal_paddr_t root, unsigned tag, bool keep)
+{
+    (void)tag;
+    (void)keep;
     atomic_fence();
     native_cpu.root = root;
     native_cpu.flushes.operations++;
 }
 
-void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count)
+void hal_tlb_flush_range(uint64_t va, uint64_t page_count)
 {
-    (void)root;
     (void)va;
     native_cpu.flushes.operations++;
     native_cpu.flushes.pages += page_count;
 }
 
-void hal_tlb_flush_all(void)
+void hal_tlb_flush_tag(unsigned tag)
 {
+    (void)tag;
     native_cpu.flushes.operations++;
+}
+
+void hal_tlb_flush_window(uint64_t va, uint64_t page_count)
+{
+    hal_tlb_flush_range(va, page_count);
 }
 
 /* This machine offers no I/O memory. */

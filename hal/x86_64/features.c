@@ -31,6 +31,7 @@ uint8_t x86_smap_on;
 #define CR4_OSFXSR     (UINT64_C(1) << 9)
 #define CR4_OSXMMEXCPT (UINT64_C(1) << 10)
 #define CR4_UMIP       (UINT64_C(1) << 11)
+#define CR4_PCIDE      (UINT64_C(1) << 17)
 #define CR4_OSXSAVE    (UINT64_C(1) << 18)
 #define CR4_SMEP       (UINT64_C(1) << 20)
 #define CR4_SMAP       (UINT64_C(1) << 21)
@@ -94,6 +95,7 @@ static void find(struct x86_features *f)
         f->smep = bit(seven.ebx, 7);
         f->smap = bit(seven.ebx, 20);
         f->umip = bit(seven.ecx, 2);
+        f->pcid = bit(basic.ecx, 17) && bit(seven.ebx, 10); /* of no use without INVPCID */
     }
     if (extended >= 0x80000001) {
         f->pages_1g = bit(x86_cpuid(0x80000001, 0).edx, 26);
@@ -120,7 +122,7 @@ bool x86_features_same(void)
     find(&own);
     return own.xsave == boot->xsave && own.smep == boot->smep && own.smap == boot->smap &&
            own.umip == boot->umip && own.pages_1g == boot->pages_1g && own.x2apic == boot->x2apic &&
-           own.xcr0 == boot->xcr0 && own.fpu_pointer_leak == boot->fpu_pointer_leak;
+           own.pcid == boot->pcid && own.xcr0 == boot->xcr0 && own.fpu_pointer_leak == boot->fpu_pointer_leak;
 }
 
 void x86_control_init(void)
@@ -130,12 +132,15 @@ void x86_control_init(void)
     f->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
     /* MCE: a machine check is then reported; without it the CPU shuts down. DE: no I/O breakpoints by DR4 and
      * DR5 aliases. Not FSGSBASE: user code could then change bases without the kernel's checks. Not PGE: a
-     * write to CR3 shall flush everything. Not TSD, PCE: RDTSC is the user's, RDPMC is not. */
+     * write to CR3 shall flush what it can. PCIDE asks for PCID 0 in CR3, where firmware may
+     * have set other bits. Not TSD, PCE: RDTSC is the user's, RDPMC is not. */
     f->cr4 = CR4_DE | CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->xsave ? CR4_OSXSAVE : 0) |
-             (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0);
+             (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0) |
+             (f->pcid ? CR4_PCIDE : 0);
     f->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
     x86_wrmsr(MSR_EFER, f->efer);
     x86_write_cr0(f->cr0);
+    x86_write_cr3(hal_pte_target(x86_read_cr3()).value);
     x86_write_cr4(f->cr4);
     f->pat = PAT;
     x86_wrmsr(X86_MSR_PAT, f->pat);

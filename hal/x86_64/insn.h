@@ -163,6 +163,13 @@ static inline void x86_invlpg(uint64_t va)
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
+static inline void x86_invpcid(uint64_t type, uint64_t pcid, uint64_t va)
+{
+    const uint64_t descriptor[2] = {pcid, va};
+
+    __asm__ volatile("invpcid %0, %1" : : "m"(descriptor), "r"(type) : "memory");
+}
+
 static inline void x86_wbinvd(void)
 {
     __asm__ volatile("wbinvd" : : : "memory");

@@ -12,6 +12,13 @@
 /* From here on a full flush costs less than one instruction a page. */
 #define FLUSH_PAGES_MAX 64u
 
+#define CR3_KEEP (UINT64_C(1) << 63)
+
+/* Types of INVPCID. */
+#define INVPCID_ADDRESS    0u
+#define INVPCID_ONE        1u
+#define INVPCID_EVERYTHING 2u
+
 static volatile uint64_t *table_at(hal_paddr_t table)
 {
     return (volatile uint64_t *)(HAL_LINEAR_BASE + table.value);
@@ -61,30 +68,61 @@ hal_paddr_t hal_kernel_root(void)
     return x86_kernel_root;
 }
 
-/* Without PCIDs and global pages the write drops every translation and every paging-structure entry
- * (4.10.4.1). */
-void hal_root_load(hal_paddr_t root)
+/* Tags are PCIDs. */
+unsigned hal_tlb_tag_count(void)
 {
-    x86_write_cr3(root.value);
+    return x86_features.pcid ? HAL_TLB_TAGS_MAX : 1;
 }
 
-void hal_tlb_flush_all(void)
+/* The write drops every translation and every paging-structure entry of the PCID, of any without PCIDs; there
+ * are no global pages (4.10.4.1). Nothing is kept without PCIDs, where bit 63 is reserved. */
+void hal_root_load(hal_paddr_t root, unsigned tag, bool keep)
 {
-    x86_write_cr3(x86_read_cr3());
+    x86_write_cr3(root.value | tag | (keep && x86_features.pcid ? CR3_KEEP : 0));
 }
 
-/* INVLPG drops the page's translation and all paging-structure entries, whatever root they came from
- * (4.10.4.1). A user range of a root that is not loaded here is not cached here: loading another root dropped
- * it. */
-void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count)
+/* INVLPG drops the page's translation and all paging-structure entries of the PCID that is loaded (4.10.4.1).
+ */
+void hal_tlb_flush_range(uint64_t va, uint64_t page_count)
 {
-    (void)root;
     if (page_count > FLUSH_PAGES_MAX) {
-        hal_tlb_flush_all();
+        x86_write_cr3(x86_read_cr3());
         return;
     }
     for (uint64_t i = 0; i < page_count; i++) {
         x86_invlpg(va + i * HAL_PAGE_SIZE);
+    }
+}
+
+void hal_tlb_flush_tag(unsigned tag)
+{
+    if (x86_features.pcid) {
+        x86_invpcid(INVPCID_ONE, tag, 0);
+    }
+}
+
+void x86_forget_page(uint64_t va)
+{
+    if (!x86_features.pcid) {
+        x86_invlpg(va);
+        return;
+    }
+    for (unsigned tag = 0; tag < HAL_TLB_TAGS_MAX; tag++) {
+        x86_invpcid(INVPCID_ADDRESS, tag, va);
+    }
+}
+
+/* Every PCID has its own translations of the kernel's half, and its own paging-structure entries. */
+void hal_tlb_flush_window(uint64_t va, uint64_t page_count)
+{
+    if (!x86_features.pcid) {
+        hal_tlb_flush_range(va, page_count);
+    } else if (page_count > FLUSH_PAGES_MAX / HAL_TLB_TAGS_MAX) {
+        x86_invpcid(INVPCID_EVERYTHING, 0, 0);
+    } else {
+        for (uint64_t i = 0; i < page_count; i++) {
+            x86_forget_page(va + i * HAL_PAGE_SIZE);
+        }
     }
 }
 

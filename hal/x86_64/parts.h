@@ -26,7 +26,7 @@ void x86_print(const char *format, ...);
 
 /* features.c: what this CPU can do, and the control registers that follow from it. */
 struct x86_features {
-    bool xsave, smep, smap, umip, pages_1g, x2apic;
+    bool xsave, smep, smap, umip, pages_1g, x2apic, pcid;
     bool fpu_pointer_leak; /* AMD: FXSAVE and XSAVE may leave the x87 pointers out */
     uint64_t xcr0;         /* state components switched on; 0 without XSAVE */
     uint32_t vector_size, mxcsr_mask;
@@ -125,6 +125,8 @@ volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical);
  * very byte. On that CPU, as long as its interrupts are off. */
 volatile void *x86_map_io(unsigned cpu, uint64_t physical, enum hal_cache cache);
 void x86_unmap_io(unsigned cpu);
+/* mmu.c: what this CPU has cached of a page of the kernel's half, whatever root is loaded. */
+void x86_forget_page(uint64_t va);
 /* Can it be registers' address? One that the CPU has, and not memory. */
 bool x86_is_register(uint64_t physical);
 

@@ -139,7 +139,7 @@ static void map_io(unsigned cpu, uint64_t entry)
 
     if (*at != entry) {
         *at = entry;
-        x86_invlpg(io_page(cpu));
+        x86_forget_page(io_page(cpu));
     }
 }
 
@@ -175,6 +175,6 @@ volatile void *x86_map_registers(enum x86_fixed_page page, uint64_t physical)
     if (page != X86_FIXED_ECAM) { /* that one moves, over what is kept out as a whole */
         x86_pci_keep_out(physical, 1);
     }
-    x86_invlpg(va);
+    x86_forget_page(va);
     return (volatile void *)(uintptr_t)(va + offset);
 }

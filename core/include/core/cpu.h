@@ -23,11 +23,13 @@ struct work_list {
 };
 
 struct cpu {
-    struct task *current;      /* NULL: the idle context runs; set by cpu_set_current */
-    struct task *previous;     /* during a switch: who was switched away from; NULL: the idle context */
-    uint64_t kicks;            /* during a switch: CPUs that the tail interrupts */
-    struct space *loaded;      /* whose root is loaded; NULL: the kernel root */
-    struct task *vector_owner; /* whose vector registers this CPU holds; NULL: nobody's */
+    struct task *current;  /* NULL: the idle context runs; set by cpu_set_current */
+    struct task *previous; /* during a switch: who was switched away from; NULL: the idle context */
+    uint64_t kicks;        /* during a switch: CPUs that the tail interrupts */
+    struct space *loaded;  /* whose root is loaded; NULL: the kernel root */
+    struct space *tagged[HAL_TLB_TAGS_MAX]; /* of what it may have cached under each tag; NULL: of none */
+    unsigned next_tag;                      /* the next that a space loses when all are taken */
+    struct task *vector_owner;              /* whose vector registers this CPU holds; NULL: nobody's */
     struct hal_context idle;
     uint64_t next_tick;  /* UINT64_MAX: its ticks have stopped, it idles */
     uint64_t timer;      /* what its timer is set to; UINT64_MAX: to nothing */

@@ -2,8 +2,11 @@
  *
  * Address spaces of users. Each is a root table; the tables below its lower half have a lock each
  * (core/range.h). A leaf entry holds a reference on each of its frames, taken before the entry is written and
- * dropped after every CPU has forgotten it (M1, A2). `cpus` has a bit for every CPU that may hold
- * translations of it: set before the CPU loads the root, cleared after it loaded another one.
+ * dropped after every CPU has forgotten it (M1, A2).
+ *
+ * A CPU that leaves a space keeps what it has cached of it, under the tag that it loaded the root with
+ * (hal/mmu.h), as long as no other space needs the tag and nobody asks it to forget something. `cpus` has a
+ * bit for every CPU that has the space among its tagged ones: set before, cleared after.
  */
 #ifndef CORE_SPACE_H
 #define CORE_SPACE_H
@@ -56,6 +59,10 @@ void space_prune(struct space *space, uint64_t va, unsigned level);
 
 /* Returns when no CPU has translations of [va, end) that are not in the tables any more. No spinlock held. */
 void space_flush(struct space *space, uint64_t va, uint64_t end);
+
+/* This CPU forgets its translations of a range of the space; all that it has of the space if another one is
+ * loaded. Interrupts off. */
+void space_forget(struct space *space, uint64_t va, uint64_t page_count);
 
 /* Loads the space (NULL: none) on this CPU. Interrupts off. */
 void space_load(struct space *space);

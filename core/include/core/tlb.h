@@ -16,9 +16,11 @@
 
 void tlb_init(void);
 
-/* Returns when no CPU of `cpus` (bit mask; the calling one may be in it) holds translations of the range
- * under `root`. */
-void tlb_shootdown(uint64_t cpus, hal_paddr_t root, uint64_t va, uint64_t page_count);
+struct space;
+
+/* Returns when no CPU of `cpus` (bit mask; the calling one may be in it) holds translations of the range that
+ * are not in the tables of the space (NULL: of the kernel window) any more. */
+void tlb_shootdown(uint64_t cpus, struct space *space, uint64_t va, uint64_t page_count);
 
 /* Serves this CPU's inbox. Interrupts off. */
 void tlb_serve(void);

@@ -46,15 +46,24 @@ uint64_t hal_table_peek(hal_paddr_t table, unsigned index);
 void hal_root_init(hal_paddr_t root);
 hal_paddr_t hal_kernel_root(void);
 
-/* Loads a root on this CPU and drops every user translation and paging-structure entry that this CPU cached.
- * Interrupts off. Orders all earlier stores before any walk of the new root (as MOV to CR3 does). */
-void hal_root_load(hal_paddr_t root);
+/* What a CPU caches of user space, translations and paging-structure entries, it caches under the tag that
+ * its root was loaded with, and uses only while that tag is loaded (PCIDs). Tags are 0..count-1; each CPU has
+ * its own. 1..HAL_TLB_TAGS_MAX; constant from hal_upcall_boot on. A CPU starts with the kernel root and tag
+ * 0. */
+#define HAL_TLB_TAGS_MAX 8u
+unsigned hal_tlb_tag_count(void);
 
-/* Drop what this CPU may have cached: translations of [va, va + page_count pages) made under `root`, with the
- * paging-structure entries above them; or everything of user space. Interrupts off. For kernel-window
- * addresses `root` is hal_kernel_root() and the entry is dropped whatever root is loaded. */
-void hal_tlb_flush_range(hal_paddr_t root, uint64_t va, uint64_t page_count);
-void hal_tlb_flush_all(void);
+/* Loads a root on this CPU under a tag. What is cached under it is dropped, unless `keep`: then all of that
+ * came from this root. Interrupts off. Orders all earlier stores before any walk of the new root (as MOV to
+ * CR3 does). */
+void hal_root_load(hal_paddr_t root, unsigned tag, bool keep);
+
+/* Drop what this CPU may have cached, interrupts off: of user addresses [va, va + page_count pages) under the
+ * loaded tag, with the paging-structure entries above them; everything under a tag that is not loaded; of
+ * addresses of the kernel window, under every tag. */
+void hal_tlb_flush_range(uint64_t va, uint64_t page_count);
+void hal_tlb_flush_tag(unsigned tag);
+void hal_tlb_flush_window(uint64_t va, uint64_t page_count);
 
 /* A client's range of I/O memory, whole pages, ends: no table leads there, every CPU has flushed, and the
  * next one may be mapped with another cache policy. Where caches may hold something of it

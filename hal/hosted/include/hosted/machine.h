@@ -82,6 +82,7 @@ struct hosted_config {
      * consistent, others allow orders that x86-TSO does. Without effect under ThreadSanitizer, which would
      * see them made by somebody else. */
     unsigned store_buffer;
+    unsigned tlb_tags; /* hal_tlb_tag_count; default 3 */
 
     const char *command_line;
     size_t command_line_size;
