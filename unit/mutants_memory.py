@@ -55,7 +55,7 @@ MEMORY = (
            ("test_area",)),
     Mutant("span-given-out-before-its-table-is-free", "A2", "core/area.c",
            "        set_taken(span * SPAN_GRANULES, (span + 1) * SPAN_GRANULES, true);\n    } else {",
-           "        set_taken(from, end, false);\n    } else {", ("test_explore_area",)),
+           "        set_taken(from, end, false);\n    } else {", ("test_explore_area:A2_explore_a_span_ends_and_begins",)),
     Mutant("table-of-another-area-freed", "A2", "core/area.c", "bool last = --users[span] == 0;",
            "bool last = --users[span] <= 1;", ("test_area",)),
     Mutant("table-too-many-is-lost", "M8", "core/area.c", "    tables_free(&spare);\n", "", ("test_explore_area",)),
@@ -71,7 +71,7 @@ MEMORY = (
            "    hal_root_load(space != NULL ? space->root : hal_kernel_root());\n"
            "    if (space != NULL) {\n"
            "        atomic_u64_fetch_or(&space->cpus, bit);\n"
-           "    }\n", ("test_explore",)),
+           "    }\n", ("test_explore:A2_explore_activation_against_unmap",)),
     Mutant("frame-claimed-whatever-its-state", "M5", "core/ref.c",
            "if (!is_at_rest(word, REF_FREE)) {\n        return false;",
            "if (ref_word_state(word) == REF_RETIRED) {\n        return false;", ("test_frame", "test_frame_choose")),
@@ -80,7 +80,7 @@ MEMORY = (
            "        }\n    }\n}\n\n"
            "KEEL_COLD keel_status_t ref_get(struct ref *ref)",
            "        atomic_u64_fetch_add(&ref->word, 1);\n        return KEEL_OK;\n    }\n}\n\n"
-           "KEEL_COLD keel_status_t ref_get(struct ref *ref)", ("test_explore",)),
+           "KEEL_COLD keel_status_t ref_get(struct ref *ref)", ("test_explore:M2_explore_slow_lookup_against_release",)),
     Mutant("count-limit-not-checked", "M6", "core/ref.c", "if (handles >= REF_HANDLES_MAX) {",
            "if (handles > REF_HANDLES_MAX) {", ("test_ref", "test_frame")),
     Mutant("client-releases-a-mapping's-reference", "M6", "core/ref.c",
