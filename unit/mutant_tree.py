@@ -11,7 +11,8 @@ from typing import NamedTuple
 import mutant_schemata as schemata
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("CMakeLists.txt", "cmake", "api", "core", "hal", "services", "unit", "fuzz")
+PARTS = ("CMakeLists.txt", "cmake", "api", "core", "hal", "services", "unit", "fuzz",
+         "boot/make_initrd.py", "examples/hello/programs/make_broken.py")
 BUILD_LIMIT, ROUNDS_MAX = 1500, 6
 SANITIZER_OPTIONS = {"ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:strict_string_checks=1:symbolize=0",
                      "UBSAN_OPTIONS": "print_stacktrace=0:halt_on_error=1"}

@@ -45,7 +45,7 @@ def edits_of(mutants):
 def summary(verdicts):
     """What is said at the end, of (id, verdict)."""
     caught = [verdict.seconds for _, verdict in verdicts if verdict.caught]
-    lines = [f"survived: {name}" for name, verdict in verdicts if not verdict.caught]
+    lines = [f"survived: {name} (KEEL_MUTANT={number_of(name)})" for name, verdict in verdicts if not verdict.caught]
     lines.append(f"{len(verdicts)} mutants, {len(caught)} caught ({100 * len(caught) / max(1, len(verdicts)):.1f} %)"
                  + (f", median {statistics.median(caught):.2f} s, longest {max(caught):.1f} s" if caught else ""))
     return "\n".join(lines)

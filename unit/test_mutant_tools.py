@@ -162,7 +162,7 @@ class Trials(unittest.TestCase):
     def test_score(self):
         verdicts = [("one", trial.Verdict("test_x", "1 test", 2.0)), ("two", trial.Verdict("", "4 tests", 60.0))]
         self.assertEqual(mutants.summary(verdicts),
-                         "survived: two\n2 mutants, 1 caught (50.0 %), median 2.00 s, longest 2.0 s")
+                         f"survived: two (KEEL_MUTANT={schemata.number_of('two')})\n2 mutants, 1 caught (50.0 %), median 2.00 s, longest 2.0 s")
 
     def test_misplaced(self):
         first, second = mutants.MUTANTS[:2]
