@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The systematic pass: a random sample of all small changes of api/ and core/, each tried with the test programs that reach
-its function, the fastest first, explorations last and within one preemption (mutants.py)."""
+its function: those named after its file first, then the fastest, explorations within one preemption (mutants.py)."""
 import json
 import random
+from pathlib import Path
 
 import mutant_fuzz as fuzz
 import mutant_operators as operators
@@ -30,8 +31,10 @@ def test_programs(tree):
                   if test["name"].startswith("test_") and here in test["properties"])
 
 
-def in_order(programs, seconds):
-    return sorted(programs, key=lambda program: (trial.is_exploration(program), seconds[program]))
+def in_order(programs, seconds, file):
+    """Those first that are named after the file; explorations last."""
+    subject = Path(file).stem
+    return sorted(programs, key=lambda name: (subject not in name, trial.is_exploration(name), seconds[name]))
 
 
 class Pass:
@@ -48,7 +51,7 @@ class Pass:
         for change in self.sample:
             edits.setdefault(change.file, []).append(change.edit)
         self.tree = Tree(arguments.scratch, edits, reached=self.reached, kept=True)
-        self.programs, self.seconds = {}, {}
+        self.reached_by, self.seconds = {}, {}
 
     def prepare(self):
         """Builds, and learns which programs reach which function."""
@@ -66,8 +69,8 @@ class Pass:
         self.tree.build("build", names)
         with phase("the tests without mutants"):
             reached, self.seconds = trial.reached_by(self.tree, names, self.pool)
-        self.programs = {function: in_order((name for name in names if index in reached[name]), self.seconds)
-                         for function, index in self.reached.items()}
+        self.reached_by = {function: [name for name in names if index in reached[name]]
+                           for function, index in self.reached.items()}
 
     def skipped(self):
         """{key: why} of what is no mutant."""
@@ -79,7 +82,7 @@ class Pass:
     def attempt(self, change):
         if self.arguments.fuzz:
             return fuzz.attempt(self.tree, number_of(change.edit.key), self.arguments.seconds)
-        programs = self.programs[change.function]
+        programs = in_order(self.reached_by[change.function], self.seconds, change.file)
         return trial.try_within(self.tree, number_of(change.edit.key), programs, self.seconds, self.arguments.seconds)
 
     def run(self):
@@ -93,8 +96,8 @@ class Pass:
         verdicts = []
         for change, verdict in zip(changes, self.pool.map(self.attempt, changes)):
             verdicts.append((change.edit.key, verdict))
-            unreached = "" if self.arguments.fuzz or self.programs[change.function] else " (no test program calls the function)"
-            print(f"{change.edit.key}: {verdict}{unreached}", flush=True)
+            reached = self.arguments.fuzz or self.reached_by[change.function]
+            print(f"{change.edit.key}: {verdict}" + ("" if reached else " (no test calls the function)"), flush=True)
         reasons = list(skipped.values())
         print(f"left out: {reasons.count('does not compile')} do not compile, {reasons.count('same code')} are the same code")
         return verdicts

@@ -10,6 +10,11 @@ MEMORY = (
            "if (withdrawal->page_count > 0) {\n        space_flush(range->space, range->start, range->end);\n    }", ("test_mapping",)),
     Mutant("protect-without-flush", "A2", "core/unmap.c", "if (changed) {", "if (changed && range->level > 9) {",
            ("test_tlb", "test_space")),
+    Mutant("large-page-protected-without-flush", "A2", "core/unmap.c",
+           "page_count += entry_pages(entries.slot.level);\n        uint64_t wanted = hal_pte_with_prot(entry, prot);\n"
+           "        if (entry != wanted) {\n            entry_replace(&entries.slot, wanted, 0);\n            *changed = true;\n",
+           "page_count += entry_pages(entries.slot.level);\n        uint64_t wanted = hal_pte_with_prot(entry, prot);\n"
+           "        if (entry != wanted) {\n            entry_replace(&entries.slot, wanted, 0);\n", ("test_mapping",)),
     Mutant("age-without-flush", "A2", "core/unmap.c", "if (*page_count > 0) {", "if (*page_count > UINT64_MAX / 2) {",
            ("test_mapping",)),
     Mutant("prune-without-flush", "A2", "core/unmap.c",
