@@ -36,6 +36,8 @@ MEMORY = (
            "    atomic_u64_exchange(&cpu->walks_under, space->root.value | number);",
            "    atomic_u64_store_release(&cpu->walks_under, space->root.value | number);",
            ("test_explore_mapping",), 8),
+    Mutant("walk's-number-in-the-table's-address", "M1", "core/range.c", "cpu->walk_count++ & (HAL_PAGE_SIZE - 1);",
+           "cpu->walk_count++ & HAL_PAGE_SIZE;", ("test_explore_mapping:M1_explore_walk_against_the_table_going",)),
     Mutant("table-freed-under-a-walk", "M1", "core/range.c", "(HAL_PAGE_SIZE - 1)) != root) {", "(HAL_PAGE_SIZE - 1)) != root + 1) {",
            ("test_explore_mapping",)),
     Mutant("tables-below-not-locked", "A3", "core/range.c",
