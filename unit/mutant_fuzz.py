@@ -9,13 +9,14 @@ from mutant_trial import Counts, Verdict
 TARGETS = ("calls", "model", "devices", "parsers", "world")
 HANG = 10  # seconds for one input
 START = 5  # seconds beyond its share that a run may take to begin and to report
+SEEDS_LIMIT = 600
 
 
 def build(tree, options, pool):
     """Builds the targets, with sanitizers, beside the tests."""
     tree.configure("build-fuzz", [*options, "KEEL_FUZZ=libfuzzer", "KEEL_SANITIZE=address,undefined"])
     tree.build("build-fuzz", [f"fuzz_{target}" for target in TARGETS])
-    for target, done in zip(TARGETS, pool.map(lambda target: fuzz(tree, target, None, ["-runs=0"]), TARGETS)):
+    for target, done in zip(TARGETS, pool.map(lambda target: fuzz(tree, target, SEEDS_LIMIT, ["-runs=0"]), TARGETS)):
         if done.status != 0:
             raise Error(f"{done.output}\nmutants: fuzz_{target} fails without any mutant")
 
@@ -30,7 +31,7 @@ def fuzz(tree, target, limit, options, **environment):
 
 
 def attempt(tree, number, seconds):
-    """The verdict of fuzzing alone, which has so many seconds."""
+    """The verdict of fuzzing alone, which has so many seconds, by the clock as libFuzzer counts them."""
     begun, counts = time.monotonic(), Counts()
     turns = [(target, stage) for stage in ("seeds", "fuzzing") for target in TARGETS]
     for index, (target, stage) in enumerate(turns):

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The scratch copy of the tree in which mutants are planted, its builds, and runs of its programs (mutants.py)."""
+import math
 import os
 import re
+import resource
+import signal
 import subprocess
+import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,19 +28,30 @@ class Error(Exception):
 
 
 class Run(NamedTuple):
-    """How a program ended; status None: it was stopped at its time limit."""
+    """How a program ended, and the seconds of one CPU that it used; status None: it was stopped at its time limit."""
     status: int
     output: str
+    seconds: float = 0
 
 
-def run(command, limit, cwd=None, **environment):
-    try:
-        done = subprocess.run([str(word) for word in command], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              stdin=subprocess.DEVNULL, timeout=limit, check=False,
-                              env=os.environ | SANITIZER_OPTIONS | environment)
-    except subprocess.TimeoutExpired as stopped:
-        return Run(None, (stopped.stdout or b"").decode(errors="replace"))
-    return Run(done.returncode, done.stdout.decode(errors="replace"))
+def run(command, limit, cwd=None, cpu_limit=None, **environment):
+    """Runs a program for so many seconds at most. Those of a CPU do not depend on what else the host does."""
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT,
+                                 stdin=subprocess.DEVNULL, env=os.environ | SANITIZER_OPTIONS | environment)
+        if cpu_limit is not None:
+            whole = max(1, math.ceil(cpu_limit))
+            resource.prlimit(child.pid, resource.RLIMIT_CPU, (whole, whole + 1))
+        stopped = threading.Event()
+        timer = threading.Timer(limit, lambda: (stopped.set(), os.kill(child.pid, signal.SIGKILL)))
+        timer.start()
+        _, status, usage = os.wait4(child.pid, 0)
+        timer.cancel()
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        hangs = stopped.is_set() or child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+        return Run(None if hangs else child.returncode, output.read().decode(errors="replace"),
+                   usage.ru_utime + usage.ru_stime)
 
 
 @contextmanager
@@ -86,9 +102,6 @@ class Tree:
     def keys(self):
         """Of the mutants that stand as schemata."""
         return {key for planted in self.planted.values() for key in planted.functions}
-
-    def function_of(self, key):
-        return next(planted.functions[key] for planted in self.planted.values() if key in planted.functions)
 
     def configure(self, build, options):
         """Makes the build tree `build`; its compiler is asked not to warn of what mutants leave unused."""

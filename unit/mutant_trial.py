@@ -3,15 +3,16 @@
 after how much."""
 import re
 import tempfile
-import time
 from pathlib import Path
 from typing import NamedTuple
 
 from mutant_schemata import number_of
 from mutant_tree import Error, run
 
-HANG_FACTOR, HANG_LEAST = 10, 10  # a run that takes so many times as long as without a mutant, and so many seconds, hangs
-EXPLORE_LIMIT = 600  # seconds for an exploration within its whole bound; that it takes so long says nothing
+# All seconds are those of one CPU.
+HANG_FACTOR, HANG_LEAST = 10, 5  # a run that takes so many times as long as without a mutant, and so many seconds, hangs
+EXPLORE_LIMIT = 300  # for an exploration within its whole bound; that it takes so long says nothing
+STILL_LIMIT = 900  # of the clock: for a program that waits and uses no CPU
 
 
 class _Plain:
@@ -79,8 +80,8 @@ def culprit(program, done):
 def run_test(tree, name, limit, **environment):
     """Runs a program, or one of its tests: PROGRAM:TEST. UNIT_STOP: one failure is enough."""
     program, *test = name.split(":")
-    return run([tree.folder / "build" / "unit" / program, *test], limit, cwd=tree.folder / "build" / "unit",
-               UNIT_STOP="1", **environment)
+    return run([tree.folder / "build" / "unit" / program, *test], STILL_LIMIT, cwd=tree.folder / "build" / "unit",
+               cpu_limit=limit, UNIT_STOP="1", **environment)
 
 
 def hangs_after(seconds):
@@ -90,17 +91,16 @@ def hangs_after(seconds):
 def check_programs(tree, programs, pool, **environment):
     """Stops unless every program passes without a mutant; the seconds that each took."""
     def once(program):
-        begun = time.monotonic()
         done = run_test(tree, program, EXPLORE_LIMIT, UNIT_BOUND="1", **environment)
         if done.status != 0:
             raise Error(f"{done.output}\nmutants: {program} fails without any mutant")
-        return time.monotonic() - begun
+        return done.seconds
     return dict(zip(programs, pool.map(once, programs)))
 
 
 def try_programs(tree, mutant, seconds, environment):
     """Runs the programs that the mutant names, in that order; without a mutant they take so many seconds."""
-    begun, counts = time.monotonic(), Counts()
+    used, counts = 0, Counts()
     for name in mutant.tests:
         for bound in bounds(name):
             whole = is_exploration(name) and bound is None
@@ -108,9 +108,10 @@ def try_programs(tree, mutant, seconds, environment):
             done = run_test(tree, name, EXPLORE_LIMIT if whole else hangs_after(seconds[name]),
                             UNIT_STORES=str(mutant.stores), **bounded, **environment)
             counts.add(done.output)
+            used += done.seconds
             if done.status != 0 and not (whole and done.status is None):
-                return Verdict(culprit(name, done), str(counts), time.monotonic() - begun)
-    return Verdict("", str(counts), time.monotonic() - begun)
+                return Verdict(culprit(name, done), str(counts), used)
+    return Verdict("", str(counts), used)
 
 
 def try_schema(tree, mutant, seconds):
@@ -144,18 +145,18 @@ def reached_by(tree, programs, pool, **environment):
 
 
 def try_within(tree, number, programs, seconds, budget):
-    """Runs programs, a dictionary of how long each takes without a mutant, until one fails or the budget is spent."""
-    begun, counts = time.monotonic(), Counts()
+    """Runs programs, of which is known how long each takes without a mutant, until one fails or the budget is spent."""
+    used, counts = 0, Counts()
     for program in programs:
-        left = budget - (time.monotonic() - begun)
-        hang = hangs_after(seconds[program])
+        left, hang = budget - used, hangs_after(seconds[program])
         if left < seconds[program]:
             break
         bounded = {"UNIT_BOUND": "1"} if is_exploration(program) else {}
         done = run_test(tree, program, min(left, hang), KEEL_MUTANT=str(number), **bounded)
         counts.add(done.output)
+        used += done.seconds
         if done.status is None and left < hang:
             break
         if done.status != 0:
-            return Verdict(culprit(program, done), str(counts), time.monotonic() - begun)
-    return Verdict("", str(counts), time.monotonic() - begun)
+            return Verdict(culprit(program, done), str(counts), used)
+    return Verdict("", str(counts), used)

@@ -15,7 +15,7 @@ import mutant_same as same
 import mutant_schemata as schemata
 import mutant_trial as trial
 import mutants
-from mutant_tree import Run, Tree
+from mutant_tree import Run, Tree, run
 
 COMPILER = "clang-19"
 PROGRAM = """#include <stdio.h>
@@ -151,6 +151,14 @@ class Trials(unittest.TestCase):
         self.assertEqual(trial.culprit("test_x", Run(1, self.OUTPUT)), "test_x: T1_second")
         self.assertEqual(trial.culprit("test_x", Run(1, self.OUTPUT + "[  FAILED  ] T1_first\n")), "test_x: T1_first")
         self.assertEqual(trial.culprit("test_x", Run(None, "")), "test_x (it hangs)")
+
+    def test_limits(self):
+        begun = "import sys; print('begun', flush=True); "
+        busy = run([sys.executable, "-c", begun + "exec('while True: pass')"], 60, cpu_limit=1)
+        self.assertEqual(busy[:2], (None, "begun\n"))
+        self.assertGreater(busy.seconds, 0.9)
+        self.assertEqual(run([sys.executable, "-c", begun + "sys.stdin.close(); __import__('time').sleep(60)"], 2).status, None)
+        self.assertEqual(run([sys.executable, "-c", begun + "sys.exit(3)"], 60)[:2], (3, "begun\n"))
 
     def test_executions_are_counted(self):
         counts = trial.Counts()
