@@ -131,6 +131,8 @@ DEVICES = (
     Mutant("cut-off-without-the-lock", "D8", "core/domain.c", "    if (cuts) {\n        domain->state = DOMAIN_CUT_OFF;\n",
            "    if (cuts) {\n        domain->state = DOMAIN_CUT_OFF;\n        spinlock_release(&domain->lock, interrupts);\n        interrupts = spinlock_acquire(&domain->lock);\n",
            ("test_explore_dma",)),
+    Mutant("direction-told-wrong", "D1", "api/dma.c", "(uint32_t)KEEL_DMA_TO_DEVICE : 0)", "(uint32_t)KEEL_DMA_TO_DEVICE : 1)", ("test_dma",)),
+    Mutant("capability-beyond-the-list", "D7", "api/pci.c", "i < capabilities->count; i++", "i <= capabilities->count; i++", ("test_pci",)),
     Mutant("life-ended-twice", "D3", "core/domain.c", "if (state == from || state == or_from) {", "if (state == from && state == or_from) {",
            ("test_explore_dma:D3_explore_two_disable",)),
     Mutant("first-letter-trusts", "D3", "core/boot.c", "for (size_t i = 0; trusts && ", "for (size_t i = 1; trusts && ", ("test_dma_limits",)),
