@@ -87,10 +87,10 @@ command_new() {
 check_place() {
     case " ${*:2} " in *" --help "* | *" -h "*) return 0 ;; esac
     case $1 in
-    coverage | bench | install | new) [ "$project" = "$root" ] || fail "$1 is a command of Keel itself, not of a kernel: $root/keel $1" ;;
+    mutants | coverage | bench | install | new) [ "$project" = "$root" ] || fail "$1 is a command of Keel itself, not of a kernel: $root/keel $1" ;;
     esac
     case $1 in
-    boot | run | test | fuzz | replay | minimize | explore | coverage | bench)
+    boot | run | test | fuzz | replay | minimize | explore | mutants | coverage | bench)
         [ "$project" != "$root" ] || [ -e "$root/unit/CMakeLists.txt" ] ||
             fail "This Keel is installed for other kernels. Make one with: keel new NAME; then use its own ./keel $1."
         ;;

@@ -36,7 +36,7 @@ endfunction()
 install_files(. CMakeLists.txt CMakePresets.json LICENSE README.md keel packages.txt)
 install_files(. api boot clients cmake core docs examples hal services)
 install_files(fuzz fuzz/afl_denylist.txt fuzz/commands.sh fuzz/fuzz_all.py fuzz/minimize.py)
-install_files(unit unit/client unit/client_points.h unit/explore.py unit/explore_tool.c unit/explore_tool.h
+install_files(unit unit/client unit/client_points.h unit/commands.sh unit/explore.py unit/explore_tool.c unit/explore_tool.h
               unit/explore_trace.py unit/race.c unit/support.c unit/support.h
 )
 file(MAKE_DIRECTORY "${prefix}/bin")

@@ -47,7 +47,7 @@ add_test(NAME lint_style COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cma
 set_tests_properties(lint_style PROPERTIES LABELS lint TIMEOUT 120)
 
 foreach(suite IN ITEMS boot/tests/test_runner.py coverage/test_report.py bench/test_bench_report.py cmake/tests/test_checks.py
-                      fuzz/test_fuzz_tools.py)
+                      fuzz/test_fuzz_tools.py unit/test_mutant_tools.py)
     cmake_path(GET suite STEM name)
     add_test(NAME tools_${name} COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/${suite})
     set_tests_properties(tools_${name} PROPERTIES LABELS lint TIMEOUT 60)

@@ -10,5 +10,8 @@ class Mutant(NamedTuple):
     file: str
     text: str
     replacement: str
-    tests: tuple
+    tests: tuple  # what must catch it, in the order to try: a program, or PROGRAM:TEST where that saves much time
     stores: int = 0  # that each CPU keeps back: what only other orders than sequential consistency show
+
+    def programs(self):
+        return tuple(name.split(":")[0] for name in self.tests)

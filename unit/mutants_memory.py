@@ -10,6 +10,11 @@ MEMORY = (
            "if (withdrawal->page_count > 0) {\n        space_flush(range->space, range->start, range->end);\n    }", ("test_mapping",)),
     Mutant("protect-without-flush", "A2", "core/unmap.c", "if (changed) {", "if (changed && range->level > 9) {",
            ("test_tlb", "test_space")),
+    Mutant("large-page-protected-without-flush", "A2", "core/unmap.c",
+           "page_count += entry_pages(entries.slot.level);\n        uint64_t wanted = hal_pte_with_prot(entry, prot);\n"
+           "        if (entry != wanted) {\n            entry_replace(&entries.slot, wanted, 0);\n            *changed = true;\n",
+           "page_count += entry_pages(entries.slot.level);\n        uint64_t wanted = hal_pte_with_prot(entry, prot);\n"
+           "        if (entry != wanted) {\n            entry_replace(&entries.slot, wanted, 0);\n", ("test_mapping",)),
     Mutant("age-without-flush", "A2", "core/unmap.c", "if (*page_count > 0) {", "if (*page_count > UINT64_MAX / 2) {",
            ("test_mapping",)),
     Mutant("prune-without-flush", "A2", "core/unmap.c",
@@ -31,6 +36,8 @@ MEMORY = (
            "    atomic_u64_exchange(&cpu->walks_under, space->root.value | number);",
            "    atomic_u64_store_release(&cpu->walks_under, space->root.value | number);",
            ("test_explore_mapping",), 8),
+    Mutant("walk's-number-in-the-table's-address", "M1", "core/range.c", "cpu->walk_count++ & (HAL_PAGE_SIZE - 1);",
+           "cpu->walk_count++ & HAL_PAGE_SIZE;", ("test_explore_mapping:M1_explore_walk_against_the_table_going",)),
     Mutant("table-freed-under-a-walk", "M1", "core/range.c", "(HAL_PAGE_SIZE - 1)) != root) {", "(HAL_PAGE_SIZE - 1)) != root + 1) {",
            ("test_explore_mapping",)),
     Mutant("tables-below-not-locked", "A3", "core/range.c",
@@ -55,7 +62,7 @@ MEMORY = (
            ("test_area",)),
     Mutant("span-given-out-before-its-table-is-free", "A2", "core/area.c",
            "        set_taken(span * SPAN_GRANULES, (span + 1) * SPAN_GRANULES, true);\n    } else {",
-           "        set_taken(from, end, false);\n    } else {", ("test_explore_area",)),
+           "        set_taken(from, end, false);\n    } else {", ("test_explore_area:A2_explore_a_span_ends_and_begins",)),
     Mutant("table-of-another-area-freed", "A2", "core/area.c", "bool last = --users[span] == 0;",
            "bool last = --users[span] <= 1;", ("test_area",)),
     Mutant("table-too-many-is-lost", "M8", "core/area.c", "    tables_free(&spare);\n", "", ("test_explore_area",)),
@@ -71,7 +78,7 @@ MEMORY = (
            "    hal_root_load(space != NULL ? space->root : hal_kernel_root(), tag, keep);\n"
            "    if (!keep && space != NULL) {\n"
            "        atomic_u64_fetch_or(&space->cpus, bit);\n"
-           "    }\n", ("test_explore",)),
+           "    }\n", ("test_explore:A2_explore_activation_against_unmap",)),
     Mutant("another-space's-translations-kept", "A2", "core/space.c", "hal_kernel_root(), tag, keep);",
            "hal_kernel_root(), tag, keep || evicted != NULL);", ("test_tlb",)),
     Mutant("space-that-was-left-forgets-nothing", "A2", "core/space.c", "        hal_tlb_flush_tag(tag);\n", "",
@@ -89,7 +96,8 @@ MEMORY = (
            "    cpu->loaded = space;\n    cpu->tagged[tag] = space;\n",
            "    if (evicted != NULL) {\n        atomic_u64_fetch_and(&evicted->cpus, ~bit);\n    }\n"
            "    hal_root_load(space != NULL ? space->root : hal_kernel_root(), tag, keep);\n"
-           "    cpu->loaded = space;\n    cpu->tagged[tag] = space;\n", ("test_explore",)),
+           "    cpu->loaded = space;\n    cpu->tagged[tag] = space;\n",
+           ("test_explore:A2_explore_end_of_a_space_against_loss_of_its_tag",)),
     Mutant("frame-claimed-whatever-its-state", "M5", "core/ref.c",
            "if (!is_at_rest(word, REF_FREE)) {\n        return false;",
            "if (ref_word_state(word) == REF_RETIRED) {\n        return false;", ("test_frame", "test_frame_choose")),
@@ -98,7 +106,7 @@ MEMORY = (
            "        }\n    }\n}\n\n"
            "KEEL_COLD keel_status_t ref_get(struct ref *ref)",
            "        atomic_u64_fetch_add(&ref->word, 1);\n        return KEEL_OK;\n    }\n}\n\n"
-           "KEEL_COLD keel_status_t ref_get(struct ref *ref)", ("test_explore",)),
+           "KEEL_COLD keel_status_t ref_get(struct ref *ref)", ("test_explore:M2_explore_slow_lookup_against_release",)),
     Mutant("count-limit-not-checked", "M6", "core/ref.c", "if (handles >= REF_HANDLES_MAX) {",
            "if (handles > REF_HANDLES_MAX) {", ("test_ref", "test_frame")),
     Mutant("client-releases-a-mapping's-reference", "M6", "core/ref.c",

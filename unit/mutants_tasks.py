@@ -3,6 +3,7 @@
 from mutant import Mutant
 
 TASKS = (
+    Mutant("scheduler-not-told-of-who-is-queued", "T9", "api/policies.c", "    sched_for_each_queued(announce_queued);\n", "", ("test_sched",)),
     Mutant("generation-not-checked", "H1", "core/ref.c",
            "ref_word_state(word) != REF_LIVE || ref_word_generation(word) != generation",
            "ref_word_state(word) != REF_LIVE || generation == 0", ("test_ref", "test_frame", "test_object")),

@@ -88,6 +88,11 @@ static void D1_direction_is_kept(void)
     uint16_t source = dma_source(CARD);
     keel_dma_t to = dma_new(device, 1, KEEL_DMA_TO_DEVICE), from = dma_new(device, 1, KEEL_DMA_FROM_DEVICE);
     uint8_t byte = 7;
+    struct keel_dma_info info;
+    CHECK_OK(keel_dma_info(to, &info));
+    CHECK_EQUAL(info.direction, KEEL_DMA_TO_DEVICE);
+    CHECK_OK(keel_dma_info(from, &info));
+    CHECK_EQUAL(info.direction, KEEL_DMA_FROM_DEVICE);
     CHECK(dma_reads(source, dma_address(to), &byte));
     CHECK_EQUAL(byte, 0);
     CHECK(!dma_writes(source, dma_address(to), 1));

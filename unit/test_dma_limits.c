@@ -250,6 +250,8 @@ int main(int argc, char **argv)
         UNIT(H1_arguments_are_checked, .by_amd = true),
         UNIT(D3_without_hardware_there_is_no_dma, .config.iommu = HOSTED_IOMMU_NONE, ),
         UNIT(D3_other_words_trust_nobody, .config.iommu = HOSTED_IOMMU_NONE, WORDS("keel.dma=trust-device")),
+        UNIT(D3_other_words_trust_nobody, .config.iommu = HOSTED_IOMMU_NONE, WORDS("keel.dma=Trust-devices")),
+        UNIT(D3_other_words_trust_nobody, .config.iommu = HOSTED_IOMMU_NONE, WORDS("keel.dma=trust-devicez")),
         UNIT(D8_trusted_device_that_is_blocked, .config.iommu = HOSTED_IOMMU_APART,
              WORDS("keel.dma=trust-devices")),
         UNIT(D3_devices_are_trusted_only_by_these_words, .config.iommu = HOSTED_IOMMU_NONE,

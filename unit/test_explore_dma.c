@@ -305,6 +305,29 @@ static void D3_explore_two_enable(void)
     put_away();
 }
 
+static void disable(uint64_t argument)
+{
+    (void)argument;
+    race_wait();
+    theirs = keel_dma_disable(device);
+    race_done();
+}
+
+/* One of them ends the life, and the tables of it once. */
+static void D3_explore_two_disable(void)
+{
+    prepare();
+    keel_task_t other = race_start(disable, 0);
+    keel_status_t mine = keel_dma_disable(device);
+    race_finish(other);
+    CHECK((mine == KEEL_OK) != (theirs == KEEL_OK));
+    mine = mine == KEEL_OK ? theirs : mine;
+    CHECK(mine == KEEL_E_BUSY || mine == KEEL_E_NOT_FOUND);
+    CHECK_OK(keel_dma_release(mapping));
+    CHECK_EQUAL(dma_state(device).enabled, 0);
+    put_away();
+}
+
 #define EXPLORE(function, bound)                                                                             \
     UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = UINT64_C(1) << 20)
 
@@ -333,6 +356,7 @@ int main(int argc, char **argv)
         EXPLORE_AT_ONCE(D3_explore_map_against_enable, 1),
         EXPLORE(D8_explore_cut_off_against_release, 1),
         EXPLORE(D3_explore_two_enable, 1),
+        EXPLORE_AT_ONCE(D3_explore_two_disable, 1),
         EXPLORE_BY_AMD(D2_explore_write_against_release_by_amd),
         EXPLORE_BY_AMD(D2_explore_release_against_disable_by_amd),
     };

@@ -403,6 +403,19 @@ static void A1_promotion_leaves_what_does_not_fit(void)
     CHECK_OK(keel_segment_release(segment));
 }
 
+static void A2_protecting_a_large_page_is_flushed(void)
+{
+    space = unit_space();
+    keel_segment_t segment = new_segment(LARGE);
+    CHECK_OK(keel_space_map_segment(space, BASE, segment, 0, LARGE, RW));
+    CHECK_OK(keel_space_activate(space));
+    CHECK_OK(keel_user_write(BASE, "x", 1));
+    CHECK_EQUAL(protect(BASE, LARGE, KEEL_READ), LARGE);
+    CHECK_STATUS(keel_user_write(BASE, "x", 1), KEEL_E_FAULT);
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_space_release(space));
+}
+
 static void A2_age_takes_marks_off_so_that_they_can_come_again(void)
 {
     char byte = 0;
@@ -507,6 +520,7 @@ int main(int argc, char **argv)
         UNIT(M1_tables_are_freed_as_they_empty),
         UNIT(A1_promotion_joins_neighbours),
         UNIT(A1_promotion_leaves_what_does_not_fit),
+        UNIT(A2_protecting_a_large_page_is_flushed),
         UNIT(A2_age_takes_marks_off_so_that_they_can_come_again),
         UNIT(A1_find_next_skips_holes_of_every_size),
         UNIT(A1_a_whole_gigabyte, .config.ram_size = UINT64_C(5) << 29),

@@ -274,6 +274,7 @@ static void D7_capabilities_are_listed(void)
     CHECK_EQUAL(offset, 0x60);
     CHECK_STATUS(keel_pci_capability(card, 5, 1, &offset), KEEL_E_NOT_FOUND);
     CHECK_STATUS(keel_pci_capability(card, 5 + 256, 0, &offset), KEEL_E_NOT_FOUND);
+    CHECK_STATUS(keel_pci_capability(card, 0, 0, &offset), KEEL_E_NOT_FOUND);
     CHECK_STATUS(keel_pci_capability(isa, 1, 0, &offset), KEEL_E_NOT_FOUND);
     CHECK_OK(keel_pci_device_release(card));
     CHECK_OK(keel_pci_device_release(isa));

@@ -341,6 +341,20 @@ static void T1_many_tasks_switch_on_many_cpus(void)
     CHECK_EQUAL(atomic_u32_load_acquire(&done), 6);
 }
 
+/* Who waits for a CPU already is the policy's from now on. */
+static void T9_scheduler_is_told_of_who_is_queued(void)
+{
+    keel_task_t tasks[3];
+    for (unsigned i = 0; i < 3; i++) {
+        tasks[i] = unit_spawn(worker, 0);
+    }
+    inject(ANSWER_HONEST);
+    CHECK_EQUAL(policy.enqueued, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(unit_join(tasks[i]) == 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +375,7 @@ int main(int argc, char **argv)
         UNIT(P1_scheduler_that_always_preempts, .seeds = 20),
         UNIT(T1_scheduler_that_preempts_for_the_running_task, .seeds = 20),
         UNIT(P1_scheduler_is_injected_whole),
+        UNIT(T9_scheduler_is_told_of_who_is_queued, .config.cpu_count = 1),
         UNIT(P1_tick_answers_out_of_range_are_counted, .config.cpu_count = 1),
         UNIT(T9_spinning_task_is_preempted, .config.cpu_count = 1),
         UNIT(T1_many_tasks_switch_on_many_cpus, .seeds = 40, .config.cpu_count = 4),

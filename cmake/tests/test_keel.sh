@@ -45,7 +45,7 @@ prints() {
 prints 'usage: ./keel COMMAND'
 prints 'usage: ./keel COMMAND' help
 prints 'usage: ./keel COMMAND' --help
-for command in boot run test setup fuzz replay minimize explore coverage bench install new; do
+for command in boot run test setup fuzz replay minimize explore mutants coverage bench install new; do
     prints "usage: ./keel $command" "$command" --help
     prints "usage: ./keel $command" help "$command"
     refuses "$command has no option --wrong; see ./keel $command --help." "$command" --wrong
@@ -95,6 +95,8 @@ refuses '--bound needs a whole number, not "-1".' explore x --bound -1
 refuses 'explore has no preset "native"; there are: hosted ' explore x --preset native
 refuses 'explore does not take the argument "y"' explore x y
 refuses 'explore needs a test for --replay' explore --replay 0.1
+refuses '--systematic needs a whole number, not "all".' mutants --systematic all
+refuses 'mutants takes no id with --systematic.' mutants x --systematic 5 --fuzz
 refuses 'install needs the folder to install into' install
 refuses 'install does not take the argument "more"' install folder more
 refuses "$work/program is not a folder." install program

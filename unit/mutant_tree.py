@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The scratch copy of the tree in which mutants are planted, its builds, and runs of its programs (mutants.py)."""
+import math
+import os
+import re
+import resource
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import mutant_schemata as schemata
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ("CMakeLists.txt", "cmake", "api", "core", "hal", "services", "unit", "fuzz",
+         "boot/make_initrd.py", "examples/hello/programs/make_broken.py")
+BUILD_LIMIT, ROUNDS_MAX = 1500, 6
+SANITIZER_OPTIONS = {"ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1:strict_string_checks=1:symbolize=0",
+                     "UBSAN_OPTIONS": "print_stacktrace=0:halt_on_error=1"}
+
+
+class Error(Exception):
+    """What keeps mutants from being tried at all."""
+
+
+class Run(NamedTuple):
+    """How a program ended, and the seconds of one CPU that it used; status None: it was stopped at its time limit."""
+    status: int
+    output: str
+    seconds: float = 0
+
+
+def run(command, limit, cwd=None, cpu_limit=None, **environment):
+    """Runs a program for so many seconds at most. Those of a CPU do not depend on what else the host does."""
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT,
+                                 stdin=subprocess.DEVNULL, env=os.environ | SANITIZER_OPTIONS | environment)
+        if cpu_limit is not None:
+            whole = max(1, math.ceil(cpu_limit))
+            resource.prlimit(child.pid, resource.RLIMIT_CPU, (whole, whole + 1))
+        stopped = threading.Event()
+        timer = threading.Timer(limit, lambda: (stopped.set(), os.kill(child.pid, signal.SIGKILL)))
+        timer.start()
+        _, status, usage = os.wait4(child.pid, 0)
+        timer.cancel()
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        hangs = stopped.is_set() or child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+        return Run(None if hangs else child.returncode, output.read().decode(errors="replace"),
+                   usage.ru_utime + usage.ru_stime)
+
+
+@contextmanager
+def phase(name):
+    """Says afterwards how long it took."""
+    begun = time.monotonic()
+    yield
+    print(f"-- {name}: {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def write(path, content):
+    """Writes only what differs: otherwise a file keeps its time, and nothing is built again."""
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+class Tree:
+    """A copy of the tree whose files have schemata. `edits` has those of each file, by its name."""
+
+    def __init__(self, scratch, edits, **planting):
+        self.folder = scratch.resolve() / "tree"
+        self.edits, self.planting = edits, planting
+        self.left_out = set()  # keys of edits that do not compile as schemata
+        self.planted = {}
+
+    def plant(self):
+        """Writes all files; those with edits as schemata."""
+        self.planted = {}
+        for name, edits in self.edits.items():
+            if name.endswith((".c", ".h")):
+                text = (ROOT / name).read_text(encoding="utf-8")
+                chosen = [edit for edit in edits if edit.key not in self.left_out]
+                self.planted[name] = schemata.plant(text, chosen, **self.planting)
+        wanted = set()
+        for part in PARTS:
+            path = ROOT / part
+            wanted |= {file.relative_to(ROOT) for file in (path.rglob("*") if path.is_dir() else [path])
+                       if file.is_file() and "__pycache__" not in file.parts}
+        for name in wanted:
+            planted = self.planted.get(str(name))
+            write(self.folder / name, planted.text.encode() if planted else (ROOT / name).read_bytes())
+        for part in PARTS:
+            for target in (self.folder / part).rglob("*"):
+                if target.is_file() and target.relative_to(self.folder) not in wanted:
+                    target.unlink()
+
+    def keys(self):
+        """Of the mutants that stand as schemata."""
+        return {key for planted in self.planted.values() for key in planted.functions}
+
+    def configure(self, build, options):
+        """Makes the build tree `build`; its compiler is asked not to warn of what mutants leave unused."""
+        write(self.folder.parent / "schemata.h", schemata.HEADER.encode())
+        source, linked = self.folder.parent / "schemata.c", self.folder.parent / "schemata.o"
+        write(source, schemata.SOURCE.encode())
+        settings = dict(option.split("=", maxsplit=1) for option in options)
+        compiler = settings.get("CMAKE_C_COMPILER", "cc")
+        flags = settings.pop("CMAKE_C_FLAGS", "")
+        settings["CMAKE_C_FLAGS"] = f"{flags} -w -include {self.folder.parent / 'schemata.h'}".strip()
+        settings["CMAKE_EXE_LINKER_FLAGS"] = str(linked)
+        for command in ([compiler, "-O1", "-c", source, "-o", linked],
+                        ["cmake", "-S", self.folder, "-B", self.folder / build, "-G", "Ninja",
+                         *(f"-D{name}={value}" for name, value in settings.items())]):
+            done = run(command, BUILD_LIMIT)
+            if done.status != 0:
+                raise Error(done.output)
+
+    def make(self, build, targets):
+        return run(["cmake", "--build", self.folder / build, "--target", *targets, "--", "-k", "0"], BUILD_LIMIT)
+
+    def blamed(self, output):
+        """The keys of the copies in which a compiler found errors."""
+        found = set()
+        for name, line in re.findall(r"^(/[^\s:]+):(\d+):\d+: (?:fatal )?error:", output, re.M):
+            path = Path(os.path.normpath(name))
+            planted = self.planted.get(str(path.relative_to(self.folder))) if path.is_relative_to(self.folder) else None
+            found |= {key for first, last, key in (planted.lines if planted else ()) if key and first <= int(line) <= last}
+        return found
+
+    def build(self, build, targets):
+        """Builds; what does not compile as a schema is left out."""
+        with phase(f"building {len(targets)} programs"):
+            for _ in range(ROUNDS_MAX):
+                done = self.make(build, targets)
+                if done.status == 0:
+                    return
+                blamed = self.blamed(done.output)
+                if not blamed:
+                    break
+                self.left_out |= blamed
+                self.plant()
+            raise Error(done.output)

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tests of what plants and judges deliberate bugs (mutants.py): schemata are compiled and run, and what output means is read
+off examples."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mutant_operators as operators
+import mutant_same as same
+import mutant_schemata as schemata
+import mutant_trial as trial
+import mutants
+from mutant_tree import Run, Tree, run
+
+COMPILER = "clang-19"
+PROGRAM = """#include <stdio.h>
+#include <stdlib.h>
+
+#define CORE_ASSERT(condition) ((void)(condition))
+
+static int seen;
+
+/* Calls itself, and returns nothing. */
+static void note(int times, const char *const names[])
+{
+    if (times > 0) {
+        seen += 1;
+        note(times - 1, names);
+    }
+}
+
+__attribute__((noinline)) unsigned
+shifted(unsigned value, unsigned (*by)(void))
+{
+    CORE_ASSERT(value != 7);
+    return value >> by();
+}
+
+static unsigned two(void)
+{
+    return 2; /* not 3 */
+}
+
+int main(void)
+{
+    note(3, NULL);
+    printf("%d %u\\n", seen, shifted(16, two));
+    return 0;
+}
+"""
+
+
+def edit(old, new, key=None, text=PROGRAM):
+    start = text.index(old)
+    return schemata.Edit(key or new, start, start + len(old), new)
+
+
+class Schemata(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def compile(self, planted, *options):
+        for name, text in (("schemata.h", schemata.HEADER), ("schemata.c", schemata.SOURCE), ("program.c", planted.text)):
+            (self.folder / name).write_text(text, encoding="utf-8")
+        return subprocess.run([COMPILER, "-w", "-O1", "-include", "schemata.h", "program.c", *options], cwd=self.folder,
+                              capture_output=True, text=True, check=False)
+
+    def output(self, key=None, **environment):
+        number = {"KEEL_MUTANT": str(schemata.number_of(key))} if key else {}
+        return subprocess.run(["./program"], cwd=self.folder, capture_output=True, text=True, check=True,
+                              env=os.environ | number | environment).stdout
+
+    def test_functions_are_found(self):
+        found = {function.name: function for function in schemata.functions(PROGRAM)}
+        self.assertEqual(list(found), ["note", "shifted", "two", "main"])
+        self.assertEqual(found["note"].parameters, ("times", "names"))
+        self.assertTrue(found["note"].is_void)
+        self.assertEqual(found["shifted"].parameters, ("value", "by"))
+        self.assertEqual(PROGRAM[found["two"].start :][:10], "static uns")
+
+    def test_one_is_active_at_a_time(self):
+        reached = {}
+        edits = [edit("seen += 1", "seen += 5"), edit(">> by", "<< by"), edit("times - 1", "times - 2")]
+        planted = schemata.plant(PROGRAM, edits, reached)
+        done = self.compile(planted, "schemata.c", "-o", "program")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(planted.functions, {"seen += 5": "note", "<< by": "shifted", "times - 2": "note"})
+        self.assertEqual(self.output(), "3 4\n")
+        self.assertEqual(self.output("seen += 5"), "15 4\n")
+        self.assertEqual(self.output("times - 2"), "2 4\n")
+        self.assertEqual(self.output("<< by", KEEL_REACHED="reached.txt"), "3 64\n")
+        numbers = (self.folder / "reached.txt").read_text(encoding="ascii").split()
+        self.assertEqual(sorted(map(int, numbers)), sorted(reached.values()))
+
+    def test_what_does_not_compile_is_named(self):
+        planted = schemata.plant(PROGRAM, [edit("seen += 1", "seen += 2"), edit("times - 1", "nothing - 1")])
+        tree = Tree(self.folder, {})
+        tree.planted = {"program.c": planted}
+        errors = self.compile(planted, "-c").stderr.replace("program.c:", f"{tree.folder}/program.c:")
+        self.assertEqual(tree.blamed(errors), {"nothing - 1"})
+
+    def test_places_without_a_copy(self):
+        text = PROGRAM.replace("    seen += 1", "    static int count;\n        seen += 1")
+        outside = schemata.Edit("outside", PROGRAM.index("seen;"), PROGRAM.index("seen;") + 4, "none")
+        self.assertEqual(schemata.plant(text, [edit("seen += 1", "seen += 2", text=text)]).text, text)
+        self.assertEqual(schemata.plant(PROGRAM, [outside]).text, PROGRAM)
+
+    def test_same_code(self):
+        edits = [edit(">> by", ">> +by"), edit("value >> by", "value << by")]
+        planted = schemata.plant(PROGRAM, edits, kept=True)
+        done = self.compile(planted, "-c", "-o", "program.o")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        changes = [operators.Change(change, "program.c", "shifted", 1, "operator") for change in edits]
+        found = same.same([self.folder / "program.o"], changes, trial.ONE_AT_A_TIME)
+        self.assertEqual(found, {">> +by"})
+
+
+class Operators(unittest.TestCase):
+    def changed(self, name):
+        return {(change.kind, PROGRAM[change.edit.start : change.edit.end], change.edit.replacement)
+                for change in operators.changes("program.c", PROGRAM) if change.function == name}
+
+    def test_all_kinds(self):
+        self.assertEqual(self.changed("note"), {
+            ("condition", "times > 0", "!(times > 0)"), ("operator", ">", ">="), ("constant", "0", "(0 + 1)"),
+            ("operator", "+=", "-="), ("constant", "1", "(1 + 1)"), ("constant", "1", "(1 - 1)"), ("operator", "-", "+"),
+            ("statement", "seen += 1", ""), ("statement", "note(times - 1, names)", "")})
+
+    def test_assertions_comments_and_texts_are_left(self):
+        self.assertEqual(self.changed("shifted"), {("operator", ">>", "<<")})
+        self.assertEqual(self.changed("two"), {("constant", "2", "(2 + 1)"), ("constant", "2", "(2 - 1)")})
+        self.assertNotIn(("operator", "%", "+"), self.changed("main"))
+
+    def test_keys_are_unique(self):
+        keys = [change.edit.key for change in operators.changes("program.c", PROGRAM)]
+        self.assertEqual(len(keys), len(set(keys)))
+
+
+class Trials(unittest.TestCase):
+    OUTPUT = ("[ RUN      ] T1_first\nT1_first: 12 schedules within 1 preemptions\n[       OK ] T1_first\n"
+              "[ RUN      ] T1_second\nT1_second: 3 schedules within 1 preemptions\n")
+
+    def test_who_caught_it(self):
+        self.assertEqual(trial.culprit("test_x", Run(1, self.OUTPUT)), "test_x: T1_second")
+        self.assertEqual(trial.culprit("test_x", Run(1, self.OUTPUT + "[  FAILED  ] T1_first\n")), "test_x: T1_first")
+        self.assertEqual(trial.culprit("test_x", Run(None, "")), "test_x (it hangs)")
+
+    def test_limits(self):
+        begun = "import sys; print('begun', flush=True); "
+        busy = run([sys.executable, "-c", begun + "exec('while True: pass')"], 60, cpu_limit=1)
+        self.assertEqual(busy[:2], (None, "begun\n"))
+        self.assertGreater(busy.seconds, 0.9)
+        self.assertEqual(run([sys.executable, "-c", begun + "sys.stdin.close(); __import__('time').sleep(60)"], 2).status, None)
+        self.assertEqual(run([sys.executable, "-c", begun + "sys.exit(3)"], 60)[:2], (3, "begun\n"))
+
+    def test_executions_are_counted(self):
+        counts = trial.Counts()
+        counts.add(self.OUTPUT)
+        self.assertEqual(str(counts), "2 tests, 15 schedules")
+        counts.add("#8\tpulse\n#64\tpulse\nstat::number_of_executed_units: 70\n")
+        self.assertEqual(str(counts), "2 tests, 15 schedules, 70 inputs")
+
+    def test_score(self):
+        verdicts = [("one", trial.Verdict("test_x", "1 test", 2.0)), ("two", trial.Verdict("", "4 tests", 60.0))]
+        self.assertEqual(mutants.summary(verdicts),
+                         f"survived: two (KEEL_MUTANT={schemata.number_of('two')})\n2 mutants, 1 caught (50.0 %), median 2.00 s, longest 2.0 s")
+
+    def test_misplaced(self):
+        first, second = mutants.MUTANTS[:2]
+        wrong = [first._replace(text="no such text"), second, second]
+        sentences = list(mutants.misplaced(wrong))
+        self.assertIn("occurs 0 times", sentences[0])
+        self.assertEqual(len(sentences), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
