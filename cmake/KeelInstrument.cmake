@@ -28,3 +28,14 @@ if(KEEL_COVERAGE)
     add_compile_options(--coverage -fprofile-abs-path)
     add_link_options(--coverage)
 endif()
+
+# keel_add_coverage_gate(TESTS): the tests of this folder count from nothing, and what they have executed when all of them have
+# run must reach the gate that coverage/gate.txt sets for TESTS.
+function(keel_add_coverage_gate tests)
+    get_property(counted DIRECTORY PROPERTY TESTS)
+    add_test(NAME coverage_reset COMMAND ${CMAKE_COMMAND} -DBUILD=${CMAKE_BINARY_DIR} -P ${KEEL_SOURCE}/coverage/reset.cmake)
+    set_tests_properties(${counted} PROPERTIES DEPENDS coverage_reset)
+    add_test(NAME coverage_gate COMMAND Python3::Interpreter ${KEEL_SOURCE}/coverage/report.py ${CMAKE_BINARY_DIR} ${tests})
+    set_tests_properties(coverage_gate PROPERTIES DEPENDS "${counted}")
+    set_tests_properties(coverage_reset coverage_gate PROPERTIES LABELS coverage TIMEOUT 120)
+endfunction()
