@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mcdc
 import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -56,14 +57,28 @@ class Gate(unittest.TestCase):
 
 class Exclusions(unittest.TestCase):
     def test_expressions_may_have_spaces(self):
-        found = read(report.read_exclusions, "# why\nbranches \\bassert \\(\nlines never$\n")
+        text = "# why\nall branches \\bassert \\(\nfuzz lines never$\n"
+        found = read(report.read_exclusions, text, "fuzz")
         self.assertEqual(found, {"lines": [".*never$"], "branches": [".*\\bassert \\("]})
+        self.assertEqual(read(report.read_exclusions, text, "unit")["lines"], [])
 
     def test_those_of_this_tree_are_few(self):
-        found = report.read_exclusions(os.path.join(HERE, "exclusions.txt"))
+        found = report.read_exclusions(os.path.join(HERE, "exclusions.txt"), "unit")
         folders = ("api", "core", "hal/x86_common")
         self.assertLess(report.count_excluded(folders, found["lines"]), 10)
         self.assertGreater(report.count_excluded(folders, found["branches"]), 50)
+
+
+class Conditions(unittest.TestCase):
+    def test_inline_functions_count_once(self):
+        records = [[7, 5, 7, 30, 0, 5, [True, False]], [9, 5, 9, 9, 0, 5, [False, False]], [7, 5, 7, 30, 0, 5, [False, True]]]
+        self.assertEqual(mcdc.decisions_of(records), [(7, [True, True]), (9, [False, False])])
+
+    def test_what_is_missing_is_shown(self):
+        source = ["    if (a && b) {\n", "    CORE_ASSERT(a && b);\n"]
+        decisions = [(1, [True, False]), (2, [False, False])]
+        found = mcdc.look_at("a.c", decisions, source, [r".*\bCORE_ASSERT\("])
+        self.assertEqual(found, (1, 2, ["a.c:1: +- if (a && b) {\n"]))
 
 
 if __name__ == "__main__":
