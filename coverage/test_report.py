@@ -8,32 +8,77 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mcdc
 import report
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def read(reader, text, *arguments):
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write(text)
+        file.flush()
+        return reader(file.name, *arguments)
 
 
 class Gate(unittest.TestCase):
     GATE = {"line": 90.0, "branch": 75.0}
 
     def test_reached(self):
-        self.assertEqual(report.below({"line_percent": 90.0, "branch_percent": 99.0}, self.GATE), [])
+        self.assertEqual(report.below({"line": (900, 1000), "branch": (3, 4)}, self.GATE, "api"), [])
 
     def test_below(self):
-        sentences = report.below({"line_percent": 89.9, "branch_percent": 74.9}, self.GATE)
-        self.assertEqual(len(sentences), 2)
+        sentences = report.below({"line": (89999, 100000), "branch": (2, 4)}, self.GATE, "api")
+        self.assertEqual(sentences, ["line coverage of api is 89.9 %, the gate is 90 %",
+                                     "branch coverage of api is 50.0 %, the gate is 75 %"])
 
     def test_nothing_measured_fails(self):
-        self.assertEqual(len(report.below({"line_percent": None}, self.GATE)), 2)
+        self.assertEqual(len(report.below({"line": (0, 0), "branch": (0, 0)}, self.GATE, "api")), 2)
+
+    def test_folders_are_told_apart(self):
+        files = [{"filename": name, "line_covered": 1, "line_total": 2, "branch_covered": 3, "branch_total": 4}
+                 for name in ("api/a.c", "api/include/b.h", "apis/c.c", "core/d.c")]
+        self.assertEqual(report.totals_of(files, "api"), {"line": (2, 4), "branch": (6, 8)})
 
     def test_the_gate_of_this_tree_is_readable(self):
-        gate = report.read_gate(os.path.join(report.ROOT, "coverage", "gate.txt"))
-        self.assertGreater(gate["line"], 0)
+        gate = report.read_gate(os.path.join(HERE, "gate.txt"), "unit")
+        self.assertEqual(set(gate), {"api", "core", "hal/x86_common"})
+        self.assertTrue(all(set(one) == {"line", "branch"} for one in gate.values()))
+
+    def test_a_gate_for_some_tests(self):
+        text = "# a comment\nunit api 90 80\n\nfuzz api 70 -\n"
+        self.assertEqual(read(report.read_gate, text, "fuzz"), {"api": {"line": 70.0}})
 
     def test_a_gate_that_sets_less_is_refused(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-            file.write("line 90\n")
-            file.flush()
+        for text in ("unit api 90\n", "fuzz api 90 80\n", "unit api 90 many\n"):
             with self.assertRaises(ValueError):
-                report.read_gate(file.name)
+                read(report.read_gate, text, "unit")
+
+
+class Exclusions(unittest.TestCase):
+    def test_expressions_may_have_spaces(self):
+        text = "# why\nall branches \\bassert \\(\nfuzz lines never$\n"
+        found = read(report.read_exclusions, text, "fuzz")
+        self.assertEqual(found, {"lines": [".*never$"], "branches": [".*\\bassert \\("]})
+        self.assertEqual(read(report.read_exclusions, text, "unit")["lines"], [])
+
+    def test_those_of_this_tree_are_few(self):
+        found = report.read_exclusions(os.path.join(HERE, "exclusions.txt"), "unit")
+        folders = ("api", "core", "hal/x86_common")
+        self.assertLess(report.count_excluded(folders, found["lines"]), 10)
+        self.assertGreater(report.count_excluded(folders, found["branches"]), 50)
+
+
+class Conditions(unittest.TestCase):
+    def test_inline_functions_count_once(self):
+        records = [[7, 5, 7, 30, 0, 5, [True, False]], [9, 5, 9, 9, 0, 5, [False, False]], [7, 5, 7, 30, 0, 5, [False, True]]]
+        self.assertEqual(mcdc.decisions_of(records), [(7, [True, True]), (9, [False, False])])
+
+    def test_what_is_missing_is_shown(self):
+        source = ["    if (a && b) {\n", "    CORE_ASSERT(a && b);\n"]
+        decisions = [(1, [True, False]), (2, [False, False])]
+        found = mcdc.look_at("a.c", decisions, source, [r".*\bCORE_ASSERT\("])
+        self.assertEqual(found, (1, 2, ["a.c:1: +- if (a && b) {\n"]))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@
 #include "core/frame.h"
 #include "core/list.h"
 #include "core/pagetable.h"
-#include "support.h"
+#include "core/space.h"
+#include "plant.h"
 
 static uint64_t frame_in(enum ref_state state)
 {
@@ -160,6 +161,7 @@ static void M2_audit_sees_broken_lists(void)
     plant_link(&frame_at(numbers[1])->client.next, FRAME_NUMBER_NONE, "a list's length or end is wrong");
     plant_link(&frame_at(numbers[1])->client.next, FRAME_NUMBER_NONE, "a frame is not once in its list");
     plant_link(&frame_at(numbers[1])->client.previous, (uint32_t)numbers[2], "a list is broken");
+    PLANT(list->lock.next_ticket, uint32_t, 77, NULL); /* somebody is changing it */
     list->length = 2;
     CHECK(unit_audit() > 0);
     list->length = 4;
@@ -241,12 +243,88 @@ static void A3_audit_sees_tables_and_cursors_that_do_not_fit(void)
     CHECK_EQUAL(unit_audit(), 1);
     table->table.entries--;
 
-    cursor->at = cursor->range.end + KEEL_PAGE_SIZE;
-    CHECK_EQUAL(unit_audit(), 1);
-    CHECK(unit_console_contains("a cursor stands outside its range"));
+    const uint64_t outside[] = {cursor->range.end + KEEL_PAGE_SIZE, 0, cursor->range.start + 1};
+    for (unsigned i = 0; i < 3; i++) {
+        cursor->at = outside[i];
+        CHECK_EQUAL(unit_audit(), 1);
+        CHECK_EQUAL(unit_console_count("a cursor stands outside its range"), i + 1);
+    }
     cursor->at = cursor->range.start;
+
+    struct object *object = &cursor->range.space->object;
+    uint64_t word = atomic_u64_peek(&object->ref.word);
+    atomic_u64_init(&object->ref.word, 0);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_contains("an open cursor's space is gone"));
+    atomic_u64_init(&object->ref.word, word);
     CHECK_AUDIT();
     CHECK_OK(keel_cursor_close(handle));
+    CHECK_OK(keel_space_release(space));
+}
+
+/* Where the space's tables map the page. */
+static struct hal_pte_slot leaf_of(keel_space_t space, uint64_t va)
+{
+    const struct space *object = (const struct space *)object_slot_of(OBJECT_SPACE, space.value);
+    struct hal_pte_slot slot = {
+        .root = object->root, .table = object->root, .level = HAL_PT_TOP_LEVEL, .va = va};
+    while (slot.level > 0) {
+        slot.table = hal_pte_target(hal_pte_load(&slot));
+        slot.level--;
+    }
+    return slot;
+}
+
+/* Replaces the entry, audits, restores. */
+static void plant_entry(const struct hal_pte_slot *slot, uint64_t entry, const char *said)
+{
+    CHECK_AUDIT();
+    uint32_t count = unit_console_count(said);
+    uint64_t before = hal_pte_exchange(slot, entry);
+    CHECK(unit_audit() > 0);
+    CHECK(unit_console_count(said) > count);
+    hal_pte_exchange(slot, before);
+    CHECK_AUDIT();
+}
+
+static void A4_audit_sees_leaves_that_must_not_be(void)
+{
+    keel_space_t space = unit_space();
+    keel_frame_t frame = unit_frame();
+    CHECK_OK(keel_space_map(space, KEEL_PAGE_SIZE, frame, KEEL_READ));
+    const struct hal_pte_slot slot = leaf_of(space, KEEL_PAGE_SIZE);
+    const uint64_t leaf = hal_pte_load(&slot);
+    plant_entry(&slot, leaf & ~HAL_PTE_USER, "a leaf in the user half is not a user's");
+    plant_entry(&slot, (leaf | HAL_PTE_WRITE) & ~HAL_PTE_NX, "a mapping is writable and executable");
+    plant_entry(&slot, hal_pte_leaf(hal_frame_address(frame_end()), HAL_PROT_USER),
+                "a user mapping leads to a frame that is not untyped");
+    plant_entry(&slot, hal_pte_withheld(leaf), "an entry is neither empty nor present");
+    plant_entry(&slot, leaf | (uint64_t)HAL_CACHE_UNCACHED << 3, "RAM is not cached write-back");
+    plant_entry(&slot, leaf | hal_pte_io_bits(HAL_CACHE_UNCACHED),
+                "a user mapping leads to I/O memory that nobody has");
+    CHECK_OK(keel_frame_release(frame));
+    CHECK_OK(keel_space_release(space));
+}
+
+static void A1_audit_sees_a_link_to_what_is_no_table(void)
+{
+    keel_space_t space = unit_space();
+    keel_frame_t frame = unit_frame();
+    keel_cursor_t handle = {0};
+    const hal_paddr_t page = hal_frame_address(handle_slot(frame.value));
+    struct cursor *cursor = open_cursor(space, KEEL_PAGE_SIZE, 3 * KEEL_PAGE_SIZE, &handle);
+    const struct hal_pte_slot slot = {
+        .root = cursor->range.space->root, .table = cursor->range.space->root, .level = HAL_PT_TOP_LEVEL};
+    uint64_t before = hal_pte_exchange(&slot, hal_pte_table(page, HAL_PROT_USER));
+    CHECK(unit_audit() > 0);
+    CHECK_EQUAL(unit_console_count("a table entry leads to a frame that is not a table"), 1);
+    hal_pte_exchange(&slot, hal_pte_table(hal_frame_address(frame_end()), HAL_PROT_USER));
+    CHECK(unit_audit() > 0);
+    CHECK_EQUAL(unit_console_count("a table entry leads to a frame that is not a table"), 2);
+    hal_pte_exchange(&slot, before);
+    CHECK_AUDIT();
+    CHECK_OK(keel_cursor_close(handle));
+    CHECK_OK(keel_frame_release(frame));
     CHECK_OK(keel_space_release(space));
 }
 
@@ -276,6 +354,13 @@ static void A3_audit_sees_a_cursor_without_its_task(void)
     keel_cursor_t handle = {0};
     struct cursor *cursor = open_cursor(space, KEEL_PAGE_SIZE, 3 * KEEL_PAGE_SIZE, &handle);
     uint64_t owner = atomic_u64_peek(&cursor->owner);
+    uint64_t word = atomic_u64_peek(&cursor->object.ref.word);
+    PLANT(cursor->owner, uint64_t, 0, NULL); /* about to be closed */
+    PLANT(cursor->owner, uint64_t, owner + (UINT64_C(1) << 32),
+          "an open cursor's task is gone");                   /* another */
+    PLANT(cursor->object.ref.word, uint64_t, word + 1, NULL); /* in the middle of a call */
+    PLANT(task_current()->state, uint32_t, TASK_DEAD | TASK_ON, "an open cursor's task is gone");
+    PLANT(task_current()->cursor_count, uint32_t, 0, "a task's count of open cursors is wrong");
     atomic_u64_init(&cursor->owner, owner + 1);
     CHECK_EQUAL(unit_audit(), 2); /* and the task has one less than it counts */
     CHECK(unit_console_contains("an open cursor's task is gone"));
@@ -357,19 +442,59 @@ static void U3_audit_sees_foreign_vector_registers(void)
 static void T4_audit_sees_a_task_without_its_stack(void)
 {
     struct task *task = task_current();
-    task->stack->type = FRAME_OBJECT;
-    CHECK(unit_audit() > 0);
-    task->stack->type = FRAME_STACK;
-    CHECK(unit_console_contains("audit: T4"));
+    PLANT(task->stack->type, uint8_t, FRAME_OBJECT, "a live task without its stack");
+    PLANT(task->vector->type, uint8_t, FRAME_STACK, "a live task without its stack");
 }
 
 static void T3_audit_sees_a_task_without_its_guard(void)
 {
     struct task *task = task_current();
-    task->area.base += HAL_PAGE_SIZE;
-    CHECK(unit_audit() > 0);
-    task->area.base -= HAL_PAGE_SIZE;
-    CHECK(unit_console_contains("audit: T3"));
+    const char *said = "a live task without the guard below its stack";
+    PLANT(task->area.base, uint64_t, task->area.base + HAL_PAGE_SIZE, said);
+    PLANT(task->area.mapped, uint32_t, task->area.mapped - 1, said);
+    struct area shallow = task->area;
+    task->area.page_count = task->area.mapped = HAL_STACK_PAGES - 1;
+    CHECK_EQUAL(unit_audit(), 1);
+    task->area = shallow;
+}
+
+static void M7_audit_sees_a_broken_slab(void)
+{
+    void *slot = NULL, *large = NULL;
+    CHECK_OK(keel_heap_alloc(64, 1, &slot));
+    CHECK_OK(keel_heap_alloc(3 * KEEL_PAGE_SIZE, 1, &large));
+    uint64_t number = 1;
+    while (frame_at(number)->type != FRAME_HEAP || frame_at(number)->slab.frame_count != 3) {
+        number++;
+    }
+    struct frame *first = frame_at(number);
+    uint64_t word = atomic_u64_peek(&first->ref.word);
+    PLANT(first->slab.size_class, uint8_t, 200, "a slab of no known class");
+    PLANT(first->slab.frame_count, uint32_t, 0, "a slab of no known class");
+    PLANT(first->slab.frame_count, uint32_t, UINT32_MAX, "a slab of no known class");
+    PLANT(first->slab.frame_count, uint32_t, 2, "a frame of the heap belongs to no block");
+    PLANT(first->ref.word, uint64_t, word + 100, "a slab's count is not that of its slots in use");
+    PLANT(first->ref.word, uint64_t, word - 1, "a slab's count is not that of its slots in use");
+    PLANT(first[1].type, uint8_t, FRAME_OBJECT, "a large block has lost a frame");
+    PLANT(first[2].ref.word, uint64_t, word, "a large block has lost a frame");
+    CHECK_OK(keel_heap_free(slot));
+    CHECK_OK(keel_heap_free(large));
+}
+
+static void M7_audit_sees_a_broken_list_of_slabs(void)
+{
+    void *slot = NULL;
+    CHECK_OK(keel_heap_alloc(64, 1, &slot));
+    uint64_t number = 1;
+    while (frame_at(number)->type != FRAME_HEAP || !frame_at(number)->slab.listed) {
+        number++;
+    }
+    struct frame *frame = frame_at(number);
+    const char *said = "a frame stands wrongly in a list of slabs";
+    PLANT(frame->slab.listed, bool, false, said);
+    PLANT(frame->slab.previous, uint32_t, 7, said);
+    PLANT(frame->slab.size_class, uint8_t, (uint8_t)(frame->slab.size_class + 1), said);
+    CHECK_OK(keel_heap_free(slot));
 }
 
 static void M8_audit_needs_an_argument(void)
@@ -392,6 +517,8 @@ int main(int argc, char **argv)
         UNIT(M2_audit_sees_frames_in_two_hands),
         UNIT(A1_audit_sees_a_wrong_count_of_entries),
         UNIT(A3_audit_sees_tables_and_cursors_that_do_not_fit),
+        UNIT(A4_audit_sees_leaves_that_must_not_be, .violation = "A"),
+        UNIT(A1_audit_sees_a_link_to_what_is_no_table, .violation = "M3: linking"),
         UNIT(A3_audit_sees_two_cursors_on_one_table),
         UNIT(A3_audit_sees_a_cursor_without_its_task),
         UNIT(A1_audit_sees_a_table_that_is_linked_twice),
@@ -401,6 +528,8 @@ int main(int argc, char **argv)
         UNIT(U3_audit_sees_foreign_vector_registers),
         UNIT(T4_audit_sees_a_task_without_its_stack),
         UNIT(T3_audit_sees_a_task_without_its_guard),
+        UNIT(M7_audit_sees_a_broken_slab),
+        UNIT(M7_audit_sees_a_broken_list_of_slabs),
         UNIT(M8_audit_needs_an_argument),
     };
     return unit_main(tests, argc, argv);

@@ -433,6 +433,32 @@ static void H4_calls_are_traced_where_asked(void)
 {
     CHECK_STATUS(keel_frame_release((keel_frame_t){0x77}), KEEL_E_BAD_HANDLE);
     CHECK(unit_console_contains("frame_release(frame=0x77) -> the handle is forged"));
+    CHECK_STATUS(keel_io_memory_acquire(0x1001, 2, 77, &(keel_io_memory_t){0}), KEEL_E_INVALID);
+    CHECK(unit_console_contains("io_memory_acquire(physical=0x1001, size=0x2, cache=0x4d, "));
+}
+
+static void call_early(void)
+{
+    CHECK_STATUS(keel_frame_release((keel_frame_t){0x77}), KEEL_E_CONTEXT);
+}
+
+/* There is no log yet. */
+static void H4_calls_before_there_are_tasks_are_not_traced(void)
+{
+    CHECK(!unit_console_contains("frame_release("));
+    CHECK_STATUS(keel_frame_release((keel_frame_t){0x77}), KEEL_E_BAD_HANDLE);
+    CHECK(unit_console_contains("frame_release("));
+}
+
+static void H4_every_status_has_words_of_its_own(void)
+{
+    for (keel_status_t i = 0; i < (keel_status_t)KEEL_STATUS_COUNT; i++) {
+        CHECK(strcmp(keel_status_text(i), keel_status_text(KEEL_STATUS_COUNT)) != 0);
+        for (keel_status_t j = 0; j < i; j++) {
+            CHECK(strcmp(keel_status_text(i), keel_status_text(j)) != 0);
+        }
+    }
+    CHECK(strcmp(keel_status_text(-1), "unknown status") == 0);
 }
 
 int main(int argc, char **argv)
@@ -451,6 +477,9 @@ int main(int argc, char **argv)
         UNIT(P2_every_call_works_or_errs_inside_a_work, .leaves_things = true),
         UNIT(T2_every_call_that_may_wait_errs_in_atomic_mode, .leaves_things = true),
         UNIT(P2_calls_that_do_not_come_back_are_task_calls_only),
+        UNIT(H4_every_status_has_words_of_its_own),
+        UNIT(H4_calls_before_there_are_tasks_are_not_traced, .early = call_early,
+             .config.command_line = trace, .config.command_line_size = sizeof trace - 1),
         UNIT(H4_calls_are_traced_where_asked, .config.command_line = trace,
              .config.command_line_size = sizeof trace - 1),
     };

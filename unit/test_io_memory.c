@@ -182,6 +182,7 @@ static void A5_page_of_two_ranges_is_mapped_by_neither(void)
     CHECK_STATUS(keel_space_map_io(space, VA, low, 1, 1, RW), KEEL_E_INVALID);
     CHECK_STATUS(keel_space_map_io(space, VA, high, 1, 1, RW), KEEL_E_INVALID);
     CHECK_STATUS(keel_space_map_io(space, VA, high, UINT64_MAX, 2, RW), KEEL_E_INVALID);
+    CHECK_STATUS(keel_space_map_io(space, VA, high, 0, 0, RW), KEEL_E_INVALID);
     CHECK_OK(keel_space_map_io(space, VA, low, 0, 1, RW));
     CHECK_OK(keel_space_map_io(space, VA + PAGE, high, 0, 1, RW));
     CHECK_EQUAL(query(space, VA).address, BASE);

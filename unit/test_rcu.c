@@ -162,6 +162,54 @@ static void do_nothing(void *context)
     (void)context;
 }
 
+static uint32_t not_mine(void *context)
+{
+    (void)context;
+    return KEEL_IRQ_NOT_MINE;
+}
+
+/* One of each kind that belongs to a device, or to time: the hosted machine's UART and its disk controller.
+ */
+static void make_devices(uint64_t handles[5])
+{
+    const struct keel_timer_options timer_options = {.handler = do_nothing};
+    const struct keel_irq_handler_options irq_options = {.handler = not_mine, .source = 5};
+    keel_timer_t timer;
+    keel_irq_handler_t irq;
+    keel_io_port_t port;
+    keel_pci_device_t device;
+    keel_dma_t dma;
+    keel_segment_t segment;
+    CHECK_OK(keel_timer_create(&timer_options, &timer));
+    CHECK_OK(keel_irq_handler_create(&irq_options, &irq));
+    CHECK_OK(keel_io_port_acquire(0x2f8, 1, &port));
+    CHECK_OK(keel_pci_device_acquire(5, &device));
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK_OK(keel_segment_alloc(1, 1, &segment));
+    CHECK_OK(keel_dma_map(device, segment, 0, 1, KEEL_DMA_BOTH, &dma));
+    CHECK_OK(keel_segment_release(segment));
+    handles[0] = timer.value;
+    handles[1] = irq.value;
+    handles[2] = port.value;
+    handles[3] = dma.value;
+    handles[4] = device.value;
+}
+
+static void T7_what_belongs_to_devices_can_be_retired(void)
+{
+    uint64_t handles[5];
+    make_devices(handles);
+    for (unsigned i = 0; i < 5; i++) {
+        CHECK_OK(keel_rcu_retire(handles[i]));
+    }
+    keel_frame_t later = unit_frame();
+    CHECK_OK(keel_rcu_retire(later.value));
+    until_gone(later);
+    for (unsigned i = 0; i < 5; i++) {
+        CHECK_STATUS(keel_rcu_retire(handles[i]), KEEL_E_BAD_HANDLE);
+    }
+}
+
 static void T7_every_counted_kind_can_be_retired(void)
 {
     keel_segment_t segment;
@@ -304,6 +352,7 @@ int main(int argc, char **argv)
         UNIT(T7_stream_of_readers_holds_nobody_up, .config.cpu_count = 3, .seeds = 10),
         UNIT(T7_idle_and_user_mode_hold_nobody_up, .config.cpu_count = 3, .seeds = 10),
         UNIT(T7_retired_handle_lives_until_readers_are_out, .config.cpu_count = 2, .seeds = 10),
+        UNIT(T7_what_belongs_to_devices_can_be_retired),
         UNIT(T7_every_counted_kind_can_be_retired),
         UNIT(H1_what_cannot_be_retired_is_refused),
         UNIT(M6_retired_and_released, .seeds = 5),

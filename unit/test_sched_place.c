@@ -4,6 +4,8 @@
  * that it names comes for the task, and soon (T9); CPUs that idle have no ticks, and nobody waits for ever
  * for all that.
  */
+#include <string.h>
+
 #include "sched_script.h"
 #include "services/fair.h"
 #include "services/fifo.h"
@@ -143,7 +145,7 @@ static void T1_pinned_tasks_run_where_they_may(void)
 static void T1_pinned_tasks_under_the_default_scheduler(void)
 {
     static struct services_fifo fifo;
-    fifo = (struct services_fifo){.spare = 0};
+    memset(&fifo, 0, sizeof fifo); /* a literal could lie on this small stack */
     const struct keel_scheduler scheduler = services_fifo_policy(&fifo);
     CHECK_OK(keel_scheduler_inject(&scheduler));
     run_pinned(3);
@@ -153,7 +155,7 @@ static void T1_pinned_tasks_under_the_default_scheduler(void)
 static void T1_pinned_tasks_under_the_fair_scheduler(void)
 {
     static struct services_fair fair;
-    fair = (struct services_fair){.fresh = 0};
+    memset(&fair, 0, sizeof fair);
     const struct keel_scheduler scheduler = services_fair_policy(&fair);
     CHECK_OK(keel_scheduler_inject(&scheduler));
     run_pinned(3);
@@ -167,6 +169,18 @@ static void T1_scheduler_that_gives_tasks_to_other_cpus(void)
     SCRIPT_SET(is_careful, false); /* of the masks */
     run_pinned(2);
     CHECK(script_wrong() > 0);
+}
+
+/* One CPU: the task is queued, and has not run yet, when the scheduler comes. */
+static void T9_queued_task_is_told_to_a_new_scheduler(void)
+{
+    keel_task_t task = unit_spawn(say_where, 0);
+    inject(0);
+    wait_to_hear(3 * SCHED_TICK_NS);
+    CHECK_EQUAL(atomic_u32_load_acquire(&ran_on), SCRIPT_NOBODY); /* it asks for nobody to be preempted */
+    CHECK(unit_join(task) == 0);
+    CHECK_EQUAL(atomic_u32_load_acquire(&ran_on), 0);
+    CHECK_EQUAL(script_wrong(), 0);
 }
 
 static void P1_cpu_outside_the_mask_is_a_wrong_answer(void)
@@ -317,6 +331,7 @@ int main(int argc, char **argv)
         UNIT(T1_pinned_tasks_under_the_default_scheduler, .config.cpu_count = 3, .seeds = 20),
         UNIT(T1_pinned_tasks_under_the_fair_scheduler, .config.cpu_count = 3, .seeds = 20),
         UNIT(T1_scheduler_that_gives_tasks_to_other_cpus, .seeds = 10),
+        UNIT(T9_queued_task_is_told_to_a_new_scheduler, .config.cpu_count = 1),
         UNIT(P1_cpu_outside_the_mask_is_a_wrong_answer, .seeds = 5),
         UNIT(T1_own_affinity_moves_the_caller_before_it_returns, .config.cpu_count = 3, .seeds = 20),
         UNIT(T1_running_task_is_moved, .seeds = 10),

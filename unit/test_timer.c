@@ -148,6 +148,31 @@ static void T9_timers_fire_in_order(void)
 
 /* --- Handlers --- */
 
+/* Each leaves the heap of deadlines from another place, and what takes that place may belong further up. */
+static void T9_timers_fire_in_order_whichever_is_cancelled(void)
+{
+    static const uint64_t delays[] = {1, 10, 2, 11, 12, 3, 4, 13, 14, 15, 16, 5};
+    enum { COUNT = sizeof delays / sizeof delays[0] };
+    keel_timer_t timers[COUNT];
+    for (unsigned gone = 0; gone < COUNT; gone++) {
+        atomic_u32_init(&fired, 0);
+        uint64_t start = now();
+        for (unsigned i = 0; i < COUNT; i++) {
+            timers[i] = make_timer(note_time, NULL);
+            CHECK_OK(keel_timer_arm(timers[i], delays[i] * MS));
+        }
+        CHECK_OK(keel_timer_cancel(timers[gone]));
+        CHECK_OK(keel_task_sleep(20 * MS));
+        CHECK_EQUAL(count_fired(), COUNT - 1);
+        for (unsigned i = 0, place = 0; i < COUNT; i++) {
+            uint64_t due = start + (i < 5 ? i + 1 : i + 5) * MS;
+            place += due == start + delays[gone] * MS ? 0 : 1;
+            CHECK(due == start + delays[gone] * MS || fired_at[place - 1] >= due);
+            CHECK_OK(keel_timer_release(timers[i]));
+        }
+    }
+}
+
 static void rearm(void *context)
 {
     (void)context;
@@ -435,6 +460,7 @@ int main(int argc, char **argv)
         UNIT(T9_arming_again_replaces),
         UNIT(T9_cancelled_timer_does_not_fire),
         UNIT(M6_armed_timer_outlives_its_handle, .seeds = 5),
+        UNIT(T9_timers_fire_in_order_whichever_is_cancelled),
         UNIT(T9_timers_fire_in_order, .config.cpu_count = 1),
         UNIT(T8_handler_that_arms_itself_leaves_time, .config.cpu_count = 1),
         UNIT(T8_handler_leaves_nothing_behind, .seeds = 5),

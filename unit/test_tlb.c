@@ -107,6 +107,35 @@ static void A2_cpus_shooting_at_each_other_all_go_on(void)
 
 /* Spawning and ending tasks while other CPUs come up, idle and run: stacks are unmapped everywhere before
  * reuse. */
+/* Waits with interrupts off, as a machine's code does that has to: it serves whoever waits for it. */
+static void serve_only(uint64_t argument)
+{
+    (void)argument;
+    CHECK_OK(keel_space_activate(shared));
+    bool interrupts = hal_irq_disable();
+    atomic_u32_store_release(&ready, 1);
+    while (atomic_u32_load_acquire(&stop) == 0) {
+        hal_upcall_serve();
+        hal_point(HAL_POINT_RELAX, NULL);
+    }
+    hal_irq_restore(interrupts);
+}
+
+static void A2_cpu_that_only_serves_holds_up_nobody(void)
+{
+    reset();
+    shared = unit_space();
+    map_new(shared, 0x1000);
+    keel_task_t other = unit_spawn(serve_only, 0);
+    unit_await(&ready);
+    uint64_t unmapped = 0;
+    CHECK_OK(keel_space_unmap(shared, 0x1000, 1, &unmapped));
+    CHECK_EQUAL(unmapped, 1);
+    atomic_u32_store_release(&stop, 1);
+    CHECK(unit_join(other) == 0);
+    CHECK_OK(keel_space_release(shared));
+}
+
 static void nothing(uint64_t argument)
 {
     (void)argument;
@@ -239,6 +268,7 @@ int main(int argc, char **argv)
         UNIT(A2_protect_reaches_the_other_cpus, .seeds = 20),
         UNIT(A2_cpus_shooting_at_each_other_all_go_on, .seeds = 30, .config.cpu_count = 4),
         UNIT(A2_stacks_are_flushed_on_every_cpu_even_one_that_comes_up, .seeds = 60, .config.cpu_count = 4),
+        UNIT(A2_cpu_that_only_serves_holds_up_nobody, .seeds = 5),
         UNIT(A2_shootdown_of_nobody_returns, .config.cpu_count = 1),
         UNIT(A2_a_space_that_was_left_forgets_what_is_unmapped, .config.cpu_count = 1),
         UNIT(A2_a_space_that_was_left_forgets_what_is_unmapped, .config.cpu_count = 1, .config.tlb_tags = 1),
