@@ -8,10 +8,10 @@
  *
  * Of fuzz_world it goes on:
  *
- *           8 CPUs, and tags of their TLBs  9 machine (enum world_machine)  10 kinds of calls that are left out
- *           11 commands until the first remapping unit stops, or 0  12 size of the user program
- *           13 strategy: bit 0 by priorities, changed so often (bits 1 to 3); stores kept back (bits 4 to 7)
- *           14 more of the machine (enum world_more)  15 nothing
+ *           8 CPUs, and tags of their TLBs  9 machine (enum world_machine)  10 kinds of calls that are left
+ * out 11 commands until the first remapping unit stops, or 0  12 size of the user program 13 strategy: bit 0
+ * by priorities, changed so often (bits 1 to 3); stores kept back (bits 4 to 7) 14 more of the machine (enum
+ * world_more)  15 nothing
  *
  * and behind the operations there is the user program, of so many times 8 bytes.
  *
