@@ -48,6 +48,7 @@ static void D3_all_is_blocked_from_the_start(void **state)
         lines, "keel: iommu: 1 unit, all DMA blocked\n"
                "keel: iommu: WARNING: interrupts are not remapped: a device can raise those of others\n");
     assert_int_equal(amdvi_describe()->levels, 3);
+    assert_int_equal(amdvi_describe()->address_bits, 39);
     check_well(u);
     units[0].control &= ~ENABLE;
     assert_false(amdvi_all_translate());

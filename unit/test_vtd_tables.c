@@ -36,7 +36,7 @@ static const struct hal_iommu *begin_plain(void)
 
 /* --- What the units offer --- */
 
-#define BARE         (FAULTS_AT(0x20, 4) | DRAINS)
+#define BARE         (FAULTS_AT(0x20, 4) | DRAINS | ADDRESS_BITS(48))
 #define LEVELS(bits) ((uint64_t)(bits) << 8)
 #define LEAVES(bits) ((uint64_t)(bits) << 34)
 
@@ -48,6 +48,10 @@ static void D1_capabilities_are_those_of_the_unit(void **state)
     } levels[] = {{0, 0}, {1, 0}, {2, 3}, {3, 3}, {4, 4}, {6, 3}, {8, 5}, {12, 4}, {16, 0}, {31, 3}};
     for (unsigned i = 0; i < sizeof levels / sizeof levels[0]; i++) {
         assert_int_equal(begin(BARE | LEVELS(levels[i].bits), COHERENT)->levels, levels[i].expected);
+    }
+    static const unsigned address_bits[] = {39, 48, 48}; /* of three levels to five */
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(begin(BARE | LEVELS(2u << i), COHERENT)->address_bits, address_bits[i]);
     }
     static const unsigned leaves[] = {0, 1, 0, 2};
     for (unsigned bits = 0; bits < 4; bits++) {
@@ -66,13 +70,15 @@ static void D1_capabilities_are_those_of_all_units(void **state)
 {
     (void)state;
     (void)reset(0, BARE | LEVELS(6) | LEAVES(3) | 6, COHERENT | IOTLB_AT(0x50));
-    (void)reset(1, BARE | LEVELS(4) | LEAVES(1) | 4, IOTLB_AT(0x50));
+    (void)reset(1, FAULTS_AT(0x20, 4) | DRAINS | ADDRESS_BITS(42) | LEVELS(4) | LEAVES(1) | 4,
+                IOTLB_AT(0x50));
     (void)reset(2, BARE | LEVELS(2) | CACHES_ABSENCE, IOTLB_AT(0x50)); /* another segment's */
     name_units(3);
     dmar.units[2].segment = 1;
     vtd_begin(&dmar);
     const struct hal_iommu *iommu = vtd_describe();
     assert_int_equal(iommu->levels, 4);
+    assert_int_equal(iommu->address_bits, 42);
     assert_int_equal(iommu->leaf_level_max, 1);
     assert_int_equal(iommu->domain_count, 4096);
     assert_false(iommu->caches_absence);
@@ -117,6 +123,9 @@ static void D3_one_unit_missing_and_nobody_is_let_through(void **state)
         name_units(1);
         refused("no device can be let through: a unit does not wait for what is on its way\n");
     }
+    (void)reset(0, (CAPABLE & ~ADDRESS_BITS(64)) | ADDRESS_BITS(31), COHERENT | IOTLB_AT(0x50));
+    name_units(1);
+    refused("no device can be let through: a unit translates too few addresses\n");
     (void)begin_plain();
     dmar = (struct acpi_dmar){.unit_count = 0};
     refused("names no remapping unit");

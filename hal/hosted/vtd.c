@@ -403,6 +403,7 @@ static void leave(struct iommu_unit *unit)
     }
     if ((machine.config.iommu & HOSTED_IOMMU_PLAIN) != 0) {
         unit->kind.caches_absence = unit->kind.caches_blocked = unit->kind.write_buffer = false;
+        unit->kind.leaf_level_max = 2;
     }
     if ((machine.config.iommu & HOSTED_IOMMU_NARROW) != 0) {
         unit->kind.widths = 2;

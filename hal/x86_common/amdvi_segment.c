@@ -7,6 +7,7 @@
 #include "remap_report.h"
 
 #define LEAF_LEVEL_MAX 2u /* all units know leaves of every level */
+#define ADDRESS_BITS   (HAL_PAGE_SHIFT + 9u * AMDVI_LEVELS)
 #define DOMAINS        UINT32_C(0x10000)
 #define WORD_SIZE      64u
 
@@ -177,6 +178,7 @@ void amdvi_begin(const struct acpi_ivrs *ivrs)
     take_sources(ivrs);
     why = why_not(ivrs, working);
     amdvi_segment.iommu = (struct hal_iommu){.levels = why == NULL ? AMDVI_LEVELS : 0,
+                                             .address_bits = ADDRESS_BITS,
                                              .leaf_level_max = LEAF_LEVEL_MAX,
                                              .domain_count = DOMAINS,
                                              /* Whether a unit does, only its PCI function would say. */

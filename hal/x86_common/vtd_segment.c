@@ -11,6 +11,7 @@
 
 #define LEVELS_MIN      3u /* whose bit in the capabilities is 1 */
 #define LEVELS_MAX      5u
+#define LEVEL_BITS      9u /* of an address; the lowest are the page's */
 #define DOMAIN_BITS_MIN 4u
 #define DOMAIN_BITS_MAX 16u
 #define DRAINS_BOTH     3u
@@ -28,7 +29,7 @@ static unsigned range_count;
 /* What units have in common. */
 struct common {
     unsigned levels, leaves; /* bits */
-    unsigned domain_bits;
+    unsigned domain_bits, address_bits;
     bool drain, coherent, keep_absence;
 };
 
@@ -39,6 +40,9 @@ static void add_unit(struct common *common, const struct vtd_unit *u)
     common->levels &= VTD_CAPABILITY_LEVELS(u->capability);
     common->leaves &= VTD_CAPABILITY_LEAVES(u->capability);
     common->domain_bits = domain_bits < common->domain_bits ? domain_bits : common->domain_bits;
+    common->address_bits = VTD_CAPABILITY_ADDRESS_BITS(u->capability) < common->address_bits
+                               ? VTD_CAPABILITY_ADDRESS_BITS(u->capability)
+                               : common->address_bits;
     common->drain = common->drain && VTD_CAPABILITY_DRAINS(u->capability) == DRAINS_BOTH;
     common->coherent = common->coherent && VTD_EXTENDED_COHERENT(u->extended);
     /* What waits in a write buffer is not there yet for the unit. */
@@ -55,6 +59,14 @@ static unsigned levels_of(const struct common *common)
         levels++;
     }
     return levels <= LEVELS_MAX ? levels : 0;
+}
+
+/* Those that the tables translate, and that no unit refuses. */
+static unsigned address_bits(const struct common *common)
+{
+    const unsigned bits = HAL_PAGE_SHIFT + LEVEL_BITS * levels_of(common);
+
+    return bits < common->address_bits ? bits : common->address_bits;
 }
 
 static unsigned leaf_level_max(const struct common *common)
@@ -94,6 +106,9 @@ static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *
     if (levels_of(common) == 0) {
         return "the units want different tables";
     }
+    if (common->address_bits < HAL_IOMMU_ADDRESS_BITS_MIN) {
+        return "a unit translates too few addresses";
+    }
     if (dmar->ranges_left_out != 0) {
         return "some of what firmware wants is not known";
     }
@@ -102,8 +117,12 @@ static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *
 
 const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status *statuses)
 {
-    struct common common = {
-        .levels = ~0u, .leaves = ~0u, .domain_bits = DOMAIN_BITS_MAX, .drain = true, .coherent = true};
+    struct common common = {.levels = ~0u,
+                            .leaves = ~0u,
+                            .domain_bits = DOMAIN_BITS_MAX,
+                            .address_bits = ~0u,
+                            .drain = true,
+                            .coherent = true};
     const char *why;
     bool covers_rest = false;
 
@@ -120,6 +139,7 @@ const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status
     levels_offered = why == NULL ? levels_of(&common) : 0;
     vtd_segment.coherent = common.coherent;
     vtd_segment.iommu = (struct hal_iommu){.levels = covers_rest ? levels_offered : 0,
+                                           .address_bits = address_bits(&common),
                                            .leaf_level_max = leaf_level_max(&common),
                                            .domain_count = UINT32_C(1) << common.domain_bits,
                                            .caches_absence = common.keep_absence,

@@ -36,6 +36,7 @@ enum {
 #define VTD_CAPABILITY_PROTECTS(value)     (((value) >> 5 & 3) != 0) /* regions of memory */
 #define VTD_CAPABILITY_ABSENCE(value)      (((value) >> 7 & 1) != 0) /* caching mode */
 #define VTD_CAPABILITY_LEVELS(value)       ((unsigned)((value) >> 8 & 0x1f))
+#define VTD_CAPABILITY_ADDRESS_BITS(value) ((unsigned)((value) >> 16 & 0x3f) + 1) /* MGAW */
 #define VTD_CAPABILITY_FAULT_OFFSET(value) ((uint32_t)((value) >> 24 & 0x3ff) * 16)
 #define VTD_CAPABILITY_LEAVES(value)       ((unsigned)((value) >> 34 & 0xf))
 #define VTD_CAPABILITY_PAGES(value)        (((value) >> 39 & 1) != 0) /* page-selective invalidation */

@@ -61,7 +61,8 @@ enum {
     HOSTED_IOMMU_OLD_INTERRUPTS = 64, /* interrupts are not remapped: devices raise what they like; so too
                                          without Intel's queues */
     HOSTED_IOMMU_APART = 128,         /* no tables are good for both: they block all, and hold nobody */
-    HOSTED_IOMMU_PLAIN = 256,         /* none caches what is not there, or has a write buffer (Intel's) */
+    HOSTED_IOMMU_PLAIN = 256,         /* none caches what is not there, or has a write buffer, and all know
+                                         leaves of 1 GiB (Intel's) */
 };
 #define HOSTED_IOMMU_RANGE_SOURCE 0x00e8u
 
