@@ -113,9 +113,25 @@ static bool is_settled(void)
     return busy == captive;
 }
 
+/* What a device reaches because firmware has it do so is nobody's. */
+static void check_firmwares(audit_report_t *report)
+{
+    struct hal_iommu_range range;
+    for (unsigned index = 0; hal_iommu_range(index, &range); index++) {
+        uint64_t last = range.last >> HAL_PAGE_SHIFT;
+        for (uint64_t number = range.first >> HAL_PAGE_SHIFT; range.mapped && number <= last; number++) {
+            if (number < frame_end() &&
+                ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) != REF_RESERVED) {
+                report("M1", "firmware's device reaches a frame that is not reserved", number);
+            }
+        }
+    }
+}
+
 void domain_audit(audit_report_t *report)
 {
     bool some = false;
+    check_firmwares(report);
     for (uint32_t index = 0; index < pci_count(); index++) {
         some = some || has_tables(domain_of(pci_at(index)));
     }

@@ -3,6 +3,7 @@
 from mutant import Mutant
 
 VIRTIO = ("test_services_virtio",)
+FIRMWARE = "hal/x86_common/remap_firmware.c"
 VTD_SEGMENT = "hal/x86_common/vtd_segment.c"
 
 DMA = (
@@ -19,7 +20,7 @@ DMA = (
     Mutant("end-not-waited-for", "D2", "core/domain.c", "bool done = number == 0 || iommu_detach(pci_source(domain->function), number);",
            "bool done = true;\n    if (number != 0) {\n        iommu_detach_begin(pci_source(domain->function), number);\n    }", ("test_dma",)),
     Mutant("every-device-may-read", "D1", "core/domain.c", "hal_iommu_leaf_entry(page, level, may_read, may_write)",
-           "hal_iommu_leaf_entry(page, level, true, may_write)", ("test_dma",)),
+           "hal_iommu_leaf_entry(page, level, may_read || may_write, may_write)", ("test_dma",)),
     Mutant("large-page-off-its-place", "D1", "core/domain.c", "page_count >= pages_of(level + 1) &&\n           both % pages_of(level + 1) == 0) {",
            "page_count >= pages_of(level + 1) && both > 0) {", ("test_dma",)),
     Mutant("large-page-for-less", "D1", "core/domain.c", "page_count >= pages_of(level + 1) &&\n", "page_count > 0 &&\n", ("test_dma",)),
@@ -68,4 +69,22 @@ DMA = (
            ("test_dma",)),
     Mutant("flush-of-broken-hardware", "D2", "core/dma.c", ": hal_iommu_describe()->levels == 0 || iommu_works();", ": true;", ("test_dma",)),
     Mutant("device-past-the-iommu-let-in", "D3", "core/domain.c", " && !function->goes_past", "", VIRTIO),
+    Mutant("firmwares-memory-is-anybodys", "D1", FIRMWARE, " &&\n           remap_is_reserved(range->first, range->last);", ";", ("test_vtd_tables",)),
+    Mutant("firmwares-memory-over-interrupts", "D4", FIRMWARE, "!overlap(range, &interrupts)", "interrupts.first != 0", ("test_vtd_tables",)),
+    Mutant("firmwares-memory-of-any-size", "M8", FIRMWARE, "range->last - range->first < REMAP_FIRMWARE_SIZE_MAX", "range->first != range->last", ("test_vtd_tables",)),
+    Mutant("firmwares-memory-beyond-the-tables", "D1", FIRMWARE, "range->last >> tables->address_bits == 0", "tables->address_bits > 0", ("test_vtd_tables",)),
+    Mutant("firmwares-device-behind-a-bridge", "D1", FIRMWARE, "range->source < BUS_END", "range->source < 0x100u * BUS_END", ("test_vtd_tables",)),
+    Mutant("firmwares-ranges-over-each-other", "D1", FIRMWARE, "is_of(&ranges[j], source) && overlap(&ranges[i], &ranges[j])", "is_of(&ranges[j], source) && i == j", ("test_vtd_tables",)),
+    Mutant("firmwares-tables-without-limit", "M8", FIRMWARE, "pages != 0 && pages <= room", "pages != 0 && room > 0", ("test_vtd_tables",)),
+    Mutant("firmwares-range-runs-on", "D1", FIRMWARE, "range->last - at >= span(level + 1) - 1", "range->last - at > 0", ("test_vtd_tables",)),
+    Mutant("firmwares-domain-is-cores", "D1", VTD_SEGMENT, "(UINT32_C(1) << common.domain_bits) - mapped_count,", "UINT32_C(1) << common.domain_bits,",
+           ("test_vtd_tables",)),
+    Mutant("firmwares-device-beside-unknown-units", "D3", VTD_SEGMENT, "dmar->ranges_left_out != 0 || dmar->units_left_out != 0", "dmar->ranges_left_out != 0", ("test_vtd_tables",)),
+    Mutant("amd-firmwares-device-writes", "D1", "hal/x86_common/acpi_ivrs.c", ".may_write = both || (block[1] & MEMORY_WRITE) != 0,", ".may_write = both || (block[1] & MEMORY_READ) != 0,",
+           ("test_acpi_ivrs",)),
+    Mutant("amd-firmwares-device-comes-as-another", "D1", "hal/x86_common/amdvi_segment.c", ".any_source = !acpi_ivrs_has(held, range->first_source),", ".any_source = false,", ("test_amdvi",)),
+    Mutant("firmwares-device-acquired", "D1", "core/pci.c", "    if (functions[index].firmwares) {\n", "    if (functions[index].firmwares && index == UINT32_MAX) {\n", ("test_dma_firmware",)),
+    Mutant("firmwares-device-stopped", "D3", "core/pci_scan.c", "function->command = function->firmwares ? command : command &", "function->command = command &", ("test_dma_firmware",)),
+    Mutant("firmwares-memory-not-audited", "M1", "core/domain_audit.c", "                ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) != REF_RESERVED) {", "                frame_at(number)->type == FRAME_OBJECT) {",
+           ("test_dma_firmware",)),
 )

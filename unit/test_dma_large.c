@@ -133,12 +133,13 @@ static void D1_many_pieces_far_up(void)
 
 /* --- Others have a turn in the midst --- */
 
+#define TURNS_PIECE UINT64_C(2100)
 static keel_pci_device_t shared;
 static keel_segment_t memory;
 
 static void map_and_release(uint64_t argument)
 {
-    struct keel_dma_list list = list_of_one(memory, SMALL_PIECE);
+    struct keel_dma_list list = list_of_one(memory, TURNS_PIECE);
     (void)argument;
     for (unsigned round = 0; round < 3; round++) {
         keel_dma_t dma = {0};
@@ -150,14 +151,15 @@ static void map_and_release(uint64_t argument)
     }
 }
 
-/* The domain ends, and begins again, while another CPU maps or unmaps what takes several turns. */
+/* The domain ends, and begins again, while another CPU maps or unmaps what takes three turns: in the first
+ * its end can begin, and in the second its tables can go. */
 static void D2_large_mapping_against_the_end_of_its_domain(void)
 {
     struct keel_task_options options = {.entry = map_and_release, .affinity = 2};
     keel_task_t task = {0};
     int32_t code = 0;
     shared = dma_device(CARD);
-    memory = dma_segment(SMALL_PIECE);
+    memory = dma_segment(TURNS_PIECE);
     CHECK_OK(keel_task_spawn(&options, &task));
     for (unsigned round = 0; round < 4; round++) {
         CHECK_OK(keel_dma_disable(shared));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hal/pci.h"
+#include "remap_firmware.h"
 #include "vtd_unit.h"
 
 #define LEVELS_MIN      3u /* whose bit in the capabilities is 1 */
@@ -24,7 +25,7 @@ struct vtd_segment vtd_segment;
 static unsigned levels_offered; /* of tables, once it is known that units cover every device */
 static uint8_t named[256];
 static struct hal_iommu_range ranges[ACPI_DMAR_RANGES_MAX];
-static unsigned range_count;
+static unsigned range_count, mapped_count; /* ranges; sources that have them */
 
 /* What units have in common. */
 struct common {
@@ -32,6 +33,12 @@ struct common {
     unsigned domain_bits, address_bits;
     bool drain, coherent, keep_absence;
 };
+static const struct common everything = {.levels = ~0u,
+                                         .leaves = ~0u,
+                                         .domain_bits = DOMAIN_BITS_MAX,
+                                         .address_bits = ~0u,
+                                         .drain = true,
+                                         .coherent = true};
 
 static void add_unit(struct common *common, const struct vtd_unit *u)
 {
@@ -87,9 +94,60 @@ static void take_ranges(const struct acpi_dmar *dmar)
                 .last = range->last,
                 .source = (uint16_t)(range->bus << 8 | (range->device & 31) << 3 | (range->function & 7)),
                 .any_source = !known,
+                .may_read = true,
+                .may_write = true,
             };
         }
     }
+}
+
+/* The last numbers of domains are theirs. */
+static void map_ranges(const struct common *common)
+{
+    const struct remap_tables tables = {.levels = levels_of(common),
+                                        .leaf_level_max = leaf_level_max(common),
+                                        .address_bits = address_bits(common),
+                                        .table_entry = vtd_table_entry,
+                                        .leaf_entry = vtd_leaf_entry,
+                                        .fill = vtd_fill};
+    struct remap_firmware found[REMAP_FIRMWARE_MAX];
+
+    if (tables.levels == 0) {
+        return;
+    }
+    mapped_count = remap_firmware_map(&tables, ranges, range_count, found);
+    for (unsigned i = 0; i < mapped_count; i++) {
+        if (vtd_wants_page(found[i].source)) {
+            vtd_give_page(found[i].source, remap_page());
+        }
+        vtd_put_source(found[i].source, (UINT32_C(1) << common->domain_bits) - 1 - i, found[i].root,
+                       tables.levels);
+    }
+}
+
+void vtd_segment_begin(const struct acpi_dmar *dmar)
+{
+    struct common common = everything;
+
+    take_ranges(dmar);
+    mapped_count = 0;
+    if (range_count == 0 || dmar->ranges_left_out != 0 || dmar->units_left_out != 0) {
+        return;
+    }
+    for (unsigned unit = 0; unit < dmar->unit_count; unit++) {
+        if (dmar->units[unit].segment == 0) {
+            const struct vtd_unit u = {.capability = vtd_read64(unit, VTD_CAPABILITY),
+                                       .extended = vtd_read64(unit, VTD_EXTENDED)};
+
+            add_unit(&common, &u);
+        }
+    }
+    map_ranges(&common);
+}
+
+bool vtd_segment_maps(uint16_t source)
+{
+    return remap_firmware_is_mapped(ranges, range_count, source);
 }
 
 static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *statuses,
@@ -117,12 +175,7 @@ static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *
 
 const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status *statuses)
 {
-    struct common common = {.levels = ~0u,
-                            .leaves = ~0u,
-                            .domain_bits = DOMAIN_BITS_MAX,
-                            .address_bits = ~0u,
-                            .drain = true,
-                            .coherent = true};
+    struct common common = everything;
     const char *why;
     bool covers_rest = false;
 
@@ -133,7 +186,6 @@ const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status
             covers_rest = covers_rest || dmar->units[unit].include_all;
         }
     }
-    take_ranges(dmar);
     memcpy(named, dmar->named, sizeof(named));
     why = why_not(dmar, statuses, &common);
     levels_offered = why == NULL ? levels_of(&common) : 0;
@@ -141,7 +193,7 @@ const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status
     vtd_segment.iommu = (struct hal_iommu){.levels = covers_rest ? levels_offered : 0,
                                            .address_bits = address_bits(&common),
                                            .leaf_level_max = leaf_level_max(&common),
-                                           .domain_count = UINT32_C(1) << common.domain_bits,
+                                           .domain_count = (UINT32_C(1) << common.domain_bits) - mapped_count,
                                            .caches_absence = common.keep_absence,
                                            .looks_max = remap_looks_max()};
     return why;

@@ -37,12 +37,16 @@ struct hal_iommu {
 };
 const struct hal_iommu *hal_iommu_describe(void);
 
-/* Firmware has its device use this memory all the time: bytes [first, last]. A source's domain must map it to
- * itself, or the device is not attached. */
+/* Firmware has its device use this memory all the time: bytes [first, last], whatever core does. Such a
+ * source is never attached. `mapped`: at hal_upcall_boot, and for ever, the source reaches this memory, whole
+ * pages of a RESERVED region, at these addresses, and nothing beside its ranges. Whoever tells such a device
+ * what to do could have it write there, so it is for no client (D1). */
 struct hal_iommu_range {
     uint64_t first, last;
     uint16_t source;
     bool any_source; /* it is not known which */
+    bool may_read, may_write;
+    bool mapped;
 };
 /* False: there are not so many. Constant likewise. */
 bool hal_iommu_range(unsigned index, struct hal_iommu_range *range);
