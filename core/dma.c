@@ -7,6 +7,7 @@
 #include "core/assert.h"
 #include "core/iommu.h"
 #include "core/pagetable.h"
+#include "keel/cold.h"
 
 static hal_paddr_t piece_memory(const struct dma_piece *piece)
 {
@@ -77,20 +78,30 @@ static bool map_all(struct domain *domain, const struct dma *dma, struct frame *
     return true;
 }
 
-/* Answers whether the life goes on. */
-static bool unmap_all(struct domain *domain, const struct dma *dma, bool *interrupts)
+/* From page `done` on. */
+static KEEL_COLD bool unmap_rest(struct domain *domain, const struct dma *dma, uint64_t done,
+                                 bool *interrupts)
 {
-    bool mapped = is_mapped(domain, dma);
-    uint64_t pages;
-    for (uint64_t done = 0, at_once = 0; mapped && done < dma->page_count; done += pages, at_once += pages) {
+    for (uint64_t at_once = done, pages; done < dma->page_count; done += pages, at_once += pages) {
         if (at_once >= PAGES_AT_ONCE) {
             at_once = 0;
-            mapped = still_mapped(domain, dma, interrupts);
+            if (!still_mapped(domain, dma, interrupts)) {
+                return false;
+            }
         }
-        pages = mapped ? domain_unmap(domain, dma->address + (done << HAL_PAGE_SHIFT), dma->page_count - done)
-                       : 0;
+        pages = domain_unmap(domain, dma->address + (done << HAL_PAGE_SHIFT), dma->page_count - done);
     }
-    return mapped;
+    return true;
+}
+
+/* Answers whether the life goes on. */
+static inline bool unmap_all(struct domain *domain, const struct dma *dma, bool *interrupts)
+{
+    if (!is_mapped(domain, dma)) {
+        return false;
+    }
+    uint64_t done = domain_unmap(domain, dma->address, dma->page_count);
+    return done == dma->page_count || unmap_rest(domain, dma, done, interrupts);
 }
 
 /* Nothing leads to more where the hardware does not obey any more; and without it nothing puts pieces in a
@@ -144,27 +155,46 @@ static keel_status_t get_tables(struct domain *domain, const struct dma *dma, ui
     return status == KEEL_OK && !lives ? KEEL_E_NOT_FOUND : status;
 }
 
+/* The rule. */
+static bool map_at_once(struct domain *domain, const struct dma *dma)
+{
+    return dma->piece_count == 1 &&
+           domain_map_at_once(domain, dma->address, dma->page_count, piece_memory(&dma->pieces[0]),
+                              dma->may_read, dma->may_write);
+}
+
+/* Tables, and then the entries; or room is given back. */
+static KEEL_COLD keel_status_t map_by_steps(struct domain *domain, const struct dma *dma,
+                                            struct frame **spare, bool *tables, bool *interrupts)
+{
+    keel_status_t status = KEEL_OK;
+    uint64_t missing = tables_missing(domain, dma);
+    *tables = missing > 0;
+    if (missing > 0) {
+        status = get_tables(domain, dma, missing, spare, interrupts);
+    }
+    if (status == KEEL_OK && !map_all(domain, dma, spare, interrupts)) {
+        status = KEEL_E_NOT_FOUND;
+    }
+    if (status != KEEL_OK) {
+        give_back_room(domain, dma);
+    }
+    return status;
+}
+
 /* All or nothing: room, tables, and then the entries. `number`: the domain's; `tables`: some were missing. */
 static keel_status_t reserve_and_map(struct domain *domain, struct dma *dma, uint32_t *number, bool *tables)
 {
     struct frame *spare = NULL;
     bool interrupts = spinlock_acquire(&domain->lock);
     keel_status_t status = take_room(domain, dma);
-    bool maps = status == KEEL_OK && dma->held;
-    uint64_t missing = maps ? tables_missing(domain, dma) : 0;
-    if (missing > 0) {
-        status = get_tables(domain, dma, missing, &spare, &interrupts);
-    }
-    if (status == KEEL_OK && maps && !map_all(domain, dma, &spare, &interrupts)) {
-        status = KEEL_E_NOT_FOUND;
-    }
-    if (status != KEEL_OK && maps) {
-        give_back_room(domain, dma);
+    *tables = false;
+    if (status == KEEL_OK && dma->held && !map_at_once(domain, dma)) {
+        status = map_by_steps(domain, dma, &spare, tables, &interrupts);
     }
     *number = domain->number;
-    *tables = missing > 0;
     spinlock_release(&domain->lock, interrupts);
-    if (missing > 0) {
+    if (*tables) {
         tables_free(&spare);
     }
     return status;

@@ -9,6 +9,7 @@
 #include "core/iommu.h"
 #include "core/log.h"
 #include "core/pagetable.h"
+#include "keel/cold.h"
 
 /* An entry of level 2, and what is below it, stands for so many bytes. */
 #define TOP_LEVEL 2u
@@ -61,18 +62,22 @@ struct place {
     unsigned level;
 };
 
+/* Level by level, so that shifts are constant. */
 static struct place find(const struct domain *domain, uint64_t address)
 {
-    struct place place = address < TOP_SPAN ? (struct place){domain->directory, TOP_LEVEL - 1}
-                                            : (struct place){domain->top, TOP_LEVEL};
-    while (place.level > 0) {
-        uint64_t entry = hal_iommu_load(place.table, index_at(address, place.level));
-        if (entry == 0 || hal_iommu_entry_is_leaf(entry, place.level)) {
-            break;
+    hal_paddr_t directory = domain->directory;
+    if (address >= TOP_SPAN) {
+        uint64_t entry = hal_iommu_load(domain->top, index_at(address, TOP_LEVEL));
+        if (entry == 0 || hal_iommu_entry_is_leaf(entry, TOP_LEVEL)) {
+            return (struct place){domain->top, TOP_LEVEL};
         }
-        place = (struct place){hal_iommu_entry_target(entry), place.level - 1};
+        directory = hal_iommu_entry_target(entry);
     }
-    return place;
+    uint64_t entry = hal_iommu_load(directory, index_at(address, 1));
+    if (entry == 0 || hal_iommu_entry_is_leaf(entry, 1)) {
+        return (struct place){directory, 1};
+    }
+    return (struct place){hal_iommu_entry_target(entry), 0};
 }
 
 /* The level of the leaf, at most `limit`, that maps so many pages, or the first of them, of memory in a row
@@ -124,11 +129,43 @@ uint64_t domain_map(struct domain *domain, uint64_t address, uint64_t page_count
     return pages;
 }
 
+/* One large leaf. */
+static KEEL_COLD bool map_leaf(const struct place *place, uint64_t address, uint64_t page_count,
+                               hal_paddr_t page, bool may_read, bool may_write)
+{
+    if (page_count != pages_of(place->level) ||
+        leaf_level(address, page_count, page, place->level) != place->level) {
+        return false;
+    }
+    hal_iommu_fill(place->table, index_at(address, place->level), 1,
+                   hal_iommu_leaf_entry(page, place->level, may_read, may_write), 0);
+    return true;
+}
+
+bool domain_map_at_once(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page,
+                        bool may_read, bool may_write)
+{
+    struct place place = find(domain, address);
+    if (place.level > 0) {
+        return map_leaf(&place, address, page_count, page, may_read, may_write);
+    }
+    if (page_count > HAL_IOMMU_ENTRIES - index_at(address, 0)) {
+        return false;
+    }
+    hal_iommu_fill(place.table, index_at(address, 0), (unsigned)page_count,
+                   hal_iommu_leaf_entry(page, 0, may_read, may_write), HAL_PAGE_SIZE);
+    return true;
+}
+
 uint64_t domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count)
 {
     struct place place = find(domain, address);
-    uint64_t pages = pages_of_step(address, page_count, place.level);
-    hal_iommu_fill(place.table, index_at(address, place.level), place.level > 0 ? 1 : (unsigned)pages, 0, 0);
+    if (place.level > 0) {
+        hal_iommu_fill(place.table, index_at(address, place.level), 1, 0, 0);
+        return pages_of(place.level);
+    }
+    uint64_t pages = pages_of_step(address, page_count, 0);
+    hal_iommu_fill(place.table, index_at(address, 0), (unsigned)pages, 0, 0);
     return pages;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "hal/bits.h"
+#include "keel/cold.h"
 
 #define WORD_BITS 64u
 
@@ -90,34 +91,43 @@ static unsigned next_open(const struct iova_range *range, const struct shape *sh
     return word;
 }
 
-static bool take(struct iova_range *range, const struct shape *shape, unsigned index, uint64_t *address)
+/* The lowest block of the word that is open. */
+static inline void take(struct iova_range *range, const struct shape *shape, unsigned index, unsigned word,
+                        uint64_t open, uint64_t *address)
 {
-    unsigned word = range->hint[index];
-    uint64_t mask = arena_mask(shape, index), open = ~range->bits[word] & mask;
-    if (open == 0) {
-        word = next_open(range, shape, index);
-        open = ~range->bits[word] & mask;
-    }
-    if (open == 0) {
-        return false;
-    }
     unsigned bit = hal_bit_lowest(open);
     range->bits[word] |= UINT64_C(1) << bit;
     range->hint[index] = (uint16_t)word;
     *address = address_of(shape, index, word * WORD_BITS + bit - first_bit(shape, index));
-    return true;
+}
+
+static KEEL_COLD bool take_any(struct iova_range *range, const struct shape *shape, unsigned index,
+                               uint64_t *address)
+{
+    unsigned word = next_open(range, shape, index);
+    uint64_t open = ~range->bits[word] & arena_mask(shape, index);
+    if (open != 0) {
+        take(range, shape, index, word, open, address);
+    }
+    return open != 0;
 }
 
 bool iova_take(struct iova *iova, uint64_t page_count, uint64_t *address)
 {
     unsigned order = order_of(page_count);
-    if (order < IOVA_ORDERS) {
-        return take(&iova->small, &small, order, address);
+    if (order >= IOVA_ORDERS) {
+        return iova->has_large && take_any(&iova->large, &large, order - IOVA_ORDERS, address);
     }
-    return iova->has_large && take(&iova->large, &large, order - IOVA_ORDERS, address);
+    unsigned word = iova->small.hint[order];
+    uint64_t open = ~iova->small.bits[word] & arena_mask(&small, order);
+    if (open == 0) {
+        return take_any(&iova->small, &small, order, address);
+    }
+    take(&iova->small, &small, order, word, open, address);
+    return true;
 }
 
-static void give_back(struct iova_range *range, const struct shape *shape, uint64_t address)
+static inline void give_back(struct iova_range *range, const struct shape *shape, uint64_t address)
 {
     unsigned index = (unsigned)(address >> shape->arena_shift) - 1;
     CORE_ASSERT(index < shape->orders);
@@ -128,11 +138,16 @@ static void give_back(struct iova_range *range, const struct shape *shape, uint6
     range->hint[index] = (uint16_t)(bit / WORD_BITS);
 }
 
+static KEEL_COLD void give_back_large(struct iova *iova, uint64_t address)
+{
+    give_back(&iova->large, &large, address);
+}
+
 void iova_give_back(struct iova *iova, uint64_t address)
 {
     if (address < IOVA_END) {
         give_back(&iova->small, &small, address);
     } else {
-        give_back(&iova->large, &large, address);
+        give_back_large(iova, address);
     }
 }

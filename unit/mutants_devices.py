@@ -217,7 +217,7 @@ DEVICES = (
            "if (i == 0 && done_of(&vtd_units[vtd_segment.units[i]]) < ticket) {", ("test_vtd_queue",)),
     Mutant("missed-flush-passes", "D2", VTD_FLUSH, "return !u->stands;", "return true;", ("test_vtd_queue",)),
     Mutant("lost-unit-believed", "D2", VTD_FLUSH, "if (remap_tickets_are_lost(&tickets)) {", "if (ticket == 0) {", ("test_vtd_queue",)),
-    Mutant("pages-beside-the-block", "D2", VTD_FLUSH, "while (first >> mask != end >> mask) {", "while ((end - first) >> mask != 0) {",
+    Mutant("pages-beside-the-block", "D2", VTD_FLUSH, "hal_bit_highest(first ^ end) + 1;", "hal_bit_highest(end - first) + 1;",
            ("test_vtd_queue",)),
     Mutant("block-too-large-for-the-unit", "D2", VTD_FLUSH, "if (mask > VTD_CAPABILITY_MASK_MAX(u->capability)) {", "if (mask > 63) {",
            ("test_vtd_queue",)),

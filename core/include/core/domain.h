@@ -81,6 +81,9 @@ uint64_t domain_plan(const struct domain *domain, uint64_t address, uint64_t pag
 /* `spare` has the tables that are missing. */
 uint64_t domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page,
                     bool may_read, bool may_write, struct frame **spare);
+/* All of a mapping, where that is one step and no table is missing. False: it is not. */
+bool domain_map_at_once(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page,
+                        bool may_read, bool may_write);
 uint64_t domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count);
 
 /* Frozen. Reports what the tables say that no mapping does. */
