@@ -298,14 +298,10 @@ static void D3_disabled_device_reaches_nothing(void)
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
-        TEST(D1_device_copies_what_is_mapped),
-        TEST(D1_what_may_only_be_read_is_not_written),
-        TEST(D2_what_was_unmapped_is_not_reached),
-        TEST(D1_other_devices_memory_is_not_reached),
-        TEST(D1_large_memory),
-        TEST(D1_code_and_page_tables_are_not_reached),
-        TEST(D8_attempts_are_counted),
-        TEST(D3_disabled_device_reaches_nothing),
+        TEST(D1_device_copies_what_is_mapped),         TEST(D1_what_may_only_be_read_is_not_written),
+        TEST(D2_what_was_unmapped_is_not_reached),     TEST(D1_other_devices_memory_is_not_reached),
+        TEST(D1_code_and_page_tables_are_not_reached), TEST(D8_attempts_are_counted),
+        TEST(D3_disabled_device_reaches_nothing),      TEST(D1_large_memory),
     };
     open_edu(&edu);
     open_edu(&other);
