@@ -11,7 +11,8 @@
 #include "resolve.h"
 
 _Static_assert(KEEL_DMA_BATCH == DMA_BATCH && KEEL_DMA_FAULTS_MAX == DOMAIN_FAULTS_MAX &&
-                   KEEL_DMA_PAGES_MAX == IOVA_PAGES_MAX && KEEL_DMA_PIECES_MAX == DMA_PIECES_MAX,
+                   KEEL_DMA_PAGES_MAX == IOVA_PAGES_MAX && KEEL_DMA_SMALL_PAGES_MAX == IOVA_SMALL_PAGES_MAX &&
+                   KEEL_DMA_PIECES_MAX == DMA_PIECES_MAX,
                "the documented limits are the real ones");
 
 keel_status_t call_dma_enable(struct pci_device *device, uint64_t page_limit)

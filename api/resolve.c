@@ -11,3 +11,8 @@
     }
 
 RESOLVE_TABLE(LET_GO_LAST)
+
+void let_go_last_dma(struct dma *dma)
+{
+    dma_put(dma);
+}

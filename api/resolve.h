@@ -57,10 +57,10 @@ static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
     X(irq_handler, irq_handler, OBJECT_IRQ_HANDLER, object.ref, irq_handler_put)                             \
     X(io_port, io_port, OBJECT_IO_PORT, object.ref, io_port_put)                                             \
     X(work, work, OBJECT_WORK, object.ref, work_put)                                                         \
-    X(pci_device, pci_device, OBJECT_PCI_DEVICE, object.ref, pci_device_put)                                 \
-    X(dma, dma, OBJECT_DMA, object.ref, dma_put)
+    X(pci_device, pci_device, OBJECT_PCI_DEVICE, object.ref, pci_device_put)
 
-#define RESOLVE(name, type, kind, count, put)                                                                \
+#define RESOLVE(name, type, kind, count, put) RESOLVE_BY(name, type, kind, count, KEEL_COLD)
+#define RESOLVE_BY(name, type, kind, count, out_of_line)                                                     \
     static inline keel_status_t resolve_##name(uint64_t handle, struct type **name)                          \
     {                                                                                                        \
         if (!object_in_range(kind, handle)) {                                                                \
@@ -69,7 +69,7 @@ static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
         *name = object_slot(kind, OBJECT_STRIDE(struct type), handle);                                       \
         return resolve_hold(&(*name)->count, handle);                                                        \
     }                                                                                                        \
-    KEEL_COLD void let_go_last_##name(struct type *name);                                                    \
+    out_of_line void let_go_last_##name(struct type *name);                                                  \
     static inline void let_go_##name(struct type *name)                                                      \
     {                                                                                                        \
         if (!ref_put_quick(&name->count)) {                                                                  \
@@ -78,8 +78,10 @@ static inline keel_status_t resolve_hold(struct ref *ref, uint64_t handle)
     }
 
 RESOLVE_TABLE(RESOLVE)
+RESOLVE_BY(dma, dma, OBJECT_DMA, object.ref, ) /* to be the last is the rule for a mapping's reference */
 
 #undef RESOLVE
+#undef RESOLVE_BY
 
 /* A frame with one owner is one call's at a time. E_BAD_HANDLE, E_BUSY. */
 static inline keel_status_t resolve_unique(uint64_t handle, struct frame **frame)

@@ -7,6 +7,7 @@
 #include "core/assert.h"
 #include "core/iommu.h"
 #include "core/pagetable.h"
+#include "keel/cold.h"
 
 static hal_paddr_t piece_memory(const struct dma_piece *piece)
 {
@@ -28,36 +29,79 @@ hal_paddr_t dma_memory(const struct dma *dma, uint64_t offset, uint64_t *size)
 
 /* --- Mapping --- */
 
-/* Will a table map the chunk of so many pages from the offset on, if there is no entry for it? */
-static bool needs_table(const struct dma *dma, uint64_t offset, uint64_t chunk)
-{
-    uint64_t size = chunk << HAL_PAGE_SHIFT;
-    hal_paddr_t memory = dma_memory(dma, offset, &size);
-    return !domain_is_large(size >> HAL_PAGE_SHIFT, memory);
-}
+/* Entries that are written or cleared with the lock held and interrupts off, before others have a turn. */
+#define PAGES_AT_ONCE UINT64_C(16384)
 
 static uint64_t tables_missing(const struct domain *domain, const struct dma *dma)
 {
-    uint64_t missing = 0, chunk;
-    for (uint64_t done = 0; done < dma->page_count; done += chunk) {
-        uint64_t offset = done << HAL_PAGE_SHIFT;
-        chunk = domain_chunk(dma->address + offset, dma->page_count - done);
-        missing += domain_is_empty(domain, dma->address + offset) && needs_table(dma, offset, chunk);
+    uint64_t missing = 0, pages;
+    for (uint64_t done = 0; done < dma->page_count; done += pages) {
+        uint64_t offset = done << HAL_PAGE_SHIFT, size = (dma->page_count - done) << HAL_PAGE_SHIFT;
+        hal_paddr_t memory = dma_memory(dma, offset, &size);
+        pages =
+            domain_plan(domain, dma->address + offset, size >> HAL_PAGE_SHIFT, memory, done == 0, &missing);
     }
     return missing;
 }
 
-/* Chunk by chunk, and of each what is in a row. `spare` has the tables that are missing. */
-static void map_all(struct domain *domain, const struct dma *dma, struct frame **spare)
+/* Are there tables that its addresses mean something in? The domain's lock is held. */
+static bool is_mapped(const struct domain *domain, const struct dma *dma)
+{
+    return dma->held && dma->life == domain->life;
+}
+
+/* Others have a turn with the lock. False: the tables have gone meanwhile. */
+static bool still_mapped(struct domain *domain, const struct dma *dma, bool *interrupts)
+{
+    spinlock_release(&domain->lock, *interrupts);
+    *interrupts = spinlock_acquire(&domain->lock);
+    return is_mapped(domain, dma);
+}
+
+/* Step by step, and of each piece what is in a row. `spare` has the tables that are missing. False: as
+ * above. */
+static bool map_all(struct domain *domain, const struct dma *dma, struct frame **spare, bool *interrupts)
 {
     uint64_t pages;
-    for (uint64_t done = 0; done < dma->page_count; done += pages) {
-        uint64_t offset = done << HAL_PAGE_SHIFT;
-        uint64_t size = domain_chunk(dma->address + offset, dma->page_count - done) << HAL_PAGE_SHIFT;
+    for (uint64_t done = 0, at_once = 0; done < dma->page_count; done += pages, at_once += pages) {
+        if (at_once >= PAGES_AT_ONCE) {
+            at_once = 0;
+            if (!still_mapped(domain, dma, interrupts)) {
+                return false;
+            }
+        }
+        uint64_t offset = done << HAL_PAGE_SHIFT, size = (dma->page_count - done) << HAL_PAGE_SHIFT;
         hal_paddr_t memory = dma_memory(dma, offset, &size);
-        pages = size >> HAL_PAGE_SHIFT;
-        domain_map(domain, dma->address + offset, pages, memory, dma->may_read, dma->may_write, spare);
+        pages = domain_map(domain, dma->address + offset, size >> HAL_PAGE_SHIFT, memory, dma->may_read,
+                           dma->may_write, spare);
     }
+    return true;
+}
+
+/* From page `done` on. */
+static KEEL_COLD bool unmap_rest(struct domain *domain, const struct dma *dma, uint64_t done,
+                                 bool *interrupts)
+{
+    for (uint64_t at_once = done, pages; done < dma->page_count; done += pages, at_once += pages) {
+        if (at_once >= PAGES_AT_ONCE) {
+            at_once = 0;
+            if (!still_mapped(domain, dma, interrupts)) {
+                return false;
+            }
+        }
+        pages = domain_unmap(domain, dma->address + (done << HAL_PAGE_SHIFT), dma->page_count - done);
+    }
+    return true;
+}
+
+/* Answers whether the life goes on. */
+static inline bool unmap_all(struct domain *domain, const struct dma *dma, bool *interrupts)
+{
+    if (!is_mapped(domain, dma)) {
+        return false;
+    }
+    uint64_t done = domain_unmap(domain, dma->address, dma->page_count);
+    return done == dma->page_count || unmap_rest(domain, dma, done, interrupts);
 }
 
 /* Nothing leads to more where the hardware does not obey any more; and without it nothing puts pieces in a
@@ -90,12 +134,6 @@ static keel_status_t take_room(struct domain *domain, struct dma *dma)
     return KEEL_OK;
 }
 
-/* Are there tables that its addresses mean something in? The domain's lock is held. */
-static bool is_mapped(const struct domain *domain, const struct dma *dma)
-{
-    return dma->held && dma->life == domain->life;
-}
-
 /* The other way; the lock is held. */
 static void give_back_room(struct domain *domain, const struct dma *dma)
 {
@@ -117,27 +155,46 @@ static keel_status_t get_tables(struct domain *domain, const struct dma *dma, ui
     return status == KEEL_OK && !lives ? KEEL_E_NOT_FOUND : status;
 }
 
+/* The rule. */
+static bool map_at_once(struct domain *domain, const struct dma *dma)
+{
+    return dma->piece_count == 1 &&
+           domain_map_at_once(domain, dma->address, dma->page_count, piece_memory(&dma->pieces[0]),
+                              dma->may_read, dma->may_write);
+}
+
+/* Tables, and then the entries; or room is given back. */
+static KEEL_COLD keel_status_t map_by_steps(struct domain *domain, const struct dma *dma,
+                                            struct frame **spare, bool *tables, bool *interrupts)
+{
+    keel_status_t status = KEEL_OK;
+    uint64_t missing = tables_missing(domain, dma);
+    *tables = missing > 0;
+    if (missing > 0) {
+        status = get_tables(domain, dma, missing, spare, interrupts);
+    }
+    if (status == KEEL_OK && !map_all(domain, dma, spare, interrupts)) {
+        status = KEEL_E_NOT_FOUND;
+    }
+    if (status != KEEL_OK) {
+        give_back_room(domain, dma);
+    }
+    return status;
+}
+
 /* All or nothing: room, tables, and then the entries. `number`: the domain's; `tables`: some were missing. */
 static keel_status_t reserve_and_map(struct domain *domain, struct dma *dma, uint32_t *number, bool *tables)
 {
     struct frame *spare = NULL;
     bool interrupts = spinlock_acquire(&domain->lock);
     keel_status_t status = take_room(domain, dma);
-    bool maps = status == KEEL_OK && dma->held;
-    uint64_t missing = maps ? tables_missing(domain, dma) : 0;
-    if (missing > 0) {
-        status = get_tables(domain, dma, missing, &spare, &interrupts);
-        if (status != KEEL_OK) {
-            give_back_room(domain, dma);
-        }
-    }
-    if (status == KEEL_OK && maps) {
-        map_all(domain, dma, &spare);
+    *tables = false;
+    if (status == KEEL_OK && dma->held && !map_at_once(domain, dma)) {
+        status = map_by_steps(domain, dma, &spare, tables, &interrupts);
     }
     *number = domain->number;
-    *tables = missing > 0;
     spinlock_release(&domain->lock, interrupts);
-    if (missing > 0) {
+    if (*tables) {
         tables_free(&spare);
     }
     return status;
@@ -147,9 +204,7 @@ static keel_status_t reserve_and_map(struct domain *domain, struct dma *dma, uin
 static void withdraw(struct domain *domain, const struct dma *dma)
 {
     bool interrupts = spinlock_acquire(&domain->lock);
-    if (is_mapped(domain, dma)) {
-        domain_unmap(domain, dma->address, dma->page_count);
-    }
+    (void)unmap_all(domain, dma, &interrupts);
     spinlock_release(&domain->lock, interrupts);
 }
 
@@ -321,13 +376,10 @@ void dma_put(struct dma *dma)
     uint64_t address = dma->address, page_count = dma->page_count;
     bool held = dma->held, later = atomic_u32_load_relaxed(&dma->later) != 0;
     bool interrupts = spinlock_acquire(&domain->lock);
+    bool mapped = unmap_all(domain, dma, &interrupts);
     uint32_t number = domain->number;
-    bool mapped = is_mapped(domain, dma);
-    if (mapped) {
-        domain_unmap(domain, dma->address, dma->page_count);
-        if (later) {
-            make_captive(domain, dma, &batch);
-        }
+    if (mapped && later) {
+        make_captive(domain, dma, &batch);
     }
     spinlock_release(&domain->lock, interrupts);
     if (batch != NULL) {

@@ -9,14 +9,19 @@
 #include "core/iommu.h"
 #include "core/log.h"
 #include "core/pagetable.h"
+#include "keel/cold.h"
 
-/* A table of level 0, and an entry of the directory, stand for so many pages. */
+/* An entry of level 2, and what is below it, stands for so many bytes. */
+#define TOP_LEVEL 2u
+#define TOP_SPAN  (HAL_PAGE_SIZE << TABLE_SHIFT * TOP_LEVEL)
+/* An entry stands for so many of those of the level below. */
 #define TABLE_SHIFT 9
-#define TABLE_PAGES (UINT64_C(1) << TABLE_SHIFT)
 
-_Static_assert(TABLE_PAGES == HAL_IOMMU_ENTRIES, "a table of pages is full at the next entry above");
-_Static_assert(IOVA_END <= HAL_IOMMU_ENTRIES * TABLE_PAGES * HAL_PAGE_SIZE, "one directory is enough");
-_Static_assert(IOVA_END <= HAL_IOMMU_INTERRUPTS_FIRST, "no address is an interrupt's (D4)");
+_Static_assert(1u << TABLE_SHIFT == HAL_IOMMU_ENTRIES, "a table is full at the next entry above");
+_Static_assert(IOVA_END <= TOP_SPAN, "one directory is enough for small mappings");
+_Static_assert(IOVA_LARGE_END <= HAL_IOMMU_ENTRIES * TOP_SPAN, "one table of level 2 is enough for all");
+_Static_assert(IOVA_END <= HAL_IOMMU_INTERRUPTS_FIRST && IOVA_LARGE_FIRST > HAL_IOMMU_INTERRUPTS_LAST,
+               "no address is an interrupt's (D4)");
 
 static struct domain domains[PCI_FUNCTIONS_MAX];
 static bool trust; /* devices, where no hardware holds them */
@@ -41,75 +46,127 @@ struct domain *domain_of(const struct pci_function *function)
 
 /* --- Tables --- */
 
-static unsigned directory_index(uint64_t address)
+static unsigned index_at(uint64_t address, unsigned level)
 {
-    return (unsigned)(address >> (HAL_PAGE_SHIFT + TABLE_SHIFT));
+    return (unsigned)(address >> (HAL_PAGE_SHIFT + TABLE_SHIFT * level)) % HAL_IOMMU_ENTRIES;
 }
 
-uint64_t domain_chunk(uint64_t address, uint64_t page_count)
+static uint64_t pages_of(unsigned level)
 {
-    uint64_t room = TABLE_PAGES - (address >> HAL_PAGE_SHIFT) % TABLE_PAGES;
+    return UINT64_C(1) << TABLE_SHIFT * level;
+}
+
+/* The lowest table that there is for the address, or that whose leaf maps it. */
+struct place {
+    hal_paddr_t table;
+    unsigned level;
+};
+
+/* Level by level, so that shifts are constant. */
+static struct place find(const struct domain *domain, uint64_t address)
+{
+    hal_paddr_t directory = domain->directory;
+    if (address >= TOP_SPAN) {
+        uint64_t entry = hal_iommu_load(domain->top, index_at(address, TOP_LEVEL));
+        if (entry == 0 || hal_iommu_entry_is_leaf(entry, TOP_LEVEL)) {
+            return (struct place){domain->top, TOP_LEVEL};
+        }
+        directory = hal_iommu_entry_target(entry);
+    }
+    uint64_t entry = hal_iommu_load(directory, index_at(address, 1));
+    if (entry == 0 || hal_iommu_entry_is_leaf(entry, 1)) {
+        return (struct place){directory, 1};
+    }
+    return (struct place){hal_iommu_entry_target(entry), 0};
+}
+
+/* The level of the leaf, at most `limit`, that maps so many pages, or the first of them, of memory in a row
+ * that begins at `page`. */
+static unsigned leaf_level(uint64_t address, uint64_t page_count, hal_paddr_t page, unsigned limit)
+{
+    uint64_t both = (address | page.value) >> HAL_PAGE_SHIFT;
+    unsigned level = 0, level_max = hal_iommu_describe()->leaf_level_max;
+    while (level < limit && level < level_max && page_count >= pages_of(level + 1) &&
+           both % pages_of(level + 1) == 0) {
+        level++;
+    }
+    return level;
+}
+
+/* Of pages from the address on, those of one step: a leaf above level 0, or entries of one table. */
+static uint64_t pages_of_step(uint64_t address, uint64_t page_count, unsigned level)
+{
+    uint64_t room = level > 0 ? pages_of(level) : HAL_IOMMU_ENTRIES - index_at(address, 0);
     return page_count < room ? page_count : room;
 }
 
-bool domain_is_large(uint64_t chunk, hal_paddr_t page)
+uint64_t domain_plan(const struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page,
+                     bool first, uint64_t *missing)
 {
-    return chunk == TABLE_PAGES && hal_frame_number(page) % TABLE_PAGES == 0 &&
-           hal_iommu_describe()->leaf_level_max > 0;
+    struct place place = find(domain, address);
+    unsigned level = leaf_level(address, page_count, page, place.level);
+    for (unsigned below = level; below < place.level; below++) { /* an earlier step has counted the others */
+        *missing += first || (address >> HAL_PAGE_SHIFT) % pages_of(below + 1) == 0;
+    }
+    return pages_of_step(address, page_count, level);
 }
 
-bool domain_is_empty(const struct domain *domain, uint64_t address)
+uint64_t domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page,
+                    bool may_read, bool may_write, struct frame **spare)
 {
-    return hal_iommu_load(domain->directory, directory_index(address)) == 0;
-}
-
-static void set_entry(hal_paddr_t table, uint64_t address, unsigned level, uint64_t entry)
-{
-    unsigned index = (unsigned)(address >> (HAL_PAGE_SHIFT + TABLE_SHIFT * level)) % HAL_IOMMU_ENTRIES;
-    hal_iommu_fill(table, index, 1, entry, 0);
-}
-
-/* The table for the pages around the address, by the directory's entry; a new one if that is 0. */
-static hal_paddr_t table_at(struct domain *domain, uint64_t address, uint64_t entry, struct frame **spare)
-{
-    if (entry == 0) {
+    struct place place = find(domain, address);
+    unsigned level = leaf_level(address, page_count, page, place.level);
+    uint64_t pages = pages_of_step(address, page_count, level);
+    while (place.level > level) {
         struct frame *table = tables_take(spare);
         tables_add(&domain->tables, table);
-        entry = hal_iommu_table_entry(frame_address(table), 1);
-        set_entry(domain->directory, address, 1, entry);
+        hal_iommu_fill(place.table, index_at(address, place.level), 1,
+                       hal_iommu_table_entry(frame_address(table), place.level), 0);
+        place = (struct place){frame_address(table), place.level - 1};
     }
-    CORE_ASSERT(!hal_iommu_entry_is_leaf(entry, 1));
-    return hal_iommu_entry_target(entry);
+    hal_iommu_fill(place.table, index_at(address, level), level > 0 ? 1 : (unsigned)pages,
+                   hal_iommu_leaf_entry(page, level, may_read, may_write), HAL_PAGE_SIZE);
+    return pages;
 }
 
-void domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page, bool may_read,
-                bool may_write, struct frame **spare)
+/* One large leaf. */
+static KEEL_COLD bool map_leaf(const struct place *place, uint64_t address, uint64_t page_count,
+                               hal_paddr_t page, bool may_read, bool may_write)
 {
-    unsigned index = (unsigned)(address >> HAL_PAGE_SHIFT) % HAL_IOMMU_ENTRIES;
-    CORE_ASSERT(page_count > 0 && page_count <= HAL_IOMMU_ENTRIES - index);
-    uint64_t entry = hal_iommu_load(domain->directory, directory_index(address));
-    if (entry == 0 && domain_is_large(page_count, page)) {
-        set_entry(domain->directory, address, 1, hal_iommu_leaf_entry(page, 1, may_read, may_write));
-        return;
+    if (page_count != pages_of(place->level) ||
+        leaf_level(address, page_count, page, place->level) != place->level) {
+        return false;
     }
-    hal_iommu_fill(table_at(domain, address, entry, spare), index, (unsigned)page_count,
+    hal_iommu_fill(place->table, index_at(address, place->level), 1,
+                   hal_iommu_leaf_entry(page, place->level, may_read, may_write), 0);
+    return true;
+}
+
+bool domain_map_at_once(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page,
+                        bool may_read, bool may_write)
+{
+    struct place place = find(domain, address);
+    if (place.level > 0) {
+        return map_leaf(&place, address, page_count, page, may_read, may_write);
+    }
+    if (page_count > HAL_IOMMU_ENTRIES - index_at(address, 0)) {
+        return false;
+    }
+    hal_iommu_fill(place.table, index_at(address, 0), (unsigned)page_count,
                    hal_iommu_leaf_entry(page, 0, may_read, may_write), HAL_PAGE_SIZE);
+    return true;
 }
 
-void domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count)
+uint64_t domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count)
 {
-    while (page_count > 0) {
-        uint64_t chunk = domain_chunk(address, page_count);
-        uint64_t entry = hal_iommu_load(domain->directory, directory_index(address));
-        if (hal_iommu_entry_is_leaf(entry, 1)) {
-            set_entry(domain->directory, address, 1, 0);
-        } else {
-            hal_iommu_fill(hal_iommu_entry_target(entry),
-                           (unsigned)(address >> HAL_PAGE_SHIFT) % HAL_IOMMU_ENTRIES, (unsigned)chunk, 0, 0);
-        }
-        page_count -= chunk;
-        address += chunk << HAL_PAGE_SHIFT;
+    struct place place = find(domain, address);
+    if (place.level > 0) {
+        hal_iommu_fill(place.table, index_at(address, place.level), 1, 0, 0);
+        return pages_of(place.level);
     }
+    uint64_t pages = pages_of_step(address, page_count, 0);
+    hal_iommu_fill(place.table, index_at(address, 0), (unsigned)pages, 0, 0);
+    return pages;
 }
 
 struct dma *domain_take_captive(struct domain *domain)
@@ -142,7 +199,7 @@ static void end_change(struct domain *domain, enum domain_state state)
     spinlock_release(&domain->lock, interrupts);
 }
 
-/* Root, directory and what is between them, and the bits. CHANGING, as all below. */
+/* The tables down to the directory, and the bits. CHANGING, as all below. */
 static keel_status_t make_tables(struct domain *domain)
 {
     unsigned levels = hal_iommu_describe()->levels;
@@ -163,12 +220,14 @@ static keel_status_t make_tables(struct domain *domain)
         if (level == levels - 1) {
             domain->root = frame_address(table);
         } else {
-            set_entry(above, 0, level + 1, hal_iommu_table_entry(frame_address(table), level + 1));
+            hal_iommu_fill(above, 0, 1, hal_iommu_table_entry(frame_address(table), level + 1), 0);
         }
+        domain->top = level == TOP_LEVEL ? frame_address(table) : domain->top;
         above = frame_address(table);
     }
     domain->directory = above;
-    iova_init(&domain->iova, hal_phys_object(frame_address(domain->bits)));
+    iova_init(&domain->iova, hal_phys_object(frame_address(domain->bits)),
+              hal_iommu_describe()->address_bits);
     return KEEL_OK;
 }
 

@@ -21,31 +21,29 @@ static void check_frame(hal_paddr_t page, audit_report_t *report)
     }
 }
 
+/* Tables of level 2 and below. */
+#define TOP_LEVEL   2u
+#define TABLE_SHIFT 9
+
 static uint64_t check_leaf(uint64_t entry, unsigned level, audit_report_t *report)
 {
-    uint64_t count = level == 0 ? 1 : HAL_IOMMU_ENTRIES;
+    uint64_t count = UINT64_C(1) << TABLE_SHIFT * level;
     for (uint64_t i = 0; i < count; i++) {
         check_frame(hal_paddr_add(hal_iommu_entry_target(entry), i << HAL_PAGE_SHIFT), report);
     }
     return count;
 }
 
-/* Answers how many pages the directory maps. */
-static uint64_t count_pages(const struct domain *domain, audit_report_t *report)
+/* Answers how many pages the table and those below it map. */
+static uint64_t count_pages(hal_paddr_t table, unsigned level, audit_report_t *report)
 {
     uint64_t pages = 0;
     for (unsigned i = 0; i < HAL_IOMMU_ENTRIES; i++) {
-        uint64_t entry = hal_iommu_load(domain->directory, i);
-        if (entry == 0) {
-            continue;
-        }
-        if (hal_iommu_entry_is_leaf(entry, 1)) {
-            pages += check_leaf(entry, 1, report);
-            continue;
-        }
-        for (unsigned j = 0; j < HAL_IOMMU_ENTRIES; j++) {
-            uint64_t leaf = hal_iommu_load(hal_iommu_entry_target(entry), j);
-            pages += leaf != 0 ? check_leaf(leaf, 0, report) : 0;
+        uint64_t entry = hal_iommu_load(table, i);
+        if (entry != 0) {
+            pages += hal_iommu_entry_is_leaf(entry, level)
+                         ? check_leaf(entry, level, report)
+                         : count_pages(hal_iommu_entry_target(entry), level - 1, report);
         }
     }
     return pages;
@@ -54,14 +52,16 @@ static uint64_t count_pages(const struct domain *domain, audit_report_t *report)
 /* The entry that maps the page at the address; `offset`: of the page, in what the entry maps. */
 static uint64_t entry_of(const struct domain *domain, uint64_t address, uint64_t *offset)
 {
-    uint64_t page = address >> HAL_PAGE_SHIFT;
-    uint64_t entry = hal_iommu_load(domain->directory, (unsigned)(page / HAL_IOMMU_ENTRIES));
-    if (entry == 0 || hal_iommu_entry_is_leaf(entry, 1)) {
-        *offset = page % HAL_IOMMU_ENTRIES << HAL_PAGE_SHIFT;
-        return entry;
+    hal_paddr_t table = domain->top;
+    for (unsigned level = TOP_LEVEL;; level--) {
+        unsigned shift = HAL_PAGE_SHIFT + TABLE_SHIFT * level;
+        uint64_t entry = hal_iommu_load(table, (unsigned)(address >> shift) % HAL_IOMMU_ENTRIES);
+        if (entry == 0 || hal_iommu_entry_is_leaf(entry, level)) {
+            *offset = address % (UINT64_C(1) << shift);
+            return entry;
+        }
+        table = hal_iommu_entry_target(entry);
     }
-    *offset = 0;
-    return hal_iommu_load(hal_iommu_entry_target(entry), (unsigned)(page % HAL_IOMMU_ENTRIES));
 }
 
 static void check_mapping(const struct dma *dma, uint32_t slot, audit_report_t *report)
@@ -113,9 +113,25 @@ static bool is_settled(void)
     return busy == captive;
 }
 
+/* What a device reaches because firmware has it do so is nobody's. */
+static void check_firmwares(audit_report_t *report)
+{
+    struct hal_iommu_range range;
+    for (unsigned index = 0; hal_iommu_range(index, &range); index++) {
+        uint64_t last = range.last >> HAL_PAGE_SHIFT;
+        for (uint64_t number = range.first >> HAL_PAGE_SHIFT; range.mapped && number <= last; number++) {
+            if (number < frame_end() &&
+                ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) != REF_RESERVED) {
+                report("M1", "firmware's device reaches a frame that is not reserved", number);
+            }
+        }
+    }
+}
+
 void domain_audit(audit_report_t *report)
 {
     bool some = false;
+    check_firmwares(report);
     for (uint32_t index = 0; index < pci_count(); index++) {
         some = some || has_tables(domain_of(pci_at(index)));
     }
@@ -125,7 +141,8 @@ void domain_audit(audit_report_t *report)
         if (domain->state == DOMAIN_OFF && domain->number != 0) {
             report("D1", "a domain that is off has a number, function", index);
         }
-        if (has_tables(domain) && check_mappings(domain, report) != count_pages(domain, report) && settled) {
+        if (has_tables(domain) &&
+            check_mappings(domain, report) != count_pages(domain->top, TOP_LEVEL, report) && settled) {
             report("D1", "a device reaches what is not mapped for it, function", index);
         }
     }

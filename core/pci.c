@@ -132,6 +132,9 @@ static void cease_to_own(const struct pci_device *device)
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle)
 {
     CORE_ASSERT(index < function_count);
+    if (functions[index].firmwares) {
+        return KEEL_E_DENIED;
+    }
     struct pci_device *device = (struct pci_device *)object_claim(OBJECT_PCI_DEVICE);
     if (device == NULL) {
         return KEEL_E_LIMIT;

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/pci_message.h"
 #include "core/pci_reset.h"
+#include "hal/iommu.h"
 
 #define CLASS_HOST_BRIDGE UINT32_C(0x0600)
 #define CLASS_PCI_BRIDGE  UINT32_C(0x0604)
@@ -46,13 +47,25 @@ static bool follow(struct scan *scan, struct pci_function *bridge)
     return true;
 }
 
+/* It reaches what firmware has it use, and goes on with that. */
+static bool is_firmwares(const struct pci_function *function)
+{
+    struct hal_iommu_range range;
+    for (unsigned index = 0; hal_iommu_range(index, &range); index++) {
+        if (range.mapped && range.source == pci_source(function)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* D3. What lies behind a bridge reaches memory by the bridge's mastering. The status register is beside it:
  * its bits are cleared by ones only. */
 static void keep_from_mastering(struct pci_function *function)
 {
     uint16_t command = (uint16_t)hal_pci_read(function->at, PCI_COMMAND, 2);
-    function->command = command & (uint16_t)~PCI_COMMAND_MASTER;
-    if ((command & PCI_COMMAND_MASTER) == 0) {
+    function->command = function->firmwares ? command : command & (uint16_t)~PCI_COMMAND_MASTER;
+    if (function->command == command) {
         return;
     }
     hal_pci_write(function->at, PCI_COMMAND, 2, function->command);
@@ -133,6 +146,7 @@ static void scan_device(struct scan *scan, unsigned bus, unsigned device)
             continue;
         }
         bool counts = number == 0 || multiple;
+        function.firmwares = is_firmwares(&function);
         multiple = multiple || (number == 0 && (function.header & PCI_HEADER_MULTIPLE) != 0);
         function.header &= (uint8_t)~PCI_HEADER_MULTIPLE;
         bool same = !counts && is_bridge(&first) && is_bridge(&function) && function.vendor == first.vendor &&

@@ -65,9 +65,14 @@ void calls_reach(uint64_t random)
         source = pci_source(pci_at((uint32_t)(random % pci_count())));
     }
     if ((random >> 59) % 2 != 0) {
-        address = ((random >> 32) % IOVA_ORDERS + 1) << IOVA_ARENA_SHIFT | address % (8 * HAL_PAGE_SIZE);
+        uint64_t order = (random >> 32) % (IOVA_ORDERS + IOVA_LARGE_ORDERS);
+        uint64_t arena = order < IOVA_ORDERS ? (order + 1) << IOVA_ARENA_SHIFT
+                                             : (order - IOVA_ORDERS + 1) << IOVA_LARGE_ARENA_SHIFT;
+        address = arena | address % (8 * HAL_PAGE_SIZE);
     }
-    if (hosted_dma(source, address, bytes, sizeof(bytes), random >> 63 != 0) && !has_domain(source)) {
+    bool firmwares = source == HOSTED_IOMMU_RANGE_SOURCE && address < HAL_PAGE_SIZE;
+    if (hosted_dma(source, address, bytes, sizeof(bytes), random >> 63 != 0) && !has_domain(source) &&
+        !firmwares) {
         hal_panic("D3: a device without a domain reached memory");
     }
 }

@@ -32,6 +32,9 @@ union structure {
 _Static_assert(sizeof(struct keel_task_info) <= 256 && sizeof(struct keel_boot_info) <= 256,
                "structures fit");
 
+#define LARGE_LIST  0xfeu
+#define LARGE_PIECE (KEEL_DMA_SMALL_PAGES_MAX / KEEL_DMA_PIECES_MAX + 1)
+
 /* Buffers are plain bytes: where very many calls are in flight, two may share one, which is the client's
  * affair. */
 #define BUFFERS 16u
@@ -105,12 +108,18 @@ static void fill_options(const struct calls_op *op, struct keel_task_options *op
     }
 }
 
-/* A few pieces of neighbouring segments, or one too many. */
+/* A few pieces of neighbouring segments, or one too many; or most of a large segment again and again, which
+ * together are more than the addresses of small mappings are for. */
 static void fill_list(const struct calls_op *op, struct keel_dma_list *list)
 {
     *list = (struct keel_dma_list){.count = op->numbers[1] % (KEEL_DMA_PIECES_MAX + 2),
                                    .reserved = op->numbers[2] == 0xff};
     for (uint32_t i = 0; i < KEEL_DMA_PIECES_MAX; i++) {
+        if (op->numbers[2] == LARGE_LIST) {
+            list->pieces[i] = (struct keel_dma_piece){
+                .segment = {calls_handle(OBJECT_SEGMENT, op->handles[1])}, .page_count = LARGE_PIECE};
+            continue;
+        }
         uint8_t byte = (uint8_t)(op->handles[1] + i % (1 + op->numbers[2] % 4));
         list->pieces[i] =
             (struct keel_dma_piece){.segment = {calls_handle(OBJECT_SEGMENT, byte)},

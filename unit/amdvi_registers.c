@@ -78,6 +78,13 @@ hal_paddr_t remap_page(void)
     return hal_paddr(PAGES + page_count++ * HAL_PAGE_SIZE);
 }
 
+uint64_t reserved_first, reserved_last;
+
+bool remap_is_reserved(uint64_t first, uint64_t last)
+{
+    return first >= reserved_first && last <= reserved_last;
+}
+
 hal_paddr_t amdvi_table(void)
 {
     assert_true(table_count < TABLES_MAX);
@@ -332,6 +339,7 @@ void reset(void)
         units[unit].late = 3;
     }
     page_count = table_count = interrupt_count = 0;
+    reserved_first = reserved_last = 0;
     done[0] = lines[0] = '\0';
     accesses = line_count = store_count = 0;
     gone_from = NEVER;

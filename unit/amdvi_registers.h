@@ -40,6 +40,9 @@ struct registers {
 };
 extern struct registers units[AMDVI_TEST_UNITS];
 
+/* Memory that the machine's map calls firmware's; last 0: none. */
+extern uint64_t reserved_first, reserved_last;
+
 /* What the units have done, in order: S a source, I its table of interrupts, P pages, A all forgotten, f a
  * barrier, w a ticket stored.
  */

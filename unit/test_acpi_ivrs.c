@@ -76,7 +76,8 @@ static void long_device(uint8_t type, uint16_t source, uint16_t other)
     put(1, 1);
 }
 
-static void memory_block(uint8_t type, uint16_t source, uint16_t last, uint64_t first, uint64_t size)
+/* The type, and flags from its bit 8 on. */
+static void memory_block(unsigned type, uint16_t source, uint16_t last, uint64_t first, uint64_t size)
 {
     put(type | 32 << 16, 4);
     put(source, 2);
@@ -243,6 +244,14 @@ static void D7_ivrs_names_ranges(void **state)
     assert_true(found.ranges[1].last == 0x3000);
     assert_true(found.ranges[2].first_source == 7 && found.ranges[2].last_source == 9);
     assert_true(found.ranges[2].last == UINT64_MAX);
+    for (unsigned flags = 0; flags < 16; flags++) {
+        bool unity = (flags & 9) == 1; /* and not excluded from translation */
+        begin();
+        memory_block(0x21 | flags << 8, 7, 9, 0x3000, 1);
+        assert_true(parse());
+        assert_int_equal(found.ranges[0].may_read, !unity || (flags & 2) != 0);
+        assert_int_equal(found.ranges[0].may_write, !unity || (flags & 4) != 0);
+    }
     begin();
     for (unsigned i = 0; i < ACPI_IVRS_RANGES_MAX + 2; i++) {
         memory_block(0x21, 7, 9, 0x1000, 1);

@@ -48,6 +48,7 @@ static void D3_all_is_blocked_from_the_start(void **state)
         lines, "keel: iommu: 1 unit, all DMA blocked\n"
                "keel: iommu: WARNING: interrupts are not remapped: a device can raise those of others\n");
     assert_int_equal(amdvi_describe()->levels, 3);
+    assert_int_equal(amdvi_describe()->address_bits, 39);
     check_well(u);
     units[0].control &= ~ENABLE;
     assert_false(amdvi_all_translate());
@@ -186,8 +187,8 @@ static void D1_sources_that_cannot_be_held(void **state)
     struct hal_iommu_range range;
     reset();
     ivrs.aliased[0] = UINT64_C(1) << 5;
-    ivrs.ranges[0] = (struct acpi_ivrs_range){0x1000, 0x1fff, 8, 8};
-    ivrs.ranges[1] = (struct acpi_ivrs_range){0x5000, 0x7fff, 62, 65};
+    ivrs.ranges[0] = (struct acpi_ivrs_range){0x1000, 0x1fff, 8, 8, true, true};
+    ivrs.ranges[1] = (struct acpi_ivrs_range){0x5000, 0x7fff, 62, 65, true, true};
     ivrs.range_count = 2;
     begin(1);
     assert_false(amdvi_can_hold(5) || amdvi_can_hold(62) || amdvi_can_hold(65));
@@ -200,6 +201,58 @@ static void D1_sources_that_cannot_be_held(void **state)
     ivrs.named[1023] = UINT64_C(1) << 63;
     amdvi_begin(&ivrs);
     assert_true(!amdvi_can_hold(4) && amdvi_can_hold(0xffff));
+}
+
+/* --- Memory of firmware's devices --- */
+
+/* Where the source's access to the address leads, and the entry that leads there; 0: nowhere. */
+static uint64_t walk(uint16_t source, uint64_t address, uint64_t *entry)
+{
+    uint64_t table = test_word(TABLES + 32 * source) & UINT64_C(0xffffffffff000);
+    for (unsigned level = 2;; level--) {
+        uint64_t span = HAL_PAGE_SIZE << 9 * level;
+        *entry = test_word(table + address / span % 512 * 8);
+        if (*entry == 0 || amdvi_entry_is_leaf(*entry, level)) {
+            return *entry == 0 ? 0 : amdvi_entry_target(*entry).value + address % span;
+        }
+        table = amdvi_entry_target(*entry).value;
+    }
+}
+
+static void D1_firmwares_devices_reach_their_memory(void **state)
+{
+    (void)state;
+    struct hal_iommu_range range;
+    uint64_t entry;
+    reset();
+    reserved_first = 0x7b800000;
+    reserved_last = 0x7fffffff;
+    ivrs.aliased[0] = UINT64_C(1) << 5;
+    ivrs.ranges[0] = (struct acpi_ivrs_range){0x7b9ff000, 0x7be00fff, 8, 8, true, true};
+    ivrs.ranges[1] = (struct acpi_ivrs_range){0x7c000000, 0x7c000fff, 9, 9, true, false};
+    ivrs.ranges[2] = (struct acpi_ivrs_range){0x7c000000, 0x7c000fff, 10, 10, false, false};
+    ivrs.ranges[3] = (struct acpi_ivrs_range){0x7c000000, 0x7c000fff, 5, 5, true, true}; /* as another */
+    ivrs.range_count = 4;
+    begin(1);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(amdvi_range(i, &range));
+        assert_int_equal(range.mapped, i < 2);
+    }
+    for (uint64_t at = 0x7b9ff000; at < 0x7be01000; at += HAL_PAGE_SIZE) {
+        assert_true(walk(8, at, &entry) == at && amdvi_entry_may_read(entry) && amdvi_entry_may_write(entry));
+    }
+    assert_true(walk(8, 0x7b9fe000, &entry) == 0 && walk(8, 0x7be01000, &entry) == 0);
+    assert_true(walk(9, 0x7c000000, &entry) == 0x7c000000 && !amdvi_entry_may_write(entry));
+    assert_true(walk(8, 0x7c000000, &entry) == 0 && walk(10, 0x7c000000, &entry) == 0);
+    assert_true(test_word(TABLES + 32 * 8 + 8) == 65535 && test_word(TABLES + 32 * 9 + 8) == 65534);
+    assert_int_equal(amdvi_describe()->domain_count, 65534);
+    assert_false(units[0].early);
+    assert_non_null(
+        strstr(lines, "firmware wants 0x7c000000 to 0x7c000fff for 00:01.1: mapped for it alone\n"));
+    assert_non_null(strstr(lines, "firmware wants 0x7c000000 to 0x7c000fff for 00:01.2: blocked as well\n"));
+    ivrs.units_left_out = 1; /* then no device is held */
+    amdvi_begin(&ivrs);
+    assert_true(amdvi_range(0, &range) && !range.mapped);
 }
 
 /* --- Events --- */
@@ -308,6 +361,7 @@ int main(void)
         cmocka_unit_test(D3_what_firmware_does_not_say_well),
         cmocka_unit_test(D1_other_segments_have_a_table_of_their_own),
         cmocka_unit_test(D1_sources_that_cannot_be_held),
+        cmocka_unit_test(D1_firmwares_devices_reach_their_memory),
         cmocka_unit_test(D7_events_are_taken_in_order),
         cmocka_unit_test(D7_events_of_every_kind),
         cmocka_unit_test(D7_tail_that_lies),

@@ -115,7 +115,7 @@ static void D1_sizes(void)
     keel_pci_device_t device = dma_device(CARD);
     uint16_t source = dma_source(CARD);
     uint8_t byte = 0;
-    for (unsigned aligned = 0; aligned < 2; aligned++) {
+    for (unsigned aligned = 2; aligned-- > 0;) { /* before there are tables */
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             keel_segment_t segment = {0};
             CHECK_OK(keel_segment_alloc(sizes[i] + 1, aligned != 0 ? 512 : 1, &segment));

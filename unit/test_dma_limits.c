@@ -118,7 +118,8 @@ static void D3_bridges_have_no_dma(void)
     CHECK_OK(keel_pci_device_release(device));
 }
 
-/* A bridge to the old bus, what is behind it, and a device of firmware's; one that is neither. */
+/* A bridge to the old bus, what is behind it, and a device of firmware's that is not to be believed; one that
+ * is neither. */
 static const struct hosted_pci_function shared_source[] = {
     {.device = 4,
      .vendor_id = 0x1b36,
@@ -246,7 +247,7 @@ int main(int argc, char **argv)
         UNIT(M8_no_memory_for_tables, .by_amd = true, .config.ram_size = 4 << 20),
         UNIT(D3_bridges_have_no_dma),
         UNIT(D1_who_shares_a_source_has_no_dma, .by_amd = true, .config.pci = shared_source,
-             .config.pci_count = 4, .config.iommu = HOSTED_IOMMU_RANGE),
+             .config.pci_count = 4, .config.iommu = HOSTED_IOMMU_RANGE | HOSTED_IOMMU_RANGE_WRONG),
         UNIT(H1_arguments_are_checked, .by_amd = true),
         UNIT(D3_without_hardware_there_is_no_dma, .config.iommu = HOSTED_IOMMU_NONE, ),
         UNIT(D3_other_words_trust_nobody, .config.iommu = HOSTED_IOMMU_NONE, WORDS("keel.dma=trust-device")),

@@ -102,6 +102,24 @@ static void large_pages(void)
     hal_frame_use(block, HAL_PT_ENTRIES, HAL_FRAME_UNUSED);
 }
 
+/* 1 GiB likewise. */
+static void largest_page(void)
+{
+    const uint64_t gib = UINT64_C(1) << 30, at = IOVA + gib;
+    uint64_t value = 7;
+    iommu_begin(iommu_tried);
+    hal_frame_use(hal_paddr(gib), gib / HAL_PAGE_SIZE, HAL_FRAME_UNTYPED);
+    iommu_put(iommu_tables[2], hal_pt_index(at, 2), iommu_leaf(hal_paddr(gib), 2, READS | WRITES));
+    iommu_do(FORGET_DOMAIN(DOMAIN(iommu_tried)), 0);
+    mini_expect(iommu_dma(at, &value, true) && iommu_dma(at + gib - 8, &value, true));
+    iommu_put(iommu_tables[2], hal_pt_index(at, 2), 0);
+    iommu_do(FORGET_PAGES(DOMAIN(iommu_tried)), at | WITHOUT_TABLES); /* one page of it */
+    mini_expect(!reads(at) && reads(at + gib - 8));
+    iommu_do(FORGET_PAGES(DOMAIN(iommu_tried)), at | WITHOUT_TABLES | 18);
+    mini_expect(!reads(at + gib - 8));
+    hal_frame_use(hal_paddr(2 * gib - HAL_PAGE_SIZE), 1, HAL_FRAME_UNUSED); /* of its frames */
+}
+
 /* The first unit has domains of three levels only, or both are told by registers. */
 static void other_machines(void)
 {
@@ -159,6 +177,9 @@ static void D1_device_reaches_what_is_mapped(void **state)
     for (iommu_tried = 0; iommu_tried < UNITS_TRIED; iommu_tried++) {
         iommu_run_tried(&config, large_pages, "");
     }
+    config.ram_size = UINT64_C(2) << 30;
+    iommu_tried = 0;
+    iommu_run_tried(&config, largest_page, "");
 }
 
 /* --- What is cached --- */

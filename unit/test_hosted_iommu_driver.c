@@ -275,16 +275,29 @@ static void describes(void)
     mini_expect(!hal_iommu_range(0, &range));
 }
 
+/* Its device reaches it, and nobody else does. */
 static void has_a_range(void)
 {
     struct hal_iommu_range range;
+    uint64_t value = 0x77, back = 0;
     mini_expect(hal_iommu_range(0, &range) && range.first == 0 && range.last == HAL_PAGE_SIZE - 1);
-    mini_expect(range.source == HOSTED_IOMMU_RANGE_SOURCE && !range.any_source &&
+    mini_expect(range.source == HOSTED_IOMMU_RANGE_SOURCE && !range.any_source && range.mapped &&
                 !hal_iommu_range(1, &range));
-    source = HOSTED_IOMMU_RANGE_SOURCE;
-    attach();
-    hal_iommu_fill(tables[0], 0, 1, hal_iommu_leaf_entry(hal_paddr(0), 0, true, true),
-                   0); /* firmware's: allowed */
+    mini_expect(hosted_dma(HOSTED_IOMMU_RANGE_SOURCE, HAL_PAGE_SIZE - 8, &value, 8, true) &&
+                hosted_dma(HOSTED_IOMMU_RANGE_SOURCE, HAL_PAGE_SIZE - 8, &back, 8, false) && back == 0x77);
+    mini_expect(!hosted_dma(HOSTED_IOMMU_RANGE_SOURCE, HAL_PAGE_SIZE, &value, 8, true));
+    mini_expect(!hosted_dma(HOSTED_IOMMU_RANGE_SOURCE ^ 1, 0, &value, 8, true));
+    mini_audit();
+    mini_expect(mini_audit_lines == 0);
+}
+
+/* Where core has the memory, nobody reaches it. */
+static void has_a_wrong_range(void)
+{
+    struct hal_iommu_range range;
+    uint64_t value = 0x77;
+    mini_expect(hal_iommu_range(0, &range) && range.source == HOSTED_IOMMU_RANGE_SOURCE && !range.mapped);
+    mini_expect(!hosted_dma(HOSTED_IOMMU_RANGE_SOURCE, range.first, &value, 8, true));
 }
 
 static void D1_segment_offers_what_all_units_have(void **state)
@@ -304,6 +317,10 @@ static void D1_segment_offers_what_all_units_have(void **state)
     mini_run_showing(&config, has_a_range, NULL, "");
     config.iommu = HOSTED_IOMMU_AMD | HOSTED_IOMMU_RANGE;
     mini_run_showing(&config, has_a_range, NULL, "");
+    config.iommu = HOSTED_IOMMU_RANGE | HOSTED_IOMMU_RANGE_WRONG;
+    mini_run_showing(&config, has_a_wrong_range, NULL, "");
+    config.iommu |= HOSTED_IOMMU_AMD;
+    mini_run_showing(&config, has_a_wrong_range, NULL, "");
     wanted_levels = 3;
     wanted_leaf_level = 2;
     wanted_domains = 65536;

@@ -36,7 +36,7 @@ static const struct hal_iommu *begin_plain(void)
 
 /* --- What the units offer --- */
 
-#define BARE         (FAULTS_AT(0x20, 4) | DRAINS)
+#define BARE         (FAULTS_AT(0x20, 4) | DRAINS | ADDRESS_BITS(48))
 #define LEVELS(bits) ((uint64_t)(bits) << 8)
 #define LEAVES(bits) ((uint64_t)(bits) << 34)
 
@@ -48,6 +48,10 @@ static void D1_capabilities_are_those_of_the_unit(void **state)
     } levels[] = {{0, 0}, {1, 0}, {2, 3}, {3, 3}, {4, 4}, {6, 3}, {8, 5}, {12, 4}, {16, 0}, {31, 3}};
     for (unsigned i = 0; i < sizeof levels / sizeof levels[0]; i++) {
         assert_int_equal(begin(BARE | LEVELS(levels[i].bits), COHERENT)->levels, levels[i].expected);
+    }
+    static const unsigned address_bits[] = {39, 48, 48}; /* of three levels to five */
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(begin(BARE | LEVELS(2u << i), COHERENT)->address_bits, address_bits[i]);
     }
     static const unsigned leaves[] = {0, 1, 0, 2};
     for (unsigned bits = 0; bits < 4; bits++) {
@@ -66,13 +70,15 @@ static void D1_capabilities_are_those_of_all_units(void **state)
 {
     (void)state;
     (void)reset(0, BARE | LEVELS(6) | LEAVES(3) | 6, COHERENT | IOTLB_AT(0x50));
-    (void)reset(1, BARE | LEVELS(4) | LEAVES(1) | 4, IOTLB_AT(0x50));
+    (void)reset(1, FAULTS_AT(0x20, 4) | DRAINS | ADDRESS_BITS(42) | LEVELS(4) | LEAVES(1) | 4,
+                IOTLB_AT(0x50));
     (void)reset(2, BARE | LEVELS(2) | CACHES_ABSENCE, IOTLB_AT(0x50)); /* another segment's */
     name_units(3);
     dmar.units[2].segment = 1;
     vtd_begin(&dmar);
     const struct hal_iommu *iommu = vtd_describe();
     assert_int_equal(iommu->levels, 4);
+    assert_int_equal(iommu->address_bits, 42);
     assert_int_equal(iommu->leaf_level_max, 1);
     assert_int_equal(iommu->domain_count, 4096);
     assert_false(iommu->caches_absence);
@@ -117,6 +123,9 @@ static void D3_one_unit_missing_and_nobody_is_let_through(void **state)
         name_units(1);
         refused("no device can be let through: a unit does not wait for what is on its way\n");
     }
+    (void)reset(0, (CAPABLE & ~ADDRESS_BITS(64)) | ADDRESS_BITS(31), COHERENT | IOTLB_AT(0x50));
+    name_units(1);
+    refused("no device can be let through: a unit translates too few addresses\n");
     (void)begin_plain();
     dmar = (struct acpi_dmar){.unit_count = 0};
     refused("names no remapping unit");
@@ -214,6 +223,157 @@ static void D1_ranges_of_firmware_are_told(void **state)
     dmar.ranges_left_out = 1;
     vtd_begin(&dmar);
     assert_int_equal(vtd_describe()->levels, 0);
+}
+
+/* Where the access of a source on bus 0 leads; 0: nowhere. By tables of three levels. */
+static uint64_t walk(uint16_t source, uint64_t address)
+{
+    uint64_t contexts = test_word(ROOT) & ~UINT64_C(0xfff), table;
+    uint64_t low = contexts == 0 ? 0 : test_word(contexts + 16 * source);
+    if ((low & 1) == 0 || address >> 39 != 0) {
+        return 0;
+    }
+    table = low & ~UINT64_C(0xfff);
+    for (unsigned level = 2;; level--) {
+        uint64_t span = HAL_PAGE_SIZE << 9 * level;
+        uint64_t entry = test_word(table + address / span % 512 * 8);
+        if (entry == 0 || vtd_entry_is_leaf(entry, level)) {
+            return entry == 0 ? 0 : vtd_entry_target(entry).value + address % span;
+        }
+        table = vtd_entry_target(entry).value;
+    }
+}
+
+static uint32_t domain_of(uint16_t source)
+{
+    uint64_t contexts = test_word(ROOT) & ~UINT64_C(0xfff);
+    return (uint32_t)(test_word(contexts + 16 * source + 8) >> 8);
+}
+
+static void want(uint8_t bus, uint8_t device, uint64_t first, uint64_t last)
+{
+    dmar.ranges[dmar.range_count++] = (struct acpi_dmar_range){
+        .first = first, .last = last, .depth = 1, .bus = bus, .device = device, .is_endpoint = true};
+}
+
+static void begin_firmware(void)
+{
+    (void)reset_capable(0);
+    name_units(1);
+    reserved_first = 0x7b800000;
+    reserved_last = UINT64_C(0x9fffffff);
+}
+
+static void D1_firmwares_devices_reach_their_memory(void **state)
+{
+    (void)state;
+    struct hal_iommu_range range;
+    begin_firmware();
+    want(0, 1, 0x7b9ff000, 0x7be00fff); /* pages around two entries of 2 MiB */
+    want(0, 2, 0x7c000000, 0x7c000fff);
+    want(0, 1, 0x7f000000, 0x7f000fff);
+    vtd_begin(&dmar);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(vtd_range(i, &range) && range.mapped);
+    }
+    for (uint64_t at = 0x7b9ff000; at < 0x7be01000; at += HAL_PAGE_SIZE) {
+        assert_true(walk(8, at) == at && walk(16, at) == 0 && walk(9, at) == 0);
+    }
+    assert_true(walk(8, 0x7b9fe000) == 0 && walk(8, 0x7be01000) == 0 && walk(8, 0x7f000000) == 0x7f000000);
+    assert_true(walk(16, 0x7c000000) == 0x7c000000 && walk(8, 0x7c000000) == 0);
+    assert_true(walk(16, 0x7c001000) == 0 && walk(16, 0x7bfff000) == 0);
+    assert_true(domain_of(8) == 255 && domain_of(16) == 254);
+    assert_int_equal(vtd_describe()->domain_count, 254);
+    assert_non_null(
+        strstr(lines, "firmware wants 0x7c000000 to 0x7c000fff for 00:02.0: mapped for it alone\n"));
+}
+
+static void D3_firmwares_memory_is_mapped_before_translation(void **state)
+{
+    (void)state;
+    begin_firmware();
+    want(0, 2, 0x7c000000, 0x7c000fff);
+    vtd_begin(&dmar);
+    const char *root = strchr(done, 'R');
+    assert_true(strspn(done, "W") >= 4); /* a table of each level, and the context table */
+    assert_true(root != NULL && strrchr(done, 'W') < root);
+}
+
+/* Whatever is wrong with one range of a device, nothing is mapped for it, and others' are. */
+static void D1_firmware_that_is_not_to_be_believed(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t first, last;
+    } wrong[] = {{0x7b7ff000, 0x7b800fff}, {0x9ffff000, 0xa0000fff}, /* somebody else's, in part */
+                 {0x7c000800, 0x7c000fff}, {0x7c000000, 0x7c0007ff}, /* no whole pages */
+                 {0x7c000000, 0x8c000fff},                           /* too many */
+                 {0x7d000fff, 0x7d000000}, {0x7b800000, 0x7b800fff}, /* over another one of its own */
+                 {0, UINT64_MAX}};
+    struct hal_iommu_range range;
+    for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        begin_firmware();
+        want(0, 1, 0x7b800000, 0x7b800fff);
+        want(0, 2, 0x7b800000, 0x7b800fff);
+        want(0, 1, wrong[i].first, wrong[i].last);
+        vtd_begin(&dmar);
+        assert_true(walk(8, 0x7b800000) == 0 && walk(16, 0x7b800000) == 0x7b800000);
+        assert_true(vtd_range(0, &range) && !range.mapped && vtd_range(1, &range) && range.mapped);
+        assert_int_equal(vtd_describe()->domain_count, 255);
+    }
+    begin_firmware();
+    reserved_first = 0xfe000000;
+    reserved_last = UINT64_MAX - 1;
+    want(0, 1, 0xfedff000, 0xfee00fff); /* interrupts */
+    want(0, 2, UINT64_C(0x8000000000), UINT64_C(0x8000000fff));
+    want(3, 3, 0xff000000, 0xff000fff);
+    vtd_begin(&dmar);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(vtd_range(i, &range) && !range.mapped);
+    }
+    assert_int_equal(test_word(ROOT), 0);
+}
+
+/* More than there is room for are blocked as all others. */
+static void M8_firmwares_devices_are_bounded(void **state)
+{
+    (void)state;
+    struct hal_iommu_range range;
+    unsigned mapped = 0;
+    begin_firmware();
+    for (uint8_t device = 1; device <= 10; device++) {
+        want(0, device, 0x7c000000, 0x7c000fff);
+    }
+    vtd_begin(&dmar);
+    for (unsigned i = 0; vtd_range(i, &range); i++) {
+        assert_int_equal(range.mapped, walk((uint16_t)(range.source), 0x7c000000) == 0x7c000000);
+        mapped += range.mapped;
+    }
+    assert_int_equal(mapped, 8);
+    begin_firmware();
+    want(0, 1, 0x80000000, 0x8fffffff); /* in pages it would take 129 tables */
+    want(0, 2, 0x80000000, 0x8fffffff);
+    want(0, 3, 0x7c000000, 0x7c000fff);
+    vtd_begin(&dmar);
+    assert_true(vtd_range(0, &range) && range.mapped && vtd_range(1, &range) && !range.mapped);
+    assert_true(vtd_range(2, &range) && range.mapped && walk(8, 0x8ffff000) == 0x8ffff000);
+}
+
+/* What is left out may be anybody's; without tables that all units know, there are none. */
+static void D3_firmwares_memory_without_units_that_obey(void **state)
+{
+    (void)state;
+    struct hal_iommu_range range;
+    for (unsigned i = 0; i < 3; i++) {
+        begin_firmware();
+        want(0, 1, 0x7c000000, 0x7c000fff);
+        dmar.ranges_left_out = i == 0;
+        dmar.units_left_out = i == 1;
+        units[0].capability &= i == 2 ? ~LEVELS(31) : UINT64_MAX;
+        vtd_begin(&dmar);
+        assert_true(vtd_range(0, &range) && !range.mapped);
+        assert_int_equal(walk(8, 0x7c000000), 0);
+    }
 }
 
 /* --- Entries --- */
@@ -346,6 +506,11 @@ int main(void)
         cmocka_unit_test(D3_one_unit_missing_and_nobody_is_let_through),
         cmocka_unit_test(D3_device_that_no_unit_covers),
         cmocka_unit_test(D1_ranges_of_firmware_are_told),
+        cmocka_unit_test(D1_firmwares_devices_reach_their_memory),
+        cmocka_unit_test(D3_firmwares_memory_is_mapped_before_translation),
+        cmocka_unit_test(D1_firmware_that_is_not_to_be_believed),
+        cmocka_unit_test(M8_firmwares_devices_are_bounded),
+        cmocka_unit_test(D3_firmwares_memory_without_units_that_obey),
         cmocka_unit_test(D1_entries_say_what_they_were_made_of),
         cmocka_unit_test(D2_filled_entries_are_seen),
         cmocka_unit_test(D1_source_finds_its_domain),

@@ -67,6 +67,13 @@ hal_paddr_t remap_page(void)
     return hal_paddr(ROOT + page_count++ * HAL_PAGE_SIZE);
 }
 
+uint64_t reserved_first, reserved_last;
+
+bool remap_is_reserved(uint64_t first, uint64_t last)
+{
+    return first >= reserved_first && last <= reserved_last;
+}
+
 /* --- Configuration space --- */
 
 uint32_t config_size;
@@ -401,7 +408,7 @@ struct registers *reset(unsigned unit, uint64_t capability, uint64_t extended)
     line_count = 0;
     memset(memory, 0, sizeof memory);
     page_count = store_count = mini_fault_count = 0;
-    written_back = 0;
+    written_back = reserved_first = reserved_last = 0;
     return &units[unit];
 }
 

@@ -157,9 +157,9 @@ keel_add_kernel_test(
            --says "^keel: iommu: blocked: 00:05.0 reads at 0x100000 \\(unit 0, reason 2\\)$"
            --says "^keel: iommu: blocked: 00:05.0 writes to 0x2345678000 \\(unit 0, reason 2\\)$"
 )
-# Devices with domains of their own reach what is mapped for them, and nothing else (D1, D2).
+# Devices with domains of their own reach what is mapped for them, and nothing else (D1, D2). 1 GiB in a row is above 4 GiB.
 keel_add_kernel_test(
-    domains domains QEMU -m 128M ${edu} -device edu,addr=6,dma_mask=0xffffffffffffffff
+    domains domains QEMU -m 3G ${edu} -device edu,addr=6,dma_mask=0xffffffffffffffff
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/domains.transcript
            --says "^keel: iommu: blocked: 00:05.0 reads at 0x3456789000 "
 )
@@ -170,7 +170,7 @@ keel_add_kernel_test(
            --says "^keel: iommu: 1 unit, all DMA blocked$"
 )
 keel_add_kernel_test(
-    domains-amd domains QEMU -m 128M ${edu} -device edu,addr=6,dma_mask=0xffffffffffffffff
+    domains-amd domains QEMU -m 3G ${edu} -device edu,addr=6,dma_mask=0xffffffffffffffff
     RUNNER --amd-iommu --command-line untold --expect ${KEEL_TRANSCRIPTS}/kernels/domains.transcript
            --says "^keel: iommu: 1 unit, all DMA blocked$"
 )

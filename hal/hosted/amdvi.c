@@ -142,7 +142,7 @@ static void write_table(struct iommu_unit *unit, uint64_t value)
     }
     unit->root = AMDVI_TABLE_AT;
     amdvi_forget_nothing_yet(unit);
-    iommu_places_changed();
+    iommu_root_set(unit);
 }
 
 static bool is_ring(uint64_t value)

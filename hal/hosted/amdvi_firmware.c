@@ -11,7 +11,7 @@
 #include "state.h"
 
 enum { UNIT = 0x10, MEMORY_OF_ONE = 0x21, ALL = 1, FIRST = 3, LAST = 4, SPECIAL = 72, BLOCKS = 48 };
-enum { IOAPIC = 1, SPECIAL_SIZE = 8 };
+enum { IOAPIC = 1, SPECIAL_SIZE = 8, READ_AND_WRITE = 7 };
 
 static uint8_t bytes[2048];
 static uint32_t length;
@@ -76,10 +76,10 @@ static void put_all(void)
         put_device(LAST, bus << 8 | 0xff);
     }
     if ((machine.config.iommu & HOSTED_IOMMU_RANGE) != 0) {
-        begin_block(MEMORY_OF_ONE, 32, HOSTED_IOMMU_RANGE_SOURCE);
+        begin_block(MEMORY_OF_ONE | READ_AND_WRITE << 8, 32, HOSTED_IOMMU_RANGE_SOURCE);
         put(0, 2);
         put(0, 8);
-        put(0, 8); /* from frame 0 on */
+        put(iommu_firmwares(), 8);
         put(HAL_PAGE_SIZE, 8);
     }
 }

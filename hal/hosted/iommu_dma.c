@@ -234,8 +234,9 @@ static void reach(uint64_t address, char *bytes, size_t size, bool write)
 static void check_target(const struct access *access)
 {
     uint64_t frame = access->target >> HAL_PAGE_SHIFT;
-    if (frame < ram.frame_count && ram.use[frame] != HAL_FRAME_UNTYPED &&
-        ram.use[frame] != HAL_FRAME_RESERVED) {
+    bool firmwares =
+        access->source == HOSTED_IOMMU_RANGE_SOURCE && iommu_is_firmwares(access->address, frame);
+    if (frame < ram.frame_count && ram.use[frame] != HAL_FRAME_UNTYPED && !firmwares) {
         machine_check("M3", "device %04x is led to frame %#llx, which is %s", access->source,
                       (unsigned long long)frame, ram_use_text((enum hal_frame_use)ram.use[frame]));
     }

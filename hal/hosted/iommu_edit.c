@@ -22,33 +22,34 @@ bool iommu_is_attached(uint16_t source)
 
 /* --- A domain's tables --- */
 
-/* May firmware's device have the memory? */
-static bool is_firmwares(uint64_t frame)
+bool iommu_is_firmwares(uint64_t address, uint64_t frame)
 {
-    return ram.use[frame] == HAL_FRAME_RESERVED;
+    return (machine.config.iommu & HOSTED_IOMMU_RANGE) != 0 && ram.use[frame] == HAL_FRAME_RESERVED &&
+           frame == iommu_firmwares() >> HAL_PAGE_SHIFT && frame == address >> HAL_PAGE_SHIFT;
 }
 
-const char *iommu_target_wrong(uint64_t frame, uint64_t count)
+const char *iommu_target_wrong(uint64_t address, uint64_t frame, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         if (frame + i >= ram.frame_count) {
             return "leads to what is not RAM";
         }
-        if (ram.use[frame + i] != HAL_FRAME_UNTYPED && !is_firmwares(frame + i)) {
+        if (ram.use[frame + i] != HAL_FRAME_UNTYPED &&
+            !iommu_is_firmwares(address + (i << HAL_PAGE_SHIFT), frame + i)) {
             return "leads to a frame that is not untyped";
         }
     }
     return NULL;
 }
 
-const char *iommu_entry_wrong(uint64_t entry, unsigned level)
+const char *iommu_entry_wrong(const struct iommu_part *part, uint64_t entry)
 {
     uint64_t frame = (entry & IOMMU_ADDRESS) >> HAL_PAGE_SHIFT;
     if (!iommu_entry_present(entry)) {
         return NULL;
     }
-    if (iommu_entry_is_leaf(entry, level)) {
-        return iommu_target_wrong(frame, iommu_span(level) >> HAL_PAGE_SHIFT);
+    if (iommu_entry_is_leaf(entry, part->level)) {
+        return iommu_target_wrong(part->address, frame, iommu_span(part->level) >> HAL_PAGE_SHIFT);
     }
     return frame < ram.frame_count && ram.use[frame] == HAL_FRAME_TABLE && ram.refs[frame] == 0
                ? NULL
@@ -57,7 +58,7 @@ const char *iommu_entry_wrong(uint64_t entry, unsigned level)
 
 static void check_entry(const struct iommu_part *part, uint64_t entry)
 {
-    const char *wrong = iommu_entry_wrong(entry, part->level);
+    const char *wrong = iommu_entry_wrong(part, entry);
     if (wrong) {
         machine_check("M3", "entry %#llx for a device's address %#llx %s", (unsigned long long)entry,
                       (unsigned long long)part->address, wrong);
@@ -167,6 +168,16 @@ void iommu_edit_context(struct iommu_unit *unit, enum iommu_view view, const str
     if (view == IOMMU_OF_CPUS) {
         attach(unit, context);
     }
+}
+
+/* Firmware's device had its entry in the tables before. */
+void iommu_root_set(struct iommu_unit *unit)
+{
+    if ((machine.config.iommu & HOSTED_IOMMU_RANGE) != 0 && iommu_serves(unit, HOSTED_IOMMU_RANGE_SOURCE)) {
+        iommu_in_use = true;
+        iommu_note_source(unit, HOSTED_IOMMU_RANGE_SOURCE);
+    }
+    iommu_places_changed();
 }
 
 void iommu_edit(struct iommu_unit *unit, enum iommu_view view, uint64_t at, const uint64_t old[2],

@@ -195,6 +195,15 @@ hal_paddr_t remap_page(void)
     return page;
 }
 
+bool remap_is_reserved(uint64_t first, uint64_t last)
+{
+    bool reserved = last < ram.frame_count << HAL_PAGE_SHIFT;
+    for (uint64_t at = first; at <= last && reserved; at += HAL_PAGE_SIZE) {
+        reserved = ram_use(at) == HAL_FRAME_RESERVED;
+    }
+    return reserved;
+}
+
 /* A unit here does something whenever it is looked at. */
 uint32_t remap_looks_max(void)
 {

@@ -152,6 +152,9 @@ static inline uint64_t iommu_span(unsigned level)
     return HAL_PAGE_SIZE << 9 * level;
 }
 
+/* What firmware has its device use: a page. */
+uint64_t iommu_firmwares(void);
+
 /* --- A maker's format --- */
 
 /* An access gets through, wherever it wants to; so by memory that was never written back. */
@@ -258,6 +261,8 @@ void iommu_forget_contexts(struct iommu_unit *unit, enum iommu_scope scope, uint
  * they do. */
 void iommu_edit(struct iommu_unit *unit, enum iommu_view view, uint64_t at, const uint64_t old[2],
                 const uint64_t words[2]);
+/* The unit goes by other tables from now on. */
+void iommu_root_set(struct iommu_unit *unit);
 /* A context entry becomes another, in the view. Called before it does. */
 void iommu_edit_context(struct iommu_unit *unit, enum iommu_view view, const struct iommu_context *old,
                         const struct iommu_context *context);
@@ -283,10 +288,12 @@ size_t iommu_find_places(const struct iommu_unit *unit, uint64_t frame,
 void iommu_places_changed(void);
 uint64_t iommu_places_epoch(void);
 
-/* Does an entry that leads from a domain's table keep the rules? NULL, or what is wrong. */
-const char *iommu_entry_wrong(uint64_t entry, unsigned level);
-/* Likewise: may devices reach the frames? */
-const char *iommu_target_wrong(uint64_t frame, uint64_t count);
+/* Does an entry of a domain's table keep the rules? NULL, or what is wrong. */
+const char *iommu_entry_wrong(const struct iommu_part *part, uint64_t entry);
+/* Likewise: may a device reach the frames, at addresses from there on? */
+const char *iommu_target_wrong(uint64_t address, uint64_t frame, uint64_t count);
+/* Firmware has its device use the frame, at this address. */
+bool iommu_is_firmwares(uint64_t address, uint64_t frame);
 
 /* --- iommu_units.c --- */
 

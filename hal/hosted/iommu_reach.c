@@ -264,7 +264,7 @@ void iommu_check_unreachable(uint64_t frame)
 static bool meets_wrong(const struct iommu_tree *tree, uint64_t entry, void *argument)
 {
     const char **wrong = argument;
-    *wrong = iommu_entry_wrong(entry, tree->part.level);
+    *wrong = iommu_entry_wrong(&tree->part, entry);
     return *wrong != NULL;
 }
 
@@ -305,7 +305,8 @@ const char *iommu_wrong(void)
         for (size_t j = 0; j < unit->cached_count && !wrong; j++) {
             const struct iommu_cached *cached = &unit->cached[j];
             if (cached->kind == IOMMU_CACHED_LEAF) {
-                wrong = iommu_target_wrong(cached->target >> HAL_PAGE_SHIFT, cached->size >> HAL_PAGE_SHIFT);
+                wrong = iommu_target_wrong(cached->address, cached->target >> HAL_PAGE_SHIFT,
+                                           cached->size >> HAL_PAGE_SHIFT);
             }
         }
     }

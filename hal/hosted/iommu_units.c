@@ -48,6 +48,11 @@ bool iommu_is_dead(const struct iommu_unit *unit)
     return unit->stalled && (machine.config.iommu & HOSTED_IOMMU_DIES) != 0;
 }
 
+uint64_t iommu_firmwares(void)
+{
+    return (machine.config.iommu & HOSTED_IOMMU_RANGE_WRONG) != 0 ? machine.config.ram_size / 2 : 0;
+}
+
 struct hosted_iommu_counts hosted_iommu_counts(void)
 {
     const struct iommu_unit *unit = &iommu_units[0];

@@ -14,7 +14,7 @@
 #define RAM_WINDOW_TABLE UINT64_C(0x2000)
 #define RAM_LINEAR_TABLE UINT64_C(0x3000)
 #define RAM_IOMMU        UINT64_C(0x4000) /* from here on: of the driver of remapping units */
-#define RAM_KERNEL_END   UINT64_C(0xc000)
+#define RAM_KERNEL_END   UINT64_C(0x10000)
 
 #define RAM_LEVEL_IOMMU 0xff
 

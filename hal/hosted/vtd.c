@@ -85,7 +85,7 @@ static void finish_command(struct iommu_unit *unit)
         unit->root = unit->root_given & IOMMU_ADDRESS;
         unit->lies_contexts = unit->lies_translations = true; /* of whatever root there was */
         unit->status |= IOMMU_SET_ROOT;
-        iommu_places_changed();
+        iommu_root_set(unit);
         break;
     case IOMMU_SET_TABLE:
         vtd_interrupts_use(unit);
@@ -376,8 +376,8 @@ static void describe(struct acpi_dmar *dmar)
     dmar->units[1] = (struct acpi_dmar_unit){.address = 0xfed91000, .size = HAL_PAGE_SIZE, .scope_count = 1};
     if ((machine.config.iommu & HOSTED_IOMMU_RANGE) != 0) {
         dmar->range_count = 1;
-        dmar->ranges[0] = (struct acpi_dmar_range){.first = 0,
-                                                   .last = HAL_PAGE_SIZE - 1,
+        dmar->ranges[0] = (struct acpi_dmar_range){.first = iommu_firmwares(),
+                                                   .last = iommu_firmwares() + HAL_PAGE_SIZE - 1,
                                                    .bus = HOSTED_IOMMU_RANGE_SOURCE >> 8,
                                                    .depth = 1,
                                                    .is_endpoint = true,
@@ -403,6 +403,7 @@ static void leave(struct iommu_unit *unit)
     }
     if ((machine.config.iommu & HOSTED_IOMMU_PLAIN) != 0) {
         unit->kind.caches_absence = unit->kind.caches_blocked = unit->kind.write_buffer = false;
+        unit->kind.leaf_level_max = 2;
     }
     if ((machine.config.iommu & HOSTED_IOMMU_NARROW) != 0) {
         unit->kind.widths = 2;

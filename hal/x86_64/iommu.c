@@ -19,6 +19,7 @@
 #define AMD_SPAN        UINT64_C(0x80000)
 
 static uint64_t cache_line;                                                 /* bytes */
+static const struct handoff *memory_map;                                    /* during start-up */
 static uint64_t watched;                                                    /* when; its CPU's */
 static atomic_u32_t watching;                                               /* 1: some CPU looks */
 static volatile unsigned char *pages[ACPI_DMAR_UNITS_MAX][X86_IOMMU_PAGES]; /* NULL: no registers there */
@@ -184,11 +185,27 @@ static void map_amd_unit(unsigned unit, uint64_t address)
     x86_pci_keep_out(address & ~(AMD_SPAN - 1), AMD_SPAN);
 }
 
+/* Configuration space of PCI and what the chip set has may well lie in what firmware calls its own. */
+bool remap_is_reserved(uint64_t first, uint64_t last)
+{
+    const uint64_t size = last - first + 1;
+
+    for (unsigned i = 0; i < x86_ecam_window_count; i++) {
+        if (first < x86_ecam_windows[i].end && x86_ecam_windows[i].base <= last) {
+            return false;
+        }
+    }
+    return x86_is_firmwares(memory_map, first, last) && !x86_pci_is_kept_out(first, size);
+}
+
 /* Firmware that names units of both makers is not believed about who holds which device. */
-void x86_iommu_init(void)
+void x86_iommu_init(const struct handoff *handoff)
 {
     const bool has_intel = x86_dmar.unit_count + x86_dmar.units_left_out != 0;
+    const bool has_both = has_intel && x86_ivrs.unit_count != 0;
 
+    memory_map = handoff;
+    x86_pci_keep_chipset_out();
     cache_line = (x86_cpuid(1, 0).ebx >> 8 & 0xff) * UINT64_C(8);
     for (unsigned unit = 0; unit < x86_dmar.unit_count; unit++) {
         map_unit(unit, x86_dmar.units[unit].address);
@@ -197,7 +214,8 @@ void x86_iommu_init(void)
     for (unsigned unit = 0; unit < x86_ivrs.unit_count; unit++) {
         map_amd_unit(unit, x86_ivrs.units[unit].address);
     }
-    x86_ivrs.units_left_out += has_intel && x86_ivrs.unit_count != 0;
+    x86_ivrs.units_left_out += has_both;
+    x86_dmar.units_left_out += has_both;
     amdvi_begin(&x86_ivrs);
     if (has_intel || !amdvi_is_there()) {
         vtd_begin(&x86_dmar);

@@ -59,9 +59,9 @@ static uint64_t pages_for(const struct handoff *handoff)
     /* Stacks of secondary CPUs, and the tables that map them. */
     pages += (HAL_CPU_MAX - 1) * X86_STACK_COUNT * (X86_STACK_SIZE / HAL_PAGE_SIZE) + 16;
 
-    /* Queues of the remapping units, and their tables; of those that AMD makes, device tables of the first
-     * segment and of others, and tables of interrupts. */
-    pages += ACPI_DMAR_UNITS_MAX + 5 + 2 * ACPI_IVRS_UNITS_MAX + 2 +
+    /* Queues of the remapping units, and their tables, those for firmware's devices among them; of those that
+     * AMD makes, device tables of the first segment and of others, and tables of interrupts. */
+    pages += REMAP_FIRMWARE_PAGES + 1 + ACPI_DMAR_UNITS_MAX + 5 + 2 * ACPI_IVRS_UNITS_MAX + 2 +
              (2 * AMDVI_TABLE_SIZE + AMDVI_INTERRUPT_TABLES_SIZE) / HAL_PAGE_SIZE;
 
     pages += handoff->region_count * (sizeof(struct x86_range) + sizeof(struct hal_region)) / HAL_PAGE_SIZE;

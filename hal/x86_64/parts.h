@@ -88,6 +88,8 @@ extern const struct hal_port_range x86_port_ranges[X86_PORT_RANGES];
 /* regions.c: the memory map as core wants it. After the last x86_pool_page. */
 void x86_regions_init(const struct handoff *handoff, struct hal_boot *boot);
 struct x86_range x86_pool_used(void);
+/* All bytes [first, last] are what firmware keeps for itself, and nothing else is said of any. */
+bool x86_is_firmwares(const struct handoff *handoff, uint64_t first, uint64_t last);
 
 /* The C address of physical memory: through the loader's identity map first, then through the linear map. */
 extern uint64_t x86_physical_offset;
@@ -144,7 +146,8 @@ extern unsigned x86_ecam_window_count;
 void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interrupts *interrupts);
 
 /* iommu.c */
-void x86_iommu_init(void);  /* boot CPU, before others run; from then on no device reaches memory */
+/* Boot CPU, before others run; from then on no device reaches memory, but what firmware reserved for it. */
+void x86_iommu_init(const struct handoff *handoff);
 void x86_iommu_watch(void); /* any CPU, interrupts off, every now and then */
 
 /* cpu.c */
@@ -183,6 +186,8 @@ void x86_pci_init(void);
 /* No client may have these addresses as a device's: they steer something (D5). Boot CPU, before
  * hal_upcall_boot. Registers that x86_map_registers maps are among them. */
 void x86_pci_keep_out(uint64_t base, uint64_t size);
+void x86_pci_keep_chipset_out(void);
+bool x86_pci_is_kept_out(uint64_t base, uint64_t size);
 
 /* counters.c: fills in everything but when it begins. False: there is none, or it does not run. */
 bool x86_counter_open(enum clock_kind kind, struct clock_counter *counter);

@@ -44,6 +44,16 @@ void x86_pci_keep_out(uint64_t base, uint64_t size)
     }
 }
 
+bool x86_pci_is_kept_out(uint64_t base, uint64_t size)
+{
+    for (unsigned i = 0; i < kept_count; i++) {
+        if (overlaps(base, size, &kept[i])) {
+            return true;
+        }
+    }
+    return kept_count == KEPT_MAX;
+}
+
 static bool is_memory(uint64_t base, uint64_t size)
 {
     size_t count;
@@ -59,16 +69,8 @@ static bool is_memory(uint64_t base, uint64_t size)
 
 bool hal_pci_is_harmless(uint64_t base, uint64_t size)
 {
-    if (kept_count == KEPT_MAX || is_memory(base, size) || !x86_is_register(base) ||
-        !x86_is_register(base + (size - 1))) {
-        return false;
-    }
-    for (unsigned i = 0; i < kept_count; i++) {
-        if (overlaps(base, size, &kept[i])) {
-            return false;
-        }
-    }
-    return true;
+    return !is_memory(base, size) && x86_is_register(base) && x86_is_register(base + (size - 1)) &&
+           !x86_pci_is_kept_out(base, size);
 }
 
 static void find_ecam(void)
@@ -87,13 +89,17 @@ static void find_ecam(void)
     (void)x86_map_registers(X86_FIXED_ECAM, base); /* the tables stand from now on */
 }
 
-void x86_pci_init(void)
+void x86_pci_keep_chipset_out(void)
 {
-    x86_pci_keep_out(0, LOW_SIZE);
     x86_pci_keep_out(CHIPSET_BASE, CHIPSET_END - CHIPSET_BASE);
     if (x86_hpet_address != 0) {
         x86_pci_keep_out(x86_hpet_address, ACPI_HPET_BLOCK_SIZE);
     }
+}
+
+void x86_pci_init(void)
+{
+    x86_pci_keep_out(0, LOW_SIZE);
     find_ecam();
     x86_outl(PORT_ADDRESS, ENABLE);
     has_ports = x86_inl(PORT_ADDRESS) == ENABLE;

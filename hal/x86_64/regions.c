@@ -79,6 +79,34 @@ static bool is_named(const struct handoff *handoff, const struct hal_io_range *r
     return false;
 }
 
+static bool holds(const struct handoff_region *region, uint64_t address)
+{
+    return address >= region->base && address - region->base < region->size;
+}
+
+bool x86_is_firmwares(const struct handoff *handoff, uint64_t first, uint64_t last)
+{
+    const struct handoff_region *regions = x86_physical(handoff->regions);
+    uint64_t covered = 0; /* bytes */
+
+    for (uint32_t i = 0; i < handoff->region_count; i++) {
+        const struct handoff_region *region = &regions[i];
+        const bool overlaps = holds(region, first) || (region->base >= first && region->base <= last);
+        uint64_t from, rest;
+
+        if (!overlaps || region->size == 0) {
+            continue;
+        }
+        if (region->type != HANDOFF_OTHER) {
+            return false;
+        }
+        from = region->base > first ? region->base : first;
+        rest = region->size - (from - region->base);
+        covered += rest < last - from + 1 ? rest : last - from + 1;
+    }
+    return covered == last - first + 1; /* regions of one type do not lie over each other */
+}
+
 void x86_regions_init(const struct handoff *handoff, struct hal_boot *boot)
 {
     const struct handoff_region *from = x86_physical(handoff->regions);

@@ -23,7 +23,7 @@ static void collect(const struct handoff *handoff, struct hal_boot *boot)
 
     x86_symbols_init(x86_physical(handoff->kernel_file.base), handoff->kernel_file.size);
     x86_firmware_init(handoff->rsdp, &cpus, &interrupts);
-    x86_iommu_init();
+    x86_iommu_init(handoff);
     x86_apic_init();
     boot->cpus_present = x86_cpus_init(&cpus);
     x86_ioapic_init(&interrupts);

@@ -26,6 +26,10 @@ enum {
     BLOCK_MEMORY_ONE = 0x21,
     BLOCK_MEMORY_SOME = 0x22,
     BLOCK_MEMORY_SIZE = 32,
+    MEMORY_UNITY = 1, /* flags */
+    MEMORY_READ = 2,
+    MEMORY_WRITE = 4,
+    MEMORY_EXCLUDED = 8,
 };
 
 /* Device entries (5.2.2.1). The upper two bits of a type say how long it is, but for the last one's. */
@@ -206,6 +210,8 @@ static void add_unit(struct acpi_ivrs *ivrs, const struct acpi_ivrs_unit *unit)
 
 static void take_range(struct acpi_ivrs *ivrs, const uint8_t *block)
 {
+    /* Of a range that is not translated at all nothing else is said. */
+    const bool both = (block[1] & (MEMORY_UNITY | MEMORY_EXCLUDED)) != MEMORY_UNITY;
     const uint64_t first = acpi_le64(block + 16), size = acpi_le64(block + 24);
     const struct acpi_ivrs_range range = {
         .first = first,
@@ -214,6 +220,8 @@ static void take_range(struct acpi_ivrs *ivrs, const uint8_t *block)
         .last_source = block[0] == BLOCK_MEMORY_ALL   ? LAST_SOURCE
                        : block[0] == BLOCK_MEMORY_ONE ? acpi_le16(block + 4)
                                                       : acpi_le16(block + 6),
+        .may_read = both || (block[1] & MEMORY_READ) != 0,
+        .may_write = both || (block[1] & MEMORY_WRITE) != 0,
     };
 
     if (size == 0 || range.last < range.first || range.last_source < range.first_source ||

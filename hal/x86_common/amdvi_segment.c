@@ -4,9 +4,11 @@
  * closed: devices are attached where every unit that firmware lists translates, or nowhere.
  */
 #include "amdvi_unit.h"
+#include "remap_firmware.h"
 #include "remap_report.h"
 
 #define LEAF_LEVEL_MAX 2u /* all units know leaves of every level */
+#define ADDRESS_BITS   (HAL_PAGE_SHIFT + 9u * AMDVI_LEVELS)
 #define DOMAINS        UINT32_C(0x10000)
 #define WORD_SIZE      64u
 
@@ -22,7 +24,7 @@ static bool is_there;
  * with. */
 static uint64_t held[ACPI_IVRS_SOURCE_WORDS];
 static struct hal_iommu_range ranges[ACPI_IVRS_RANGES_MAX];
-static unsigned range_count;
+static unsigned range_count, mapped_count; /* ranges; sources that have them */
 
 /* ---- sources ---- */
 
@@ -31,7 +33,12 @@ static void take_range(const struct acpi_ivrs_range *range)
 {
     if (range->first_source == range->last_source) {
         ranges[range_count++] = (struct hal_iommu_range){
-            .first = range->first, .last = range->last, .source = range->first_source};
+            .first = range->first,
+            .last = range->last,
+            .source = range->first_source,
+            .any_source = !acpi_ivrs_has(held, range->first_source), /* it comes as another */
+            .may_read = range->may_read,
+            .may_write = range->may_write};
         return;
     }
     for (uint32_t source = range->first_source; source <= range->last_source; source++) {
@@ -47,6 +54,27 @@ static void take_sources(const struct acpi_ivrs *ivrs)
     }
     for (unsigned i = 0; i < ivrs->range_count; i++) {
         take_range(&ivrs->ranges[i]);
+    }
+}
+
+/* Before the first unit is started, in its table. The last numbers of domains are theirs. */
+static void map_ranges(const struct acpi_ivrs *ivrs)
+{
+    static const struct remap_tables tables = {.levels = AMDVI_LEVELS,
+                                               .leaf_level_max = LEAF_LEVEL_MAX,
+                                               .address_bits = ADDRESS_BITS,
+                                               .table_entry = amdvi_table_entry,
+                                               .leaf_entry = amdvi_leaf_entry,
+                                               .fill = amdvi_fill};
+    struct remap_firmware found[REMAP_FIRMWARE_MAX];
+
+    mapped_count = 0;
+    if (ivrs->units_left_out != 0 || ivrs->ranges_left_out != 0) {
+        return;
+    }
+    mapped_count = remap_firmware_map(&tables, ranges, range_count, found);
+    for (unsigned i = 0; i < mapped_count; i++) {
+        amdvi_put_source(found[i].source, DOMAINS - 1 - i, found[i].root);
     }
 }
 
@@ -92,6 +120,7 @@ static unsigned start_units(const struct acpi_ivrs *ivrs, bool interrupts)
 
     amdvi_flush_begin();
     amdvi_block_all(amdvi_segment.table, amdvi_segment.empty, interrupts);
+    map_ranges(ivrs);
     for (unsigned unit = 0; unit < unit_count; unit++) {
         statuses[unit] = amdvi_start(unit, table_of(&ivrs->units[unit], interrupts),
                                      hal_paddr_add(words, (uint64_t)unit * WORD_SIZE));
@@ -143,7 +172,8 @@ static void tell(const struct acpi_ivrs *ivrs, unsigned working, const char *why
         const bool one = range->first_source == range->last_source;
 
         remap_tell_range(range->first, range->last, one ? &range->first_source : NULL,
-                         range->last_source - range->first_source + 1u);
+                         range->last_source - range->first_source + 1u,
+                         one && remap_firmware_is_mapped(ranges, range_count, range->first_source));
     }
     remap_tell_sum(working, unit_count, ivrs->units_left_out);
     if (why != NULL) {
@@ -170,15 +200,16 @@ void amdvi_begin(const struct acpi_ivrs *ivrs)
     }
     amdvi_segment.table = amdvi_table();
     amdvi_segment.empty = remap_page();
+    take_sources(ivrs);
     working = start_units(ivrs, interrupts);
     if (interrupts && working != unit_count) {
         pass_interrupts();
     }
-    take_sources(ivrs);
     why = why_not(ivrs, working);
     amdvi_segment.iommu = (struct hal_iommu){.levels = why == NULL ? AMDVI_LEVELS : 0,
+                                             .address_bits = ADDRESS_BITS,
                                              .leaf_level_max = LEAF_LEVEL_MAX,
-                                             .domain_count = DOMAINS,
+                                             .domain_count = DOMAINS - mapped_count,
                                              /* Whether a unit does, only its PCI function would say. */
                                              .caches_absence = true,
                                              .looks_max = remap_looks_max()};

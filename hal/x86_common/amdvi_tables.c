@@ -114,12 +114,17 @@ void amdvi_block_interrupts(uint16_t source)
 
 /* Whose they are first, and last: until the root stands, and from when it does not any more, nothing passes.
  */
-uint64_t amdvi_attach(uint16_t source, uint32_t domain, hal_paddr_t root)
+void amdvi_put_source(uint16_t source, uint32_t domain, hal_paddr_t root)
 {
     const hal_paddr_t at = device_at(source);
 
     remap_store(hal_paddr_add(at, 8), domain);
     remap_store(at, device(root, ENTRY_READ | ENTRY_WRITE));
+}
+
+uint64_t amdvi_attach(uint16_t source, uint32_t domain, hal_paddr_t root)
+{
+    amdvi_put_source(source, domain, root);
     return amdvi_flush_source(source, domain);
 }
 

@@ -124,7 +124,9 @@ bool amdvi_forget_interrupts(uint16_t source, bool table);
 void amdvi_lock(void);
 void amdvi_unlock(void);
 
-/* amdvi_tables.c: every entry of the table blocks, interrupts too if `interrupts`. `empty` is a page of
+/* amdvi_tables.c: the source goes by that root, once units have forgotten its entry. */
+void amdvi_put_source(uint16_t source, uint32_t domain, hal_paddr_t root);
+/* Every entry of the table blocks, interrupts too if `interrupts`. `empty` is a page of
  * zeroes. */
 void amdvi_block_all(hal_paddr_t table, hal_paddr_t empty, bool interrupts);
 /* Interrupts pass as they were sent, of all sources. */

@@ -82,7 +82,7 @@ void remap_warn_left_out(unsigned count)
 }
 
 /* Firmware's device stops working. That is the price: its memory may hold anything by now. */
-void remap_tell_range(uint64_t first, uint64_t last, const uint16_t *source, uint32_t count)
+void remap_tell_range(uint64_t first, uint64_t last, const uint16_t *source, uint32_t count, bool mapped)
 {
     struct line line;
 
@@ -99,7 +99,7 @@ void remap_tell_range(uint64_t first, uint64_t last, const uint16_t *source, uin
         add_number(&line, count, 10, 1);
         add(&line, " devices, or one behind a bridge");
     }
-    add(&line, ": blocked as well");
+    add(&line, mapped ? ": mapped for it alone" : ": blocked as well");
     remap_print(line.text);
 }
 

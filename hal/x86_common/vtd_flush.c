@@ -2,6 +2,7 @@
  *
  * Flushes (hal/iommu.h): each is posted to all units of PCI segment 0, and done when all of them say so.
  */
+#include "hal/bits.h"
 #include "remap_tickets.h"
 #include "vtd_unit.h"
 
@@ -128,14 +129,12 @@ static struct vtd_iotlb entries_of(const struct vtd_unit *u, uint32_t domain, ui
                                    uint64_t page_count, bool tables)
 {
     const uint64_t first = address >> HAL_PAGE_SHIFT, end = first + page_count - 1;
-    unsigned mask = 0;
+    unsigned mask;
 
     if (!VTD_CAPABILITY_PAGES(u->capability) || page_count - 1 >= UINT64_MAX >> HAL_PAGE_SHIFT) {
         return (struct vtd_iotlb){.granularity = VTD_DOMAIN, .domain = domain};
     }
-    while (first >> mask != end >> mask) {
-        mask++;
-    }
+    mask = first == end ? 0 : hal_bit_highest(first ^ end) + 1;
     if (mask > VTD_CAPABILITY_MASK_MAX(u->capability)) {
         return (struct vtd_iotlb){.granularity = VTD_DOMAIN, .domain = domain};
     }

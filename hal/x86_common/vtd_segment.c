@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "hal/pci.h"
+#include "remap_firmware.h"
 #include "vtd_unit.h"
 
 #define LEVELS_MIN      3u /* whose bit in the capabilities is 1 */
 #define LEVELS_MAX      5u
+#define LEVEL_BITS      9u /* of an address; the lowest are the page's */
 #define DOMAIN_BITS_MIN 4u
 #define DOMAIN_BITS_MAX 16u
 #define DRAINS_BOTH     3u
@@ -23,14 +25,20 @@ struct vtd_segment vtd_segment;
 static unsigned levels_offered; /* of tables, once it is known that units cover every device */
 static uint8_t named[256];
 static struct hal_iommu_range ranges[ACPI_DMAR_RANGES_MAX];
-static unsigned range_count;
+static unsigned range_count, mapped_count; /* ranges; sources that have them */
 
 /* What units have in common. */
 struct common {
     unsigned levels, leaves; /* bits */
-    unsigned domain_bits;
+    unsigned domain_bits, address_bits;
     bool drain, coherent, keep_absence;
 };
+static const struct common everything = {.levels = ~0u,
+                                         .leaves = ~0u,
+                                         .domain_bits = DOMAIN_BITS_MAX,
+                                         .address_bits = ~0u,
+                                         .drain = true,
+                                         .coherent = true};
 
 static void add_unit(struct common *common, const struct vtd_unit *u)
 {
@@ -39,6 +47,9 @@ static void add_unit(struct common *common, const struct vtd_unit *u)
     common->levels &= VTD_CAPABILITY_LEVELS(u->capability);
     common->leaves &= VTD_CAPABILITY_LEAVES(u->capability);
     common->domain_bits = domain_bits < common->domain_bits ? domain_bits : common->domain_bits;
+    common->address_bits = VTD_CAPABILITY_ADDRESS_BITS(u->capability) < common->address_bits
+                               ? VTD_CAPABILITY_ADDRESS_BITS(u->capability)
+                               : common->address_bits;
     common->drain = common->drain && VTD_CAPABILITY_DRAINS(u->capability) == DRAINS_BOTH;
     common->coherent = common->coherent && VTD_EXTENDED_COHERENT(u->extended);
     /* What waits in a write buffer is not there yet for the unit. */
@@ -55,6 +66,14 @@ static unsigned levels_of(const struct common *common)
         levels++;
     }
     return levels <= LEVELS_MAX ? levels : 0;
+}
+
+/* Those that the tables translate, and that no unit refuses. */
+static unsigned address_bits(const struct common *common)
+{
+    const unsigned bits = HAL_PAGE_SHIFT + LEVEL_BITS * levels_of(common);
+
+    return bits < common->address_bits ? bits : common->address_bits;
 }
 
 static unsigned leaf_level_max(const struct common *common)
@@ -75,9 +94,60 @@ static void take_ranges(const struct acpi_dmar *dmar)
                 .last = range->last,
                 .source = (uint16_t)(range->bus << 8 | (range->device & 31) << 3 | (range->function & 7)),
                 .any_source = !known,
+                .may_read = true,
+                .may_write = true,
             };
         }
     }
+}
+
+/* The last numbers of domains are theirs. */
+static void map_ranges(const struct common *common)
+{
+    const struct remap_tables tables = {.levels = levels_of(common),
+                                        .leaf_level_max = leaf_level_max(common),
+                                        .address_bits = address_bits(common),
+                                        .table_entry = vtd_table_entry,
+                                        .leaf_entry = vtd_leaf_entry,
+                                        .fill = vtd_fill};
+    struct remap_firmware found[REMAP_FIRMWARE_MAX];
+
+    if (tables.levels == 0) {
+        return;
+    }
+    mapped_count = remap_firmware_map(&tables, ranges, range_count, found);
+    for (unsigned i = 0; i < mapped_count; i++) {
+        if (vtd_wants_page(found[i].source)) {
+            vtd_give_page(found[i].source, remap_page());
+        }
+        vtd_put_source(found[i].source, (UINT32_C(1) << common->domain_bits) - 1 - i, found[i].root,
+                       tables.levels);
+    }
+}
+
+void vtd_segment_begin(const struct acpi_dmar *dmar)
+{
+    struct common common = everything;
+
+    take_ranges(dmar);
+    mapped_count = 0;
+    if (range_count == 0 || dmar->ranges_left_out != 0 || dmar->units_left_out != 0) {
+        return;
+    }
+    for (unsigned unit = 0; unit < dmar->unit_count; unit++) {
+        if (dmar->units[unit].segment == 0) {
+            const struct vtd_unit u = {.capability = vtd_read64(unit, VTD_CAPABILITY),
+                                       .extended = vtd_read64(unit, VTD_EXTENDED)};
+
+            add_unit(&common, &u);
+        }
+    }
+    map_ranges(&common);
+}
+
+bool vtd_segment_maps(uint16_t source)
+{
+    return remap_firmware_is_mapped(ranges, range_count, source);
 }
 
 static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *statuses,
@@ -94,6 +164,9 @@ static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *
     if (levels_of(common) == 0) {
         return "the units want different tables";
     }
+    if (common->address_bits < HAL_IOMMU_ADDRESS_BITS_MIN) {
+        return "a unit translates too few addresses";
+    }
     if (dmar->ranges_left_out != 0) {
         return "some of what firmware wants is not known";
     }
@@ -102,8 +175,7 @@ static const char *why_not(const struct acpi_dmar *dmar, const enum vtd_status *
 
 const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status *statuses)
 {
-    struct common common = {
-        .levels = ~0u, .leaves = ~0u, .domain_bits = DOMAIN_BITS_MAX, .drain = true, .coherent = true};
+    struct common common = everything;
     const char *why;
     bool covers_rest = false;
 
@@ -114,14 +186,14 @@ const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status
             covers_rest = covers_rest || dmar->units[unit].include_all;
         }
     }
-    take_ranges(dmar);
     memcpy(named, dmar->named, sizeof(named));
     why = why_not(dmar, statuses, &common);
     levels_offered = why == NULL ? levels_of(&common) : 0;
     vtd_segment.coherent = common.coherent;
     vtd_segment.iommu = (struct hal_iommu){.levels = covers_rest ? levels_offered : 0,
+                                           .address_bits = address_bits(&common),
                                            .leaf_level_max = leaf_level_max(&common),
-                                           .domain_count = UINT32_C(1) << common.domain_bits,
+                                           .domain_count = (UINT32_C(1) << common.domain_bits) - mapped_count,
                                            .caches_absence = common.keep_absence,
                                            .looks_max = remap_looks_max()};
     return why;

@@ -108,13 +108,18 @@ void vtd_give_page(uint16_t source, hal_paddr_t page)
     store_pair(hal_paddr_add(at, 8), 0, at, written_back(page).value | ROOT_PRESENT);
 }
 
-uint64_t vtd_attach(uint16_t source, uint32_t domain, hal_paddr_t root)
+void vtd_put_source(uint16_t source, uint32_t domain, hal_paddr_t root, unsigned levels)
 {
     const hal_paddr_t at = context_entry(source);
-    const uint64_t width = vtd_segment.iommu.levels - 2u;
+    const uint64_t width = levels - 2u;
 
     store_pair(hal_paddr_add(at, 8), width | (uint64_t)domain << CONTEXT_DOMAIN, at,
                written_back(root).value | CONTEXT_PRESENT);
+}
+
+uint64_t vtd_attach(uint16_t source, uint32_t domain, hal_paddr_t root)
+{
+    vtd_put_source(source, domain, root, vtd_segment.iommu.levels);
     return vtd_flush_everything();
 }
 

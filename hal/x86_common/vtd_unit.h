@@ -36,6 +36,7 @@ enum {
 #define VTD_CAPABILITY_PROTECTS(value)     (((value) >> 5 & 3) != 0) /* regions of memory */
 #define VTD_CAPABILITY_ABSENCE(value)      (((value) >> 7 & 1) != 0) /* caching mode */
 #define VTD_CAPABILITY_LEVELS(value)       ((unsigned)((value) >> 8 & 0x1f))
+#define VTD_CAPABILITY_ADDRESS_BITS(value) ((unsigned)((value) >> 16 & 0x3f) + 1) /* MGAW */
 #define VTD_CAPABILITY_FAULT_OFFSET(value) ((uint32_t)((value) >> 24 & 0x3ff) * 16)
 #define VTD_CAPABILITY_LEAVES(value)       ((unsigned)((value) >> 34 & 0xf))
 #define VTD_CAPABILITY_PAGES(value)        (((value) >> 39 & 1) != 0) /* page-selective invalidation */
@@ -131,6 +132,9 @@ bool vtd_forget_interrupt(unsigned index);
 void vtd_lock(void);
 void vtd_unlock(void);
 
+/* vtd_tables.c: the source goes by that root, of so many levels, once units have forgotten its entry. */
+void vtd_put_source(uint16_t source, uint32_t domain, hal_paddr_t root, unsigned levels);
+
 /* vtd_segment.c: PCI segment 0, whose devices can be attached. Constant once vtd_begin is done. */
 struct vtd_segment {
     unsigned count;
@@ -140,6 +144,13 @@ struct vtd_segment {
     struct hal_iommu iommu;
 };
 extern struct vtd_segment vtd_segment;
+
+/* Before the first unit is started: what firmware has its devices use, and entries for those in the root
+ * table.
+ */
+void vtd_segment_begin(const struct acpi_dmar *dmar);
+/* Does the source reach it? */
+bool vtd_segment_maps(uint16_t source);
 
 /* Once all units were started: what they offer together. Answers what keeps devices from being attached, for
  * people; NULL: nothing does. */

@@ -32,6 +32,7 @@ static unsigned start_units(const struct acpi_dmar *dmar)
     vtd_flush_begin();
     vtd_segment = (struct vtd_segment){.root = remap_page()};
     words = remap_page();
+    vtd_segment_begin(dmar);
     unit_count = dmar->unit_count;
     for (unsigned unit = 0; unit < unit_count; unit++) {
         statuses[unit] = vtd_start(unit, vtd_page_of(&dmar->units[unit], vtd_segment.root, &others),
@@ -99,7 +100,8 @@ static void tell_range(const struct acpi_dmar_range *range)
     const bool one = range->depth == 1;
     const uint16_t source = (uint16_t)(range->bus << 8 | (range->device & 31) << 3 | (range->function & 7));
 
-    remap_tell_range(range->first, range->last, one ? &source : NULL, 1);
+    remap_tell_range(range->first, range->last, one ? &source : NULL, 1,
+                     one && range->segment == 0 && vtd_segment_maps(source));
 }
 
 void vtd_begin(const struct acpi_dmar *dmar)
@@ -114,6 +116,7 @@ void vtd_begin(const struct acpi_dmar *dmar)
     if (dmar->unit_count + dmar->units_left_out == 0) {
         remap_print("keel: iommu: WARNING: firmware names no remapping unit: DMA is NOT blocked");
         remap_warn_interrupts();
+        vtd_segment_begin(&(struct acpi_dmar){.unit_count = 0});
         (void)vtd_segment_join(dmar, statuses);
         (void)vtd_interrupts_begin(dmar, statuses);
         return;

@@ -35,8 +35,10 @@
 /* Attempts of one device, since DMA was enabled for it, that do not cut it off. */
 #define KEEL_DMA_FAULTS_MAX 256u
 /* Pages of one mapping, and pieces. */
-#define KEEL_DMA_PAGES_MAX  UINT64_C(16384)
+#define KEEL_DMA_PAGES_MAX  (UINT64_C(1) << 20)
 #define KEEL_DMA_PIECES_MAX 16u
+/* Mappings of more pages are not for devices that know 32 bits of an address alone (see keel_dma_info). */
+#define KEEL_DMA_SMALL_PAGES_MAX (UINT64_C(1) << 14)
 
 enum keel_dma_direction {
     KEEL_DMA_TO_DEVICE = 1,   /* it may read */
@@ -58,8 +60,9 @@ struct keel_dma_list {
 };
 
 struct keel_dma_info {
-    uint64_t
-        address; /* of the first byte, as the device must be told; below 1 GiB unless devices are trusted */
+    /* Of the first byte, as the device must be told. Unless devices are trusted, all of a mapping of at most
+     * KEEL_DMA_SMALL_PAGES_MAX pages is below 1 GiB, and larger ones are above 4 GiB and below 2^38. */
+    uint64_t address;
     uint64_t page_count;
     uint32_t direction;
     uint32_t reserved;
@@ -92,11 +95,13 @@ keel_status_t keel_dma_watch(keel_pci_device_t device, keel_event_t event);
 keel_status_t keel_dma_state(keel_pci_device_t device, struct keel_dma_state *state);
 
 /* Maps pages [index, index + page_count) of the segment, at addresses in a row, the first a multiple of the
- * mapping's size rounded up to a power of two. The mapping holds the device and the segment. Where captive
+ * mapping's size rounded up to a power of two: memory that is aligned to 2 MiB or 1 GiB is mapped by entries
+ * of that size where the hardware has them. The mapping holds the device and the segment. Where captive
  * mappings leave no room, it waits for their flush. Errors: E_INVALID (page_count 0 or above
  * KEEL_DMA_PAGES_MAX, pages outside the segment, direction, NULL), E_NOT_FOUND (DMA is not enabled, or the
- * device is cut off), E_NO_MEMORY (tables), E_LIMIT (page_limit; no addresses of that size are left; no free
- * slot), E_UNSUPPORTED (the hardware ceased to obey). */
+ * device is cut off), E_NO_MEMORY (tables), E_LIMIT (page_limit; no addresses of that size are left, or the
+ * hardware translates none for more than KEEL_DMA_SMALL_PAGES_MAX; no free slot), E_UNSUPPORTED (the hardware
+ * ceased to obey). */
 keel_status_t keel_dma_map(keel_pci_device_t device, keel_segment_t segment, uint64_t index,
                            uint64_t page_count, uint32_t direction, keel_dma_t *dma);
 /* Maps the pieces, which may be anywhere in memory, at addresses in a row: what is one buffer to the device,

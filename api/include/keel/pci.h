@@ -67,9 +67,15 @@ keel_status_t keel_pci_device_count(uint32_t *count);
 /* Errors: E_NOT_FOUND (no such device), E_INVALID (NULL). */
 keel_status_t keel_pci_device_info(uint32_t index, struct keel_pci_device_info *info);
 
-/* Errors: E_NOT_FOUND (no such device), E_BUSY (somebody holds it or tries to; it is being reset: 100 ms, up
- * to 1 s if it does not answer, and 100 ms more while what it has begun does not end), E_UNSUPPORTED (it has
- * not come back from its reset, or as something else: for good, and the log says so), E_LIMIT (no free slot),
+/* A device that firmware has use memory of its own all the time (the USB controller behind a keyboard that
+ * looks like an old one, graphics whose picture is in memory set aside for it) goes on with that: it masters
+ * the bus, and reaches that memory alone, if the log says that it is mapped. Nobody may acquire it: whoever
+ * tells it what to do could have firmware's memory read or written by it (D1), and that memory cannot be
+ * taken from it while firmware relies on it. (Linux does not give such devices to its guests either, but for
+ * USB and graphics, of which it takes firmware to have let go.) Errors: E_NOT_FOUND (no such device),
+ * E_DENIED (it is one of those), E_BUSY (somebody holds it or tries to; it is being reset: 100 ms, up to 1 s
+ * if it does not answer, and 100 ms more while what it has begun does not end), E_UNSUPPORTED (it has not
+ * come back from its reset, or as something else: for good, and the log says so), E_LIMIT (no free slot),
  * E_INVALID. */
 keel_status_t keel_pci_device_acquire(uint32_t index, keel_pci_device_t *device);
 keel_status_t keel_pci_device_ref(keel_pci_device_t device);

@@ -205,6 +205,35 @@ static void D1_other_devices_memory_is_not_reached(void)
     CHECK_OK(keel_segment_release(second));
 }
 
+/* 1 GiB by one entry: the device reaches its last bytes, and no longer than it is mapped. */
+static void D1_large_memory(void)
+{
+    const uint64_t page_count = UINT64_C(1) << 18, last = page_count * PAGE - BYTES;
+    uint8_t bytes[BYTES] = {0};
+    struct keel_dma_info info = {0};
+    keel_segment_t segment = {0};
+    keel_dma_t dma = {0};
+    CHECK_OK(keel_segment_alloc(page_count, page_count, &segment));
+    CHECK_OK(keel_dma_map(edu.device, segment, 0, page_count, KEEL_DMA_BOTH, &dma));
+    CHECK_OK(keel_dma_info(dma, &info));
+    for (uint32_t i = 0; i < BYTES; i++) {
+        bytes[i] = 0x35;
+    }
+    CHECK_OK(keel_segment_write(segment, 0, bytes, sizeof(bytes)));
+    transfer(&edu, info.address, false);
+    transfer(&edu, info.address + last, true);
+    CHECK_OK(keel_segment_read(segment, last, bytes, sizeof(bytes)));
+    for (uint32_t i = 0; i < BYTES; i++) {
+        CHECK_VALUE(bytes[i] == 0x35, i);
+    }
+    CHECK_OK(keel_dma_release(dma));
+    CHECK_OK(keel_segment_write(segment, last, "z", 1));
+    transfer(&edu, info.address + last, true);
+    CHECK_OK(keel_segment_read(segment, last, bytes, 1));
+    CHECK(bytes[0] == 'z');
+    CHECK_OK(keel_segment_release(segment));
+}
+
 static uint64_t physical_of(const volatile void *where)
 {
     uint64_t va = (uint64_t)(uintptr_t)where;
@@ -272,7 +301,7 @@ int32_t keel_main(void)
         TEST(D1_device_copies_what_is_mapped),         TEST(D1_what_may_only_be_read_is_not_written),
         TEST(D2_what_was_unmapped_is_not_reached),     TEST(D1_other_devices_memory_is_not_reached),
         TEST(D1_code_and_page_tables_are_not_reached), TEST(D8_attempts_are_counted),
-        TEST(D3_disabled_device_reaches_nothing),
+        TEST(D3_disabled_device_reaches_nothing),      TEST(D1_large_memory),
     };
     open_edu(&edu);
     open_edu(&other);

@@ -8,10 +8,11 @@
  *    +------- CHANGING <-------+-----------------------------+
  *               disable
  *
- * CHANGING belongs to the one call that made it so. In ON and CUT_OFF the domain has tables: the root and one
- * directory below, which all addresses (core/iova.h) have in common, from the beginning; below that a table
- * for each 2 MiB that were ever in use, until the domain is OFF. So tables never go while a device may walk
- * them, and the paging-structure caches need no thought.
+ * CHANGING belongs to the one call that made it so. In ON and CUT_OFF the domain has tables: from the
+ * beginning those from the root down to the directory of the first GiB, where small mappings are
+ * (core/iova.h); others for each GiB and each 2 MiB that were ever in use by smaller entries, until the
+ * domain is OFF. So tables never go while a device may walk them, and the paging-structure caches need no
+ * thought.
  *
  * Each time that it is enabled begins a new `life`, and each end of one as well: what was mapped in an
  * earlier one is reached no more, and its addresses mean nothing. The lock guards all but what is said; it is
@@ -39,8 +40,8 @@ struct domain {
     uint64_t life;
     uint32_t number;      /* at the remapping hardware; 0: physical addresses, since devices are trusted */
     struct frame *tables; /* all of them, linked as core/pagetable.h does */
-    hal_paddr_t root, directory;
-    struct frame *bits; /* of `iova` */
+    hal_paddr_t root, top, directory; /* of tables: that of level 2, and of level 1 for the first GiB */
+    struct frame *bits;               /* of `iova` */
     struct iova iova;
     uint64_t pages, page_limit; /* of mappings, those that are captive among them */
     uint64_t faults, fault_address;
@@ -70,17 +71,20 @@ struct dma *domain_take_captive(struct domain *domain);
 
 /* --- Tables; the lock is held, and the domain has tables --- */
 
-/* Of so many pages from there on, those of one chunk: what one entry of the directory stands for. */
-uint64_t domain_chunk(uint64_t address, uint64_t page_count);
-/* Is there no entry for the chunk? */
-bool domain_is_empty(const struct domain *domain, uint64_t address);
-/* Does a leaf of 2 MiB map a chunk of so many pages, of memory in a row that begins at `page`, if there is no
- * entry? */
-bool domain_is_large(uint64_t page_count, hal_paddr_t page);
-/* Maps pages of one chunk. `spare` has a table, if one is missing. */
-void domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page, bool may_read,
-                bool may_write, struct frame **spare);
-void domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count);
+/* Steps: of so many pages from the address on, mapped to memory in a row that begins at `page`, or so mapped
+ * before, those that stand together: one large leaf, or entries of one table. Each answers how many. */
+
+/* Adds how many tables are missing for the step. `first`: of a mapping's. The others begin where the one
+ * before ends. */
+uint64_t domain_plan(const struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page,
+                     bool first, uint64_t *missing);
+/* `spare` has the tables that are missing. */
+uint64_t domain_map(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page,
+                    bool may_read, bool may_write, struct frame **spare);
+/* All of a mapping, where that is one step and no table is missing. False: it is not. */
+bool domain_map_at_once(struct domain *domain, uint64_t address, uint64_t page_count, hal_paddr_t page,
+                        bool may_read, bool may_write);
+uint64_t domain_unmap(struct domain *domain, uint64_t address, uint64_t page_count);
 
 /* Frozen. Reports what the tables say that no mapping does. */
 void domain_audit(audit_report_t *report);

@@ -3,7 +3,9 @@
  * PCI: which functions there are, and what of them a client may have. Devices are not trusted: what they say
  * is read once, at boot, before there are tasks (D7).
  *
- *   - No function masters the bus, whatever firmware left on, but bridges that lead to a bus (D3).
+ *   - No function masters the bus, whatever firmware left on, but bridges that lead to a bus (D3), and those
+ *     that the hardware holds to memory that firmware has them use all the time. A client that could tell
+ * such a device what to do would have firmware's memory written (D1), so nobody may acquire one.
  *   - BARs are where firmware put them; Keel writes them only to learn their sizes, while the function does
  *     not decode them, and puts them back (D6).
  *   - A client has a function exclusively, reads its configuration space, and gets its memory BARs as I/O
@@ -75,6 +77,7 @@ struct pci_function {
     struct pci_stretch kept[2]; /* ... these bytes, whole pages; size 0: none */
     struct pci_msix msix;
     struct pci_messages messages;
+    bool firmwares; /* firmware has it use memory that is mapped for it (hal/iommu.h): it stays firmware's */
     bool goes_past; /* remapping hardware (core/pci_virtio.c) */
     struct pci_reset reset;
     struct pci_device *owner; /* who has it; under the lock */
@@ -137,7 +140,8 @@ void pci_config_write(const struct pci_function *function, uint32_t offset, unsi
 keel_status_t pci_config_change(const struct pci_function *function, uint32_t offset, unsigned width,
                                 uint32_t value);
 
-/* E_BUSY: somebody has it, or it is being reset; E_UNSUPPORTED: its reset has gone wrong; E_LIMIT. */
+/* E_DENIED: it is firmware's; E_BUSY: somebody has it, or it is being reset; E_UNSUPPORTED: its reset has
+ * gone wrong; E_LIMIT. */
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle);
 void pci_device_put(struct pci_device *device);
 

@@ -18,7 +18,8 @@
 
 #include "hal/types.h"
 
-#define HAL_IOMMU_ENTRIES 512u
+#define HAL_IOMMU_ENTRIES          512u
+#define HAL_IOMMU_ADDRESS_BITS_MIN 32u
 /* Devices write their interrupts here: never an address of memory for them (both specifications). */
 #define HAL_IOMMU_INTERRUPTS_FIRST UINT64_C(0xfee00000)
 #define HAL_IOMMU_INTERRUPTS_LAST  UINT64_C(0xfeefffff)
@@ -27,6 +28,7 @@
 struct hal_iommu {
     unsigned levels; /* of a domain's tables: 3..5; 0: not every device is held by hardware that obeys, and
                         none of the calls below but hal_iommu_describe is made */
+    unsigned address_bits;   /* of the addresses that it translates; at least HAL_IOMMU_ADDRESS_BITS_MIN */
     unsigned leaf_level_max; /* the highest level whose entries may be leaves: 0, 1 (2 MiB) or 2 (1 GiB) */
     uint32_t domain_count;   /* numbers of domains are below it, and above 0 */
     bool caches_absence;     /* a flush is due also where entries that were 0 are not any more */
@@ -35,12 +37,16 @@ struct hal_iommu {
 };
 const struct hal_iommu *hal_iommu_describe(void);
 
-/* Firmware has its device use this memory all the time: bytes [first, last]. A source's domain must map it to
- * itself, or the device is not attached. */
+/* Firmware has its device use this memory all the time: bytes [first, last], whatever core does. Such a
+ * source is never attached. `mapped`: at hal_upcall_boot, and for ever, the source reaches this memory, whole
+ * pages of a RESERVED region, at these addresses, and nothing beside its ranges. Whoever tells such a device
+ * what to do could have it write there, so it is for no client (D1). */
 struct hal_iommu_range {
     uint64_t first, last;
     uint16_t source;
     bool any_source; /* it is not known which */
+    bool may_read, may_write;
+    bool mapped;
 };
 /* False: there are not so many. Constant likewise. */
 bool hal_iommu_range(unsigned index, struct hal_iommu_range *range);

@@ -55,13 +55,15 @@ enum {
     HOSTED_IOMMU_REGISTERS = 2,       /* no queue, and the second can forget whole domains only; AMD's: no
                                          command for everything */
     HOSTED_IOMMU_NARROW = 4,          /* domains of three levels only */
-    HOSTED_IOMMU_RANGE = 8,           /* firmware has a device use frame 0 all the time */
+    HOSTED_IOMMU_RANGE = 8,           /* firmware has a device use frame 0 all the time, which it reserves */
     HOSTED_IOMMU_DIES = 16,           /* with iommu_stalls: the unit never does anything again */
     HOSTED_IOMMU_AMD = 32,            /* they are AMD's, and not Intel's */
     HOSTED_IOMMU_OLD_INTERRUPTS = 64, /* interrupts are not remapped: devices raise what they like; so too
                                          without Intel's queues */
     HOSTED_IOMMU_APART = 128,         /* no tables are good for both: they block all, and hold nobody */
-    HOSTED_IOMMU_PLAIN = 256,         /* none caches what is not there, or has a write buffer (Intel's) */
+    HOSTED_IOMMU_PLAIN = 256,         /* none caches what is not there, or has a write buffer, and all know
+                                         leaves of 1 GiB (Intel's) */
+    HOSTED_IOMMU_RANGE_WRONG = 512,   /* with RANGE: it is a frame that core has */
 };
 #define HOSTED_IOMMU_RANGE_SOURCE 0x00e8u
 

@@ -154,6 +154,7 @@ struct acpi_ivrs {
     struct acpi_ivrs_range {
         uint64_t first, last; /* bytes */
         uint16_t first_source, last_source;
+        bool may_read, may_write; /* the devices */
     } ranges[ACPI_IVRS_RANGES_MAX];
     /* Of segment 0: I/O APICs, and the source ids of their messages. One beyond the last place is left out.
      */

@@ -15,6 +15,11 @@ void remap_store(hal_paddr_t at, uint64_t value);
 void remap_write_back(hal_paddr_t at, size_t size);
 /* Boot CPU: a zeroed page, for good. */
 hal_paddr_t remap_page(void);
+/* So many at most are for tables of firmware's devices. */
+#define REMAP_FIRMWARE_PAGES 256u
+/* Boot CPU: all bytes [first, last] are in memory that the machine's map calls firmware's: neither registers
+ * that Keel drives, nor ever a frame that somebody is given. */
+bool remap_is_reserved(uint64_t first, uint64_t last);
 /* struct hal_iommu's looks_max: more than any unit of the machine's needs. */
 uint32_t remap_looks_max(void);
 /* Writes a line, without its end, to the console. */
