@@ -356,6 +356,7 @@ static void inject(void)
 static void end(void)
 {
     model_call("all tasks end");
+    tasks_drop_references();
     for (unsigned i = 1; i < TASKS_MAX; i++) {
         if (tasks.tasks[i].used && tasks.tasks[i].waits && tasks.tasks[i].refs > 0) {
             model_answer(keel_task_kill((keel_task_t){tasks.tasks[i].handle}), KEEL_OK);

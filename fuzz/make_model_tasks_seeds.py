@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent
 HEADER = ("flags", "period")
 # Operations whose names begin so are drawn; those of the second tuple four times as often.
 SUBJECTS = (
-    (("task", "event", "semaphore", "mutex", "time", "guards", "handle"), ("task_spawn", "time_passes")),
+    (("task", "event", "semaphore", "mutex", "time", "guards", "handle", "references"), ("task_spawn", "time_passes")),
     (("mutex", "task_spawn", "task_cancel", "time"), ("mutex_lock", "mutex_unlock", "mutex_upgrade")),
     (("semaphore", "event", "task_cancel", "task_kill", "time"), ("semaphore_down", "semaphore_up", "event_wait", "event_signal")),
     (("task",), ("task_spawn", "task_join", "task_exit", "task_kill")),
@@ -29,24 +29,26 @@ def draw_number(source):
     return source.choice((source.randrange(8), source.randrange(64), source.randrange(256)))
 
 
-def draw_operation(source, name, operations):
-    names = [source.randrange(4) if source.random() < 0.95 else source.randrange(256), source.randrange(8)]
+def draw_operation(source, name, operations, few):
+    """`few`: objects, and twice as many tasks, that most calls are about."""
+    names = [source.randrange(few) if source.random() < 0.95 else source.randrange(256), source.randrange(2 * few)]
     numbers = [draw_number(source) for _ in range(3)]
     if name == "task_spawn" and source.random() < 0.9:
         numbers[0], numbers[2] = source.randrange(4), source.choice((0, 1, 8 * source.randrange(18), 6))
     size = source.randrange(256) if source.random() < 0.3 else 0
-    return bytes([operations.index(name), *names, *numbers, size, source.randrange(4)])
+    return bytes([operations.index(name), *names, *numbers, size, source.randrange(few)])
 
 
 def draw_sequence(number, operations):
     source = random.Random(number)
     subject = SUBJECTS[number % len(SUBJECTS)]
+    few = 4 if number % 3 == 0 else 2
     names = [name for name in operations for prefix in subject[0] if name.startswith(prefix)]
     names += [name for name in names for prefix in subject[1] if name.startswith(prefix)] * 3
     drawn = ["task_spawn"] * source.randrange(2, 8)
     drawn += [name for name in ("event_create", "semaphore_create", "mutex_create") for _ in range(2)]
     drawn += [source.choice(names) for _ in range(LENGTH)]
-    operation = (draw_operation(source, name, operations) for name in drawn)
+    operation = (draw_operation(source, name, operations, few) for name in drawn)
     return bytes([number % 8, source.randrange(2, 6)]) + b"".join(operation)
 
 

@@ -23,6 +23,8 @@
 /* Timeouts are whole numbers of these: all calls of an execution together do not take one. */
 #define TASKS_UNIT    (UINT64_C(1000) * 1000000000)
 #define TASKS_FOREVER UINT64_MAX
+/* References that clients can hold of an object. */
+#define TASKS_REFS_MAX REF_HANDLES_MAX
 
 enum tasks_flags {
     TASKS_DEFAULT_POLICIES = 1u << 0, /* those of services/, otherwise none */
@@ -126,6 +128,8 @@ unsigned tasks_number(const struct tasks_task *task);
 struct tasks_task *tasks_task_named(struct tasks_task *self, const struct model_op *op);
 struct tasks_object *tasks_object_named(struct tasks_task *self, const struct model_op *op,
                                         enum tasks_kind kind);
+/* What a call for one more of so many references answers. */
+keel_status_t tasks_ref_status(uint64_t refs);
 /* The call answers this at once; of an error, nothing else has changed. True: KEEL_OK. False also: it is made
  * in atomic mode, and answers E_CONTEXT. */
 bool tasks_answers(struct tasks_task *self, keel_status_t status);
@@ -142,6 +146,8 @@ void tasks_forget_task(struct tasks_task *task);
 
 /* --- model_tasks_offers.c --- */
 
+/* Of each object that has too many references to release them one by one, all but one. */
+void tasks_drop_references(void);
 /* What is left of them; `self` unlocks what it holds. */
 void tasks_release_objects(struct tasks_task *self);
 

@@ -34,6 +34,11 @@ struct tasks_object *tasks_object_named(struct tasks_task *self, const struct mo
     return NULL;
 }
 
+keel_status_t tasks_ref_status(uint64_t refs)
+{
+    return refs < TASKS_REFS_MAX ? KEEL_OK : KEEL_E_LIMIT;
+}
+
 bool tasks_answers(struct tasks_task *self, keel_status_t status)
 {
     struct tasks_call *call = &self->call;
@@ -156,7 +161,7 @@ void tasks_task_exit(struct tasks_task *self, const struct model_op *op)
 void tasks_task_ref(struct tasks_task *self, const struct model_op *op)
 {
     struct tasks_task *task = tasks_task_named(self, op);
-    if (tasks_answers(self, task != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE)) {
+    if (tasks_answers(self, task != NULL ? tasks_ref_status(task->refs) : KEEL_E_BAD_HANDLE)) {
         task->refs++;
     }
 }
@@ -174,7 +179,7 @@ void tasks_task_release(struct tasks_task *self, const struct model_op *op)
 
 void tasks_task_self(struct tasks_task *self, const struct model_op *op)
 {
-    if (tasks_answers(self, KEEL_OK)) {
+    if (tasks_answers(self, tasks_ref_status(self->refs))) {
         self->refs++;
         tasks_results(self, self->handle);
         tasks.names[TASKS_TASK][op->slot % MODEL_SLOTS] = self->handle;

@@ -36,6 +36,59 @@ void tasks_guards(const struct model_op *op)
 static const enum object_kind object_kinds[TASKS_KINDS] = {OBJECT_TASK, OBJECT_EVENT, OBJECT_SEMAPHORE,
                                                            OBJECT_MUTEX};
 
+/* As if somebody had made so many calls more that add one, or drop one. */
+static void add_references(unsigned kind, uint64_t handle, uint64_t *refs, uint64_t wanted)
+{
+    struct object *object = object_slot_of(object_kinds[kind], handle);
+    atomic_u64_fetch_add(&object->ref.word, wanted - *refs);
+    atomic_u32_fetch_add(&object->ref.handles, (uint32_t)(wanted - *refs));
+    *refs = wanted;
+}
+
+static uint64_t *references_of(unsigned kind, uint64_t handle)
+{
+    for (unsigned i = 0; kind == TASKS_TASK && i < TASKS_MAX; i++) {
+        struct tasks_task *task = &tasks.tasks[i];
+        if (task->used && task->refs > 0 && task->handle == handle) {
+            return &task->refs;
+        }
+    }
+    for (unsigned i = 0; kind != TASKS_TASK && i < TASKS_OBJECTS; i++) {
+        struct tasks_object *object = &tasks.objects[kind][i];
+        if (object->used && object->refs > 0 && object->handle == handle) {
+            return &object->refs;
+        }
+    }
+    return NULL;
+}
+
+/* Nearly as many references as there can be, or one again (M6). */
+void tasks_references(const struct model_op *op)
+{
+    unsigned kind = op->numbers[0] % TASKS_KINDS;
+    uint64_t handle = model_pick(tasks.names, TASKS_KINDS, kind, op->names[0]),
+             *refs = references_of(kind, handle);
+    if (refs != NULL) {
+        uint64_t wanted = *refs < TASKS_REFS_MAX / 2 ? TASKS_REFS_MAX - op->numbers[1] % 3u : 1;
+        model_call("references(0x%llx, 0x%llx)", (unsigned long long)handle, (unsigned long long)wanted);
+        add_references(kind, handle, refs, wanted);
+    }
+}
+
+void tasks_drop_references(void)
+{
+    for (unsigned i = 0; i < TASKS_KINDS * TASKS_OBJECTS; i++) {
+        unsigned kind = i / TASKS_OBJECTS, slot = i % TASKS_OBJECTS;
+        struct tasks_object *object = &tasks.objects[kind][slot];
+        struct tasks_task *task = kind == TASKS_TASK && slot < TASKS_MAX ? &tasks.tasks[slot] : NULL;
+        if (task != NULL && task->refs > TASKS_REFS_MAX / 2) {
+            add_references(kind, task->handle, &task->refs, 1);
+        } else if (kind != TASKS_TASK && object->refs > TASKS_REFS_MAX / 2) {
+            add_references(kind, object->handle, &object->refs, 1);
+        }
+    }
+}
+
 void tasks_handle_offer(const struct model_op *op)
 {
     uint64_t live[OBJECT_KIND_COUNT] = {0};

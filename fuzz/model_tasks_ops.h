@@ -15,7 +15,7 @@
     X(semaphore_create) X(semaphore_ref) X(semaphore_release) X(semaphore_down) X(semaphore_up)              \
     X(mutex_create) X(mutex_ref) X(mutex_release) X(mutex_lock) X(mutex_lock_shared) X(mutex_upgrade)        \
     X(mutex_downgrade) X(mutex_unlock)
-#define TASKS_EVENTS(X) X(time_passes) X(guards) X(handle_offer)
+#define TASKS_EVENTS(X) X(time_passes) X(guards) X(references) X(handle_offer)
 /* clang-format on */
 
 #endif

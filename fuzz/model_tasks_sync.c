@@ -37,7 +37,7 @@ static void create(struct tasks_task *self, const struct model_op *op, enum task
 static void ref(struct tasks_task *self, const struct model_op *op, enum tasks_kind kind)
 {
     struct tasks_object *object = tasks_object_named(self, op, kind);
-    if (tasks_answers(self, object != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE)) {
+    if (tasks_answers(self, object != NULL ? tasks_ref_status(object->refs) : KEEL_E_BAD_HANDLE)) {
         object->refs++;
     }
 }
