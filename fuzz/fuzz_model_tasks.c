@@ -74,6 +74,11 @@ static void perform(struct tasks_call *call)
 void tasks_run(uint64_t number)
 {
     struct tasks_call *call = &tasks.tasks[number].call;
+    for (uint32_t i = 0; i < KEEL_TASK_WORDS; i++) {
+        uint64_t value = 1;
+        model_answer(keel_task_word_load(i, &value), KEEL_OK);
+        model_equal(value, 0, "a word of a new task");
+    }
     for (;;) {
         while (!call->given) {
             give_way();
