@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The operations of fuzz_model, by the names of the calls that they make; heap_touch writes through a pointer
- * as a client does, handle_offer hands one handle to every call there is. make_model_seeds.py reads them from here.
+ * as a client does, handle_offer hands one handle to every call there is. make_model_seeds.py reads them from
+ * here.
  */
 #ifndef FUZZ_MODEL_OPS_H
 #define FUZZ_MODEL_OPS_H
