@@ -21,7 +21,7 @@
 /* Rounds in which every task runs: until what is expected has happened at the latest, and then to see whether
  * something else does. */
 #define ROUNDS_MAX   1000u
-#define ROUNDS_AFTER 3u
+#define ROUNDS_AFTER 2u
 #define FRAMES       (TASKS_RAM / KEEL_PAGE_SIZE)
 #define TEXT_SIZE    200u
 
@@ -115,7 +115,8 @@ static void describe(const struct tasks_task *self)
                call->guarded ? ", in atomic mode" : "", call->ends ? "" : ", and waits");
 }
 
-void tasks_make(struct tasks_task *self)
+/* `self` makes the call at its next turn, the first task at once. */
+static void start(struct tasks_task *self)
 {
     struct tasks_call *call = &self->call;
     describe(self);
@@ -125,7 +126,6 @@ void tasks_make(struct tasks_task *self)
     } else {
         call->given = true;
     }
-    tasks_settle();
 }
 
 /* --- Comparing --- */
@@ -266,11 +266,13 @@ static void execute(const struct model_op *op)
     begin(&self->call, id_of(operations[operation].name), op->size);
     operations[operation].call(self, op);
     if (self->call.open) {
-        tasks_make(self);
+        start(self);
+        tasks_settle();
     }
 }
 
-/* One call of a task that is not the input's; a status for task_exit, nanoseconds for task_sleep. */
+/* One call of a task that is not the input's; a status for task_exit, nanoseconds for task_sleep. Nobody is
+ * in its way, so tasks need not settle after each. */
 static void order(struct tasks_task *task, enum call_id id, uint64_t number)
 {
     begin(&task->call, id, 0);
@@ -281,7 +283,7 @@ static void order(struct tasks_task *task, enum call_id id, uint64_t number)
     } else {
         tasks_wait(task, NULL, false, 1);
     }
-    tasks_make(task);
+    start(task);
 }
 
 /* Whoever waits for no longer than until now, one after the other. */
@@ -318,12 +320,12 @@ static struct tasks_task *next_idle(void)
 static void unit_passes(void)
 {
     for (struct tasks_task *idle = next_idle(); idle != NULL; idle = next_idle()) {
-        if (idle->killed) {
-            order(idle, CALL_ID_TASK_EXIT, 7);
-        } else {
-            order(idle, CALL_ID_TASK_SLEEP, TASKS_UNIT);
+        order(idle, idle->killed ? CALL_ID_TASK_EXIT : CALL_ID_TASK_SLEEP, idle->killed ? 7 : TASKS_UNIT);
+        if (!idle->waits) {
+            tasks_settle();
         }
     }
+    tasks_settle();
     model_call("time passes");
     if (first->canceled) {
         first->canceled = false;
@@ -357,6 +359,15 @@ static void inject(void)
     model_answer(keel_scheduler_inject(&scheduler), KEEL_OK);
 }
 
+static bool anyone_waits(void)
+{
+    bool waits = false;
+    for (unsigned i = 0; i < TASKS_MAX; i++) {
+        waits = waits || (tasks.tasks[i].used && tasks.tasks[i].waits);
+    }
+    return waits;
+}
+
 /* Whoever waits is told to end, or waits until its time is up; then all do, and what they had is released. */
 static void end(void)
 {
@@ -369,12 +380,15 @@ static void end(void)
         }
     }
     tasks_settle();
-    tasks_time_passes(&(struct model_op){.numbers = {2}});
+    while (anyone_waits()) {
+        unit_passes();
+    }
+    for (struct tasks_task *idle = next_idle(); idle != NULL; idle = next_idle()) {
+        order(idle, CALL_ID_TASK_EXIT, tasks_number(idle));
+    }
+    tasks_settle();
     for (unsigned i = 1; i < TASKS_MAX; i++) {
         struct tasks_task *task = &tasks.tasks[i];
-        if (tasks_is_idle(task)) {
-            order(task, CALL_ID_TASK_EXIT, i);
-        }
         for (; task->used && task->refs > 0; task->refs--) {
             model_answer(keel_task_release((keel_task_t){task->handle}), KEEL_OK);
         }

@@ -115,8 +115,6 @@ TASKS_EVENTS(TASKS_DECLARE)
 /* What all tasks but the first one are. */
 void tasks_run(uint64_t number);
 
-/* Makes `self` call what its call says. */
-void tasks_make(struct tasks_task *self);
 /* Until all that the model says has happened. Compares the answers. */
 void tasks_settle(void);
 bool tasks_is_idle(const struct tasks_task *task);
