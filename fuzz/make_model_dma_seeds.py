@@ -15,7 +15,7 @@ from make_calls_seeds import compile_lines
 
 ROOT = Path(__file__).resolve().parent
 HEADER = ("flags", "period")
-OFTEN = ("dma_map", "dma_map_list", "dma_release", "dma_release_later", "device_reads", "device_writes")
+OFTEN = ("dma_map", "dma_map_list", "dma_ref", "dma_release", "dma_release_later", "device_reads", "device_writes")
 SEQUENCES, LENGTH = 40, 120
 FLAGS = (0x00, 0x01, 0x10, 0x11, 0x02, 0x03, 0x04, 0x05, 0x08, 0x09, 0xe0, 0xe1, 0xf0, 0xf4)
 
