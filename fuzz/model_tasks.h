@@ -110,11 +110,12 @@ TASKS_CALLS(TASKS_DECLARE)
 TASKS_EVENTS(TASKS_DECLARE)
 #undef TASKS_DECLARE
 
-/* --- fuzz_model_tasks.c --- */
+/* --- model_tasks_run.c --- */
 
 /* What all tasks but the first one are. */
 void tasks_run(uint64_t number);
-
+/* `self` makes its call at its next turn, the first task at once. */
+void tasks_start(struct tasks_task *self);
 /* Until all that the model says has happened. Compares the answers. */
 void tasks_settle(void);
 bool tasks_is_idle(const struct tasks_task *task);
