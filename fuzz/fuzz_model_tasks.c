@@ -119,21 +119,10 @@ static void expire(void)
     }
 }
 
-/* The next one, but the first, that does not wait; NULL: there is none. */
-static struct tasks_task *next_idle(void)
-{
-    for (unsigned i = 1; i < TASKS_MAX; i++) {
-        if (tasks_is_idle(&tasks.tasks[i])) {
-            return &tasks.tasks[i];
-        }
-    }
-    return NULL;
-}
-
 /* All others wait as well, or time would pass too slowly. Who has to end cannot wait. */
 static void unit_passes(void)
 {
-    for (struct tasks_task *idle = next_idle(); idle != NULL; idle = next_idle()) {
+    for (struct tasks_task *idle = tasks_next_idle(); idle != NULL; idle = tasks_next_idle()) {
         order(idle, idle->killed ? CALL_ID_TASK_EXIT : CALL_ID_TASK_SLEEP, idle->killed ? 7 : TASKS_UNIT);
         if (!idle->waits) {
             tasks_settle();
@@ -197,7 +186,7 @@ static void end(void)
     while (anyone_waits()) {
         unit_passes();
     }
-    for (struct tasks_task *idle = next_idle(); idle != NULL; idle = next_idle()) {
+    for (struct tasks_task *idle = tasks_next_idle(); idle != NULL; idle = tasks_next_idle()) {
         order(idle, CALL_ID_TASK_EXIT, tasks_number(idle));
     }
     tasks_settle();

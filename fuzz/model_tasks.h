@@ -119,6 +119,8 @@ void tasks_start(struct tasks_task *self);
 /* Until all that the model says has happened. Compares the answers. */
 void tasks_settle(void);
 bool tasks_is_idle(const struct tasks_task *task);
+/* The next one, but the first, that does not wait; NULL: there is none. */
+struct tasks_task *tasks_next_idle(void);
 unsigned tasks_number(const struct tasks_task *task);
 
 /* --- What an operation says of its call, model_tasks_life.c --- */

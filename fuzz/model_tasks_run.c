@@ -24,13 +24,24 @@ bool tasks_is_idle(const struct tasks_task *task)
     return task->used && !task->dead && !task->waits;
 }
 
+struct tasks_task *tasks_next_idle(void)
+{
+    for (unsigned i = 1; i < TASKS_MAX; i++) {
+        if (tasks_is_idle(&tasks.tasks[i])) {
+            return &tasks.tasks[i];
+        }
+    }
+    return NULL;
+}
+
 /* --- Making calls --- */
 
-/* Lets others run, those on another CPU as well: alone, spinning would only let time pass. */
-static void give_way(void)
+/* Lets others run; `others`: perhaps on another CPU. If all of them wait, spinning would let time pass until
+ * the first wait is over. */
+static void give_way(bool others)
 {
     model_answer(keel_task_yield(), KEEL_OK);
-    if (tasks.cpu_count > 1) {
+    if (tasks.cpu_count > 1 && others) {
         model_answer(keel_cpu_relax(), KEEL_OK);
     }
 }
@@ -59,7 +70,7 @@ void tasks_run(uint64_t number)
     }
     for (;;) {
         while (!call->given) {
-            give_way();
+            give_way(true);
         }
         call->given = false;
         if (call->id == CALL_ID_TASK_EXIT && call->expected == KEEL_OK) {
@@ -192,7 +203,7 @@ static bool agrees(void)
 void tasks_settle(void)
 {
     for (unsigned round = 0, after = 0; round < ROUNDS_MAX && after < ROUNDS_AFTER; round++) {
-        give_way();
+        give_way(!agrees() || tasks_next_idle() != NULL);
         after += agrees();
     }
     for (unsigned i = 0; i < TASKS_MAX; i++) {
