@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/frame.h"
+#include "core/task.h"
 #include "model_tasks.h"
 
 /* Rounds in which every task runs: until what is expected has happened at the latest, and then to see whether
@@ -36,12 +37,11 @@ struct tasks_task *tasks_next_idle(void)
 
 /* --- Making calls --- */
 
-/* Lets others run; `others`: perhaps on another CPU. If all of them wait, spinning would let time pass until
- * the first wait is over. */
-static void give_way(bool others)
+/* Lets others run, those on another CPU as well. */
+static void give_way(void)
 {
     model_answer(keel_task_yield(), KEEL_OK);
-    if (tasks.cpu_count > 1 && others) {
+    if (tasks.cpu_count > 1) {
         model_answer(keel_cpu_relax(), KEEL_OK);
     }
 }
@@ -70,7 +70,7 @@ void tasks_run(uint64_t number)
     }
     for (;;) {
         while (!call->given) {
-            give_way(true);
+            give_way();
         }
         call->given = false;
         if (call->id == CALL_ID_TASK_EXIT && call->expected == KEEL_OK) {
@@ -187,6 +187,13 @@ static void compare_answer(struct tasks_task *task)
     }
 }
 
+/* Has the task come to its wait, and off its CPU? */
+static bool is_blocked(const struct tasks_task *task)
+{
+    const struct task *there = (const struct task *)object_slot_of(OBJECT_TASK, task->handle);
+    return atomic_u32_peek(&there->state) == TASK_BLOCKED;
+}
+
 /* Also about which tasks there are: one that ends is gone when it is off its CPU. */
 static bool agrees(void)
 {
@@ -194,7 +201,8 @@ static bool agrees(void)
     unsigned used = 0;
     for (unsigned i = 0; i < TASKS_MAX; i++) {
         const struct tasks_call *call = &tasks.tasks[i].call;
-        same = same && (!call->open || call->answered == call->ends);
+        same = same &&
+               (!call->open || (call->answered == call->ends && (call->ends || is_blocked(&tasks.tasks[i]))));
         used += tasks.tasks[i].used;
     }
     return same && used == model_objects(OBJECT_TASK);
@@ -203,7 +211,11 @@ static bool agrees(void)
 void tasks_settle(void)
 {
     for (unsigned round = 0, after = 0; round < ROUNDS_MAX && after < ROUNDS_AFTER; round++) {
-        give_way(!agrees() || tasks_next_idle() != NULL);
+        model_answer(keel_task_yield(), KEEL_OK);
+        /* If all others wait, spinning would let time pass until the first wait is over. */
+        if (!agrees() || tasks_next_idle() != NULL) {
+            give_way();
+        }
         after += agrees();
     }
     for (unsigned i = 0; i < TASKS_MAX; i++) {
