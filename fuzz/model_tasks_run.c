@@ -187,11 +187,11 @@ static void compare_answer(struct tasks_task *task)
     }
 }
 
-/* Has the task come to its wait, and off its CPU? */
-static bool is_blocked(const struct tasks_task *task)
+/* Has the task come to its wait, or its end, and off its CPU? */
+static bool is_off(const struct tasks_task *task, enum task_state state)
 {
     const struct task *there = (const struct task *)object_slot_of(OBJECT_TASK, task->handle);
-    return atomic_u32_peek(&there->state) == TASK_BLOCKED;
+    return atomic_u32_peek(&there->state) == (uint32_t)state;
 }
 
 /* Also about which tasks there are: one that ends is gone when it is off its CPU. */
@@ -201,9 +201,12 @@ static bool agrees(void)
     unsigned used = 0;
     for (unsigned i = 0; i < TASKS_MAX; i++) {
         const struct tasks_call *call = &tasks.tasks[i].call;
-        same = same &&
-               (!call->open || (call->answered == call->ends && (call->ends || is_blocked(&tasks.tasks[i]))));
+        same = same && (!call->open || (call->answered == call->ends &&
+                                        (call->ends || is_off(&tasks.tasks[i], TASK_BLOCKED))));
+        same = same && (!tasks.tasks[i].used || !tasks.tasks[i].dead || is_off(&tasks.tasks[i], TASK_DEAD));
+        bool in_vain = call->open && call->answered && call->created != NULL && call->status != KEEL_OK;
         used += tasks.tasks[i].used;
+        used -= in_vain && call->created_kind == TASKS_TASK;
     }
     return same && used == model_objects(OBJECT_TASK);
 }
