@@ -203,7 +203,9 @@ void tasks_task_join(struct tasks_task *self, const struct model_op *op)
 void tasks_task_cancel(struct tasks_task *self, const struct model_op *op)
 {
     struct tasks_task *task = tasks_task_named(self, op);
-    if (tasks_answers(self, task != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE)) {
+    if (task == &tasks.tasks[0] && tasks.cpu_count > 1) { /* it sleeps while others run: tasks_settle */
+        self->call.open = false;
+    } else if (tasks_answers(self, task != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE)) {
         tasks_cancels(task);
     }
 }

@@ -12,6 +12,7 @@
  * something else does. */
 #define ROUNDS_MAX   1000u
 #define ROUNDS_AFTER 2u
+#define SETTLE_TIME  UINT64_C(1000) /* of a round */
 #define TEXT_SIZE    200u
 #define FREE_ENOUGH  (TASKS_RAM / KEEL_PAGE_SIZE / 2) /* frames among which there must be such a row */
 
@@ -215,9 +216,10 @@ void tasks_settle(void)
 {
     for (unsigned round = 0, after = 0; round < ROUNDS_MAX && after < ROUNDS_AFTER; round++) {
         model_answer(keel_task_yield(), KEEL_OK);
-        /* If all others wait, spinning would let time pass until the first wait is over. */
-        if (!agrees() || tasks_next_idle() != NULL) {
-            give_way();
+        /* Another CPU runs meanwhile. If all others wait, spinning would let time pass until the first wait
+         * is over. */
+        if (tasks.cpu_count > 1) {
+            model_answer(keel_task_sleep(SETTLE_TIME), KEEL_OK);
         }
         after += agrees();
     }
