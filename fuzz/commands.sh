@@ -150,6 +150,7 @@ command_minimize() {
     [ "$project" != "$root" ] || case $target in
     calls) operations=(--header 8 --unit 8) ;;
     world) operations=(--header 16 --unit 8) ;;
+    model | model_tasks | model_dma) operations=(--header 2 --unit 8) ;;
     esac
     exec python3 "$root/fuzz/minimize.py" ${operations[@]+"${operations[@]}"} "$file" "$file.min" \
         "$build/fuzz/fuzz/fuzz_$target" </dev/null

@@ -4,24 +4,13 @@
  * the heap, in plain arrays. Nothing of Keel's own bookkeeping is looked at to predict an answer; counts are
  * counted anew each time that they are needed.
  *
- * The input is a header of 2 bytes (flags, how often everything is compared) and operations of 8 bytes:
- *
- *   0 operation (model_ops.h)   1,2 names of objects   3,4,5 numbers   6 size   7 slot for a new name
- *
- * Objects are named by slots that hold the handles which earlier operations got, alive or not.
+ * The input is as in model_report.h, its operations are those of model_ops.h.
  */
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
 
-#include <stdbool.h>
-
-#include "keel/keel.h"
 #include "model_ops.h"
-
-#define MODEL_HEADER_SIZE 2u
-#define MODEL_OP_SIZE     8u
-#define MODEL_OPS_MAX     512u
-#define MODEL_SLOTS       16u
+#include "model_report.h"
 
 #define MODEL_RAM      (UINT64_C(480) << 10) /* quick to compare, and it runs out */
 #define MODEL_RAM_MUCH (UINT64_C(7) << 20)   /* two or three large pages */
@@ -112,16 +101,11 @@ struct model {
     struct model_cursor cursors[MODEL_CURSORS];
     struct model_block memories[MODEL_BLOCKS], pointers[MODEL_BLOCKS];
     uint64_t names[MODEL_KINDS][MODEL_SLOTS];
-    bool print;
 };
 
 extern struct model model;
 /* What is in the frames; a frame that is not in use may have anything here. */
 extern unsigned char model_bytes[MODEL_FRAMES][KEEL_PAGE_SIZE];
-
-struct model_op {
-    uint8_t op, names[2], numbers[3], size, slot;
-};
 
 #define MODEL_DECLARE(name) void model_##name(const struct model_op *op);
 MODEL_OPERATIONS(MODEL_DECLARE)
@@ -129,18 +113,10 @@ MODEL_OPERATIONS(MODEL_DECLARE)
 
 /* --- fuzz_model.c: what every operation needs --- */
 
-/* The call that is about to be made, readably. */
-void model_call(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Keel and the model disagree. */
-_Noreturn void model_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Fails unless the statuses are equal. True: KEEL_OK. */
-bool model_answer(keel_status_t status, keel_status_t expected);
-/* The same for a call that takes up to `need` frames: E_NO_MEMORY will do in place of KEEL_OK if there are
- * fewer, and then nothing has changed. */
+/* model_answer for a call that takes up to `need` frames: E_NO_MEMORY will do in place of KEEL_OK if there
+ * are fewer, and then nothing has changed. */
 bool model_answer_memory(keel_status_t status, keel_status_t expected, uint64_t need);
 #define MODEL_CONTIGUOUS UINT64_MAX /* need: free frames may not be neighbours */
-void model_equal(uint64_t value, uint64_t expected, const char *what);
-void model_equal_bytes(const void *bytes, const void *expected, size_t size, const char *what);
 
 /* The handle that a byte names; a new one for a slot. */
 uint64_t model_name(enum model_kind kind, uint8_t byte);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The operations of fuzz_model, by the names of the calls that they make; heap_touch writes through a pointer
- * as a client does. make_model_seeds.py reads them from here.
+ * as a client does, handle_offer hands one handle to every call there is. make_model_seeds.py reads them from
+ * here.
  */
 #ifndef FUZZ_MODEL_OPS_H
 #define FUZZ_MODEL_OPS_H
@@ -23,7 +24,7 @@
     X(cursor_open) X(cursor_close) X(cursor_jump) X(cursor_map) X(cursor_map_segment) X(cursor_unmap)        \
     X(cursor_protect) X(cursor_query) X(cursor_find_next)                                                    \
     X(memory_alloc) X(memory_ref) X(memory_release) X(memory_read) X(memory_write) X(memory_info)            \
-    X(heap_alloc) X(heap_free) X(heap_touch)
+    X(heap_alloc) X(heap_free) X(heap_touch) X(handle_offer)
 /* clang-format on */
 
 #endif

@@ -163,6 +163,25 @@ static void D1_mappings_of_one_segment(void)
     CHECK_OK(keel_pci_device_release(other));
 }
 
+/* A unit may know of all its addresses that there was nothing: what is mapped is reached all the same, also
+ * where a neighbour's table has come before. */
+static void D1_reaches_what_it_tried_before(void)
+{
+    keel_pci_device_t device = dma_device(STORAGE);
+    uint16_t source = dma_source(STORAGE);
+    keel_dma_t first = dma_new(device, 2, BOTH);
+    uint64_t next = dma_address(first) + 2 * PAGE;
+    uint8_t byte = 0;
+    CHECK(!dma_reads(source, next, &byte));
+    keel_dma_t second = dma_new(device, 2, BOTH);
+    CHECK_EQUAL(dma_address(second), next);
+    CHECK(dma_reads(source, next, &byte));
+    CHECK(dma_writes(source, next + 2 * PAGE - 1, 1));
+    CHECK_OK(keel_dma_release(first));
+    CHECK_OK(keel_dma_release(second));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 /* --- How it ends --- */
 
 static void D2_released_memory_is_not_reached(void)
@@ -431,6 +450,7 @@ int main(int argc, char **argv)
         UNIT(D1_two_devices_have_the_same_address, .by_amd = true),
         UNIT(D1_direction_is_kept, .by_amd = true, .seeds = 5),
         UNIT(D1_sizes, .by_amd = true, .config.ram_size = 32 << 20),
+        UNIT(D1_reaches_what_it_tried_before, .by_amd = true),
         UNIT(D1_mappings_of_one_segment, .by_amd = true),
         UNIT(D2_released_memory_is_not_reached, .by_amd = true, .seeds = 5),
         UNIT(D2_frames_are_captive_until_the_flush, .by_amd = true, .seeds = 5),

@@ -121,7 +121,8 @@ static void keep(struct iommu_unit *unit, size_t *count, const struct iommu_cach
     unit->spare[(*count)++] = *cached;
 }
 
-/* What lies outside of [first, last]. A table is forgotten as a whole. */
+/* What lies outside of [first, last]. A table is forgotten as a whole; of one that was not there, what
+ * followed for other pages stays, as of any page. */
 static void keep_rest(struct iommu_unit *unit, size_t *count, const struct iommu_cached *cached,
                       uint64_t first, uint64_t last)
 {
@@ -130,15 +131,15 @@ static void keep_rest(struct iommu_unit *unit, size_t *count, const struct iommu
     if (cached->kind == IOMMU_CACHED_TABLE) {
         return;
     }
+    rest.as_table = false;
     if (cached->address < first) {
         rest.size = first - cached->address;
         keep(unit, count, &rest);
     }
     if (end > last) {
-        rest = *cached;
         rest.address = last + 1;
         rest.size = end - last;
-        rest.target += rest.address - cached->address;
+        rest.target = cached->target + (rest.address - cached->address);
         keep(unit, count, &rest);
     }
 }
