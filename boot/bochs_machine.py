@@ -73,7 +73,6 @@ def prepare_firmware(esp, loader_path, cpus, x2apic):
 
 def configuration(folder, cylinders, arguments):
     """The lines of bochsrc. Whatever Bochs itself panics of ends the run."""
-    date = f", time0={arguments.date}" if arguments.date is not None else ""
     return f"""\
 display_library: term
 romimage: file={find_firmware()}, address=0x{(1 << 32) - FIRMWARE_SIZE:x}
@@ -84,7 +83,7 @@ pci: enabled=1, chipset=i440fx
 ata0: enabled=1
 ata0-master: type=disk, path={os.path.join(folder, "disk.img")}, mode=flat, cylinders={cylinders}, heads={HEADS}, spt={SECTORS}
 com1: enabled=1, mode=file, dev=/dev/fd/3
-clock: sync=none{date}
+clock: sync=none
 log: {os.path.join(folder, "bochs.log")}
 panic: action=fatal
 error: action=report
@@ -98,5 +97,5 @@ def command(folder):
     which is told to let the machine run."""
     with open(os.path.join(folder, "debugger"), "w", encoding="ascii") as file:
         file.write("continue\n")
-    script = 'exec 3>&1 >"$0/bochs.out" 2>&1; export TERM=xterm TZ=UTC; exec bochs -q -rc "$0/debugger" -f "$0/bochsrc"'
+    script = 'exec 3>&1 >"$0/bochs.out" 2>&1; export TERM=xterm; exec bochs -q -rc "$0/debugger" -f "$0/bochsrc"'
     return ["sh", "-c", script, folder]

@@ -34,7 +34,6 @@ def parse(argument_list):
     parser.add_argument("--cpu", default=CPU, help=f"a model of `bochs --help cpu` (default: {CPU})")
     parser.add_argument("--cpus", type=int, default=2, help="how many there are (default: 2)")
     parser.add_argument("--memory", type=int, default=128, help="MiB of RAM (default: 128)")
-    parser.add_argument("--date", type=int, help="what time it is, in seconds since 1970")
     parser.add_argument("--x2apic", action="store_true", help="the firmware hands over the local APICs in x2APIC mode")
     return parser.parse_args(argument_list)
 
