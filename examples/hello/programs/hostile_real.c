@@ -26,6 +26,7 @@ ATTEMPT_CODE(do_keep, "vmovups ymm_before, %ymm15; movl $100000000, %ecx; 1: dec
 /* The same of what AVX-512 adds: 16 registers and the mask registers. */
 static uint64_t zmm_after[9];
 uint64_t zmm_before[9];
+uint64_t zmm_works; /* the attempt went through */
 
 ATTEMPT_CODE(do_collect_wide,
              "vporq %zmm17, %zmm16, %zmm16; vporq %zmm18, %zmm16, %zmm16; vporq %zmm19, %zmm16, %zmm16;"
@@ -34,7 +35,8 @@ ATTEMPT_CODE(do_collect_wide,
              "vporq %zmm26, %zmm16, %zmm16; vporq %zmm27, %zmm16, %zmm16; vporq %zmm28, %zmm16, %zmm16;"
              "vporq %zmm29, %zmm16, %zmm16; vporq %zmm30, %zmm16, %zmm16; vporq %zmm31, %zmm16, %zmm16;"
              "korw %k2, %k1, %k1; korw %k3, %k1, %k1; korw %k4, %k1, %k1; korw %k5, %k1, %k1;"
-             "korw %k6, %k1, %k1; korw %k7, %k1, %k1; vmovups %zmm16, (%rdi); kmovw %k1, 64(%rdi)");
+             "korw %k6, %k1, %k1; korw %k7, %k1, %k1; vmovups %zmm16, (%rdi); kmovw %k1, 64(%rdi);"
+             "movq $1, zmm_works");
 ATTEMPT_CODE(do_keep_wide,
              "vmovups zmm_before, %zmm31; kmovw zmm_before + 64, %k5; movl $20000000, %ecx; 1: decl %ecx;"
              "jnz 1b; movl $24, %eax; syscall; vmovups %zmm31, (%rdi); kmovw %k5, 64(%rdi)");
@@ -42,18 +44,35 @@ ATTEMPT_CODE(do_keep_wide,
 /* Where segments and tables lie is the kernel's own affair, if the CPU can keep it to itself (UMIP). */
 ATTEMPT_CODE(do_look, "sgdt -16(%rsp); movq $1, (%rdi)");
 
-static bool has_umip(void)
-{
-    uint32_t eax = 0, ebx, ecx = 0, edx;
+#define BIT_AVX512F 16u /* of EBX */
+#define BIT_UMIP    2u  /* of ECX */
 
-    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+/* CPUID leaf 7 (Intel SDM vol. 2A); false where there is no such leaf. */
+static bool features(uint32_t *ebx, uint32_t *ecx)
+{
+    uint32_t eax = 0, edx;
+
+    __asm__ volatile("cpuid" : "+a"(eax), "=b"(*ebx), "=c"(*ecx), "=d"(edx) : "2"(0));
     if (eax < 7) {
         return false;
     }
     eax = 7;
-    ecx = 0;
-    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-    return (ecx >> 2 & 1) != 0;
+    __asm__ volatile("cpuid" : "+a"(eax), "=b"(*ebx), "=c"(*ecx), "=d"(edx) : "2"(0));
+    return true;
+}
+
+static bool has_umip(void)
+{
+    uint32_t ebx, ecx;
+
+    return features(&ebx, &ecx) && (ecx >> BIT_UMIP & 1) != 0;
+}
+
+static bool has_avx512(void)
+{
+    uint32_t ebx, ecx;
+
+    return features(&ebx, &ecx) && (ebx >> BIT_AVX512F & 1) != 0;
 }
 
 static bool report(const char *what, bool well)
@@ -82,7 +101,8 @@ static bool wide_registers_are_empty(void)
     for (size_t i = 0; i < COUNT_OF(zmm_after); i++) {
         found |= zmm_after[i];
     }
-    return report("it is zero", found == 0);
+    return report("it is zero, and there is some where the CPU has it",
+                  found == 0 && zmm_works == (has_avx512() ? 1 : 0));
 }
 
 static bool wide_registers_are_kept(uint64_t own)
