@@ -46,14 +46,14 @@ def judge(machine, log, panic=False, says=()):
     if gave_up:
         return f"The loader gave up: {gave_up.group(1)}."
     panicked = machine.last_matching(PANIC) is not None
-    if panic:
-        return console.judge_panic(machine, says, panicked)
-    if panicked:
+    if panicked and not panic:
         return "The kernel panicked."
     if machine.matched:
         return "The kernel did not switch the machine off."
     if SWITCHED_OFF not in log:
-        return f"Bochs ended by itself: {log.strip().splitlines()[-1:] or 'without a word'}"
+        return f"Bochs ended by itself; the last that it said: {''.join(log.splitlines()[-1:])}"
+    if panic:
+        return console.judge_panic(machine, says, panicked)
     return guest.judge_power_off(machine) or console.missing_line(machine, says)
 
 

@@ -286,6 +286,7 @@ class Bochs(unittest.TestCase):
         self.assertIn("panicked", self.judge([*lines, "keel: power off, status 0"]))
         self.assertIsNone(self.judge(lines, panic=True, says=["overflow in deep"]))
         self.assertIn("did not panic", self.judge(["keel: power off, status 0"], panic=True))
+        self.assertIn("by itself", self.judge(lines, "", panic=True))
         self.assertIn("no kernel", self.judge(["keel loader: no kernel"], "", matched=True))
 
     def test_missing_file_names_package_and_variable(self):
