@@ -8,9 +8,7 @@ import subprocess
 import sys
 import time
 
-import disk
 import transcript
-import virtio
 
 
 class Console:
@@ -117,8 +115,6 @@ def add_common_options(parser):
         "--says", metavar="REGEX", action="append", default=[], help="a line must match; may be repeated"
     )
     parser.add_argument("--panic", action="store_true", help="the run must end in a panic")
-    disk.add_options(parser)
-    virtio.add_options(parser)
 
 
 def readable(*paths):

@@ -23,6 +23,8 @@ def parse(argument_list):
     parser = argparse.ArgumentParser(prog="run_hosted.py", description=__doc__.split("\n")[0])
     parser.add_argument("--kernel", required=True, help="the kernel as a hosted executable")
     console.add_common_options(parser)
+    disk.add_options(parser)
+    virtio.add_options(parser)
     parser.add_argument("--seed", type=int, help="chooses the interleaving")
     parser.add_argument("--cpus", type=int, help="simulated CPUs")
     parser.add_argument("--memory", help="RAM, like 64M")

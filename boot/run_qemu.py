@@ -7,7 +7,6 @@ Exit status: 0 the guest said that all is well, 1 it did not, 2 the run could no
 
 import argparse
 import os
-import re
 import shutil
 import signal
 import sys
@@ -15,14 +14,12 @@ import tempfile
 
 import console
 import disk
+import guest
 import qemu_machine
 import virtio
 
 # isa-debug-exit ends QEMU with (value << 1) | 1; the kernel writes these values.
 EXIT_WELL, EXIT_STATUS, EXIT_PANIC = 0x10 << 1 | 1, 0x11 << 1 | 1, 0x12 << 1 | 1
-# The loader speaks only when it gives up; the firmware would then wait for a key for ever.
-LOADER = re.compile(r"^keel loader: (.*)")
-POWER_OFF = re.compile(r"^keel: (power off|restart), status (-?\d+)$")
 
 
 def parse(arguments):
@@ -31,10 +28,10 @@ def parse(arguments):
         split = arguments.index("--")
         own, extra = arguments[:split], arguments[split + 1 :]
     parser = argparse.ArgumentParser(prog="run_qemu.py", description=__doc__.split("\n")[0])
-    parser.add_argument("--kernel", required=True, help="the kernel ELF file; a missing one is left out of the ESP")
-    parser.add_argument("--loader", required=True, help="BOOTX64.EFI")
+    guest.add_options(parser)
     console.add_common_options(parser)
-    parser.add_argument("--timeout", type=float, help="seconds after which the guest counts as hung (it fails)")
+    disk.add_options(parser)
+    virtio.add_options(parser)
     parser.add_argument("--debug", action="store_true", help="wait for gdb")
     iommu = parser.add_mutually_exclusive_group()
     iommu.add_argument("--no-iommu", action="store_const", dest="iommu", const=None, help="a machine without one")
@@ -54,47 +51,31 @@ def parse(arguments):
     return result
 
 
-def make_esp(folder, arguments):
-    """The EFI system partition as a folder; QEMU shows it to the guest as a FAT disk."""
-    esp = os.path.join(folder, "esp")
-    os.makedirs(os.path.join(esp, "EFI", "BOOT"))
-    os.makedirs(os.path.join(esp, "keel"))
-    shutil.copyfile(arguments.loader, os.path.join(esp, "EFI", "BOOT", "BOOTX64.EFI"))
-    if not arguments.no_kernel:
-        shutil.copyfile(arguments.kernel, os.path.join(esp, "keel", "kernel.elf"))
-    shutil.copyfile(arguments.initrd, os.path.join(esp, "keel", "initrd.cpio"))
-    with open(os.path.join(esp, "keel", "cmdline.txt"), "w", encoding="utf-8") as file:
-        file.write(f"keel.exit=isa-debug {arguments.command_line}".rstrip() + "\n")
-    return esp
-
-
-def judge(guest, refusal=None, panic=False, says=()):
+def judge(machine, refusal=None, panic=False, says=()):
     """Why the run failed, or None."""
-    if guest.timed_out:
-        return f"The guest hangs: it did not end within {guest.timeout:g} s."
+    if machine.timed_out:
+        return f"The guest hangs: it did not end within {machine.timeout:g} s."
     if refusal:
-        return console.missing_line(guest, [refusal])
-    if guest.matched:
-        return f"The loader gave up: {guest.last_matching(LOADER).group(1)}."
+        return console.missing_line(machine, [refusal])
+    if machine.matched:
+        return f"The loader gave up: {machine.last_matching(guest.LOADER).group(1)}."
     if panic:
-        return console.judge_panic(guest, says, guest.status == EXIT_PANIC)
-    return judge_end(guest) or console.missing_line(guest, says)
+        return console.judge_panic(machine, says, machine.status == EXIT_PANIC)
+    return judge_end(machine) or console.missing_line(machine, says)
 
 
-def judge_end(guest):
+def judge_end(machine):
     """Why the end of a run is not one with which all is well, or None."""
-    if guest.status == EXIT_WELL:
+    if machine.status == EXIT_WELL:
         return None
-    said = guest.last_matching(POWER_OFF)
-    if guest.status == EXIT_STATUS:
+    if machine.status == EXIT_STATUS:
+        said = machine.last_matching(guest.POWER_OFF)
         return f"The kernel ended with {said.group(0)[6:] if said else 'a status that is not 0'}."
-    if guest.status == EXIT_PANIC:
+    if machine.status == EXIT_PANIC:
         return "The kernel panicked."
-    if guest.status == 0:
-        if said and said.group(1) == "power off" and int(said.group(2)) == 0:
-            return None
-        return f"The kernel ended with {said.group(0)[6:]}." if said else "The machine reset without a word."
-    return f"QEMU ended with status {guest.status}; its message is above."
+    if machine.status == 0:
+        return guest.judge_power_off(machine)
+    return f"QEMU ended with status {machine.status}; its message is above."
 
 
 def print_debug_help(kernel):
@@ -106,18 +87,19 @@ def boot(arguments, folder, watch):
     code, variables = qemu_machine.find_firmware()
     own_variables = os.path.join(folder, "variables.fd")
     shutil.copyfile(variables, own_variables)
-    esp = make_esp(folder, arguments)
+    kernel = None if arguments.no_kernel else arguments.kernel
+    esp = guest.make_esp(folder, arguments.loader, kernel, arguments.initrd, f"keel.exit=isa-debug {arguments.command_line}")
     disk_path, port = disk.prepare(arguments, folder), virtio.prepare(arguments, folder)
     command = qemu_machine.qemu_command(
         code, own_variables, esp, arguments.debug, arguments.extra, arguments.iommu, disk_path, port
     )
     if arguments.debug:
         print_debug_help(arguments.kernel)
-    guest = console.Console(command, arguments.timeout, until=LOADER, watch=watch)
-    guest.run()
-    failure = judge(guest, arguments.refusal, arguments.panic, arguments.says)
+    machine = console.Console(command, arguments.timeout, until=guest.LOADER, watch=watch)
+    machine.run()
+    failure = judge(machine, arguments.refusal, arguments.panic, arguments.says)
     failure = failure or disk.judge(arguments, disk_path) or virtio.judge(arguments, port)
-    return console.finish(guest, failure, arguments)
+    return console.finish(machine, failure, arguments)
 
 
 def main(argument_list, watch=None):

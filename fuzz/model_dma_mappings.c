@@ -138,7 +138,7 @@ static bool is_full(const struct dma_device *device, uint64_t page_count)
         bool same = mapping->used && mapping->device == device && is_alive(mapping);
         taken += same && rounded(mapping->page_count) == rounded(page_count) ? rounded(page_count) : 0;
     }
-    return taken >= KEEL_DMA_PAGES_MAX;
+    return taken >= KEEL_DMA_SMALL_PAGES_MAX;
 }
 
 static bool has_room(const struct dma_device *device, const struct dma_mapping *wanted)

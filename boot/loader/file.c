@@ -1,11 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Files of the volume that the loader was started from (UEFI 2.10, 13.4 and 13.5).
+ * The volume that the loader was started from, and its files (UEFI 2.10, 13.4 and 13.5).
  */
 #include "loader.h"
 
+static EFI_GUID loaded_image_guid = LOADED_IMAGE_PROTOCOL;
 static EFI_GUID file_system_guid = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
 static EFI_GUID file_info_guid = EFI_FILE_INFO_ID;
+
+EFI_STATUS loader_open(struct loader *loader, EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
+{
+    EFI_LOADED_IMAGE *loaded;
+    EFI_STATUS status;
+
+    *loader = (struct loader){.image = image, .system = system, .boot = system->BootServices};
+    status = loader->boot->HandleProtocol(image, &loaded_image_guid, (void **)&loaded);
+    if (EFI_ERROR(status)) {
+        return status;
+    }
+    loader->image_base = (uint64_t)loaded->ImageBase;
+    loader->image_size = loaded->ImageSize;
+    loader->volume = loaded->DeviceHandle;
+    return EFI_SUCCESS;
+}
 
 /* The name follows the fixed part of EFI_FILE_INFO; ours are short. */
 struct file_info {

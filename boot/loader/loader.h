@@ -44,7 +44,9 @@ static inline uint64_t loader_pages_for(uint64_t bytes)
     return bytes / LOADER_PAGE_SIZE + (bytes % LOADER_PAGE_SIZE != 0);
 }
 
-/* file.c: reads a whole file of the start volume into pages of its own. EFI_NOT_FOUND where there is none,
+/* file.c: sets up `loader` for the application `image`; */
+EFI_STATUS loader_open(struct loader *loader, EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
+/* reads a whole file of the start volume into pages of its own. EFI_NOT_FOUND where there is none,
  * EFI_BAD_BUFFER_SIZE where it is longer than `limit`. An empty file gives {0, 0}. */
 EFI_STATUS loader_read_file(const struct loader *loader, CHAR16 *path, uint64_t limit,
                             struct handoff_range *file);

@@ -9,8 +9,6 @@
 #define COMMAND_LINE_SIZE_MAX UINT64_C(4096)
 #define STACK_PAGES           8u
 
-static EFI_GUID loaded_image_guid = LOADED_IMAGE_PROTOCOL;
-
 /* What stands ready before boot services end. */
 struct prepared {
     struct handoff *handoff;
@@ -20,22 +18,6 @@ struct prepared {
     struct kernel_plan plan;
     uint64_t root, stack_top;
 };
-
-static EFI_STATUS open_loader(struct loader *loader, EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
-{
-    EFI_LOADED_IMAGE *loaded;
-    EFI_STATUS status;
-
-    *loader = (struct loader){.image = image, .system = system, .boot = system->BootServices};
-    status = loader->boot->HandleProtocol(image, &loaded_image_guid, (void **)&loaded);
-    if (EFI_ERROR(status)) {
-        return status;
-    }
-    loader->image_base = (uint64_t)loaded->ImageBase;
-    loader->image_size = loaded->ImageSize;
-    loader->volume = loaded->DeviceHandle;
-    return EFI_SUCCESS;
-}
 
 /* Reads one file and says what is wrong with it. Where it may be absent, absence is success. */
 static EFI_STATUS read_file(const struct loader *loader, CHAR16 *path, const char *name, uint64_t limit,
@@ -172,7 +154,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 {
     struct loader loader;
     struct prepared prepared;
-    EFI_STATUS status = open_loader(&loader, image, system);
+    EFI_STATUS status = loader_open(&loader, image, system);
 
     if (EFI_ERROR(status)) {
         return status;

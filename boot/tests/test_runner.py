@@ -6,15 +6,19 @@ import contextlib
 import io
 import os
 import re
+import struct
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import acpi_tables
+import bochs_machine
 import console
 import disk
 import make_initrd
 import qemu_machine
+import run_bochs
 import run_hosted
 import run_linux
 import run_qemu
@@ -22,7 +26,7 @@ import transcript
 import virtio
 
 
-def guest(status, lines=(), timed_out=False, matched=False):
+def ended(status, lines=(), timed_out=False, matched=False):
     """A run that has ended, without having run."""
     result = console.Console(["none"], timeout=5)
     result.status, result.lines = status, list(lines)
@@ -210,26 +214,26 @@ class Virtio(unittest.TestCase):
 
 class Judgement(unittest.TestCase):
     def judge(self, *arguments, refusal=None, **named):
-        return run_qemu.judge(guest(*arguments, **named), refusal)
+        return run_qemu.judge(ended(*arguments, **named), refusal)
 
     def test_lines_that_must_be_said(self):
-        well = guest(run_qemu.EXIT_WELL, ["cpu 0: WP NX"])
+        well = ended(run_qemu.EXIT_WELL, ["cpu 0: WP NX"])
         self.assertIsNone(run_qemu.judge(well, says=["^cpu 0: WP"]))
         self.assertIn("matches: SMEP", run_qemu.judge(well, says=["SMEP"]))
 
     def test_panic_that_must_come(self):
-        panicked = guest(run_qemu.EXIT_PANIC, ["keel: panic: overflow in deep"])
+        panicked = ended(run_qemu.EXIT_PANIC, ["keel: panic: overflow in deep"])
         self.assertIsNone(run_qemu.judge(panicked, panic=True, says=["overflow in deep"]))
         self.assertIn("No line", run_qemu.judge(panicked, panic=True, says=["overflow in wide"]))
         for status in (run_qemu.EXIT_WELL, run_qemu.EXIT_STATUS, 1):
-            self.assertIn("did not panic", run_qemu.judge(guest(status, ["overflow in deep"]), panic=True))
+            self.assertIn("did not panic", run_qemu.judge(ended(status, ["overflow in deep"]), panic=True))
 
     def test_hosted_panic(self):
         arguments = run_hosted.parse(["--kernel", "k", "--initrd", "i", "--panic", "--says", "deep"])
-        self.assertIsNone(run_hosted.judge(guest(1, ["overflow in deep", "keel: panic"]), arguments))
-        self.assertIn("did not panic", run_hosted.judge(guest(1, ["overflow in deep"]), arguments))
-        self.assertIn("did not panic", run_hosted.judge(guest(0, ["overflow in deep"]), arguments))
-        self.assertIn("hangs", run_hosted.judge(guest(None, timed_out=True), arguments))
+        self.assertIsNone(run_hosted.judge(ended(1, ["overflow in deep", "keel: panic"]), arguments))
+        self.assertIn("did not panic", run_hosted.judge(ended(1, ["overflow in deep"]), arguments))
+        self.assertIn("did not panic", run_hosted.judge(ended(0, ["overflow in deep"]), arguments))
+        self.assertIn("hangs", run_hosted.judge(ended(None, timed_out=True), arguments))
 
     def test_success_only_when_the_guest_says_so(self):
         self.assertIsNone(self.judge(run_qemu.EXIT_WELL))
@@ -252,6 +256,90 @@ class Judgement(unittest.TestCase):
         self.assertIsNone(self.judge(None, said, matched=True, refusal="no kernel"))
         self.assertIn("No line", self.judge(None, said, matched=True, refusal="truncated"))
         self.assertIn("No line", self.judge(run_qemu.EXIT_WELL, refusal="no kernel"))
+
+
+class Bochs(unittest.TestCase):
+    OFF = f"{run_bochs.SWITCHED_OFF}\n"
+
+    def judge(self, lines, log=OFF, matched=False, timed_out=False, **named):
+        return run_bochs.judge(ended(1, lines, timed_out, matched), log, **named)
+
+    def test_success_only_when_the_guest_says_so(self):
+        well = ["keel: power off, status 0"]
+        self.assertIsNone(self.judge(well))
+        self.assertIsNone(self.judge(["SMAP", *well], says=["SMAP"]))
+        self.assertIn("No line", self.judge(well, says=["SMAP"]))
+        self.assertIn("status 7", self.judge(["keel: power off, status 7"]))
+        self.assertIn("restart", self.judge(["keel: restart, status 0"]))
+        self.assertIn("without a word", self.judge(["x| keel: power off, status 0"]))
+
+    def test_the_machine_must_be_switched_off(self):
+        well = ["keel: power off, status 0"]
+        self.assertIn("3rd exception", self.judge(well, "e[CPU0  ] 3rd exception\n"))
+        self.assertIn("did not switch", self.judge(well, "", matched=True))
+        self.assertIn("hangs", self.judge(well, "", timed_out=True))
+        stays = "keel: this machine does not switch itself off; switch it off by hand"
+        self.assertTrue(run_bochs.END.search(stays))
+
+    def test_panic(self):
+        lines = ["keel: panic: overflow in deep", "keel: panic"]
+        self.assertIn("panicked", self.judge([*lines, "keel: power off, status 0"]))
+        self.assertIsNone(self.judge(lines, panic=True, says=["overflow in deep"]))
+        self.assertIn("did not panic", self.judge(["keel: power off, status 0"], panic=True))
+        self.assertIn("by itself", self.judge(lines, "", panic=True))
+        self.assertIn("no kernel", self.judge(["keel loader: no kernel"], "", matched=True))
+
+    def test_missing_file_names_package_and_variable(self):
+        with self.assertRaisesRegex(bochs_machine.MachineError, "install seabios.*with KEEL_NONE"):
+            bochs_machine.find(["/nowhere/bios"], "A VGA BIOS", "KEEL_NONE", "seabios")
+
+
+class AcpiTables(unittest.TestCase):
+    """What is built for Bochs, read again by the rules of ACPI."""
+
+    def setUp(self):
+        self.base = acpi_tables.BASE
+        self.memory = acpi_tables.build(3)
+
+    def at(self, address, form):
+        return struct.unpack_from(form, self.memory, address - self.base)
+
+    def table(self, address, signature):
+        found, length = self.at(address, "<4sI")
+        start = address - self.base
+        self.assertEqual(found, signature)
+        self.assertEqual(sum(self.memory[start : start + length]) & 0xFF, 0)
+        return self.memory[start : start + length]
+
+    def tables(self):
+        xsdt = self.table(self.at(self.base + 24, "<Q")[0], b"XSDT")
+        addresses = struct.unpack_from("<3Q", xsdt, 36)
+        return [self.table(at, name) for at, name in zip(addresses, (b"FACP", b"APIC", b"HPET"))]
+
+    def test_root_pointer(self):
+        self.assertEqual(self.memory[:8], b"RSD PTR ")
+        self.assertEqual(sum(self.memory[:20]) & 0xFF, 0)
+        self.assertEqual(sum(self.memory[:36]) & 0xFF, 0)
+
+    def test_machine_switches_off(self):
+        fadt = self.tables()[0]
+        self.assertEqual(len(fadt), 244)
+        self.assertIn(b"\x08_S5_\x12", self.table(struct.unpack_from("<Q", fadt, 140)[0], b"DSDT"))
+        self.assertEqual(struct.unpack_from("<I", fadt, 64)[0], 0xB004)
+
+    def test_each_cpu_is_listed_once(self):
+        madt, cpus, io_apics, at = self.tables()[1], [], [], 44
+        while at < len(madt):
+            if madt[at] == 0:
+                cpus.append(madt[at + 3])
+            elif madt[at] == 1:
+                io_apics.append(madt[at + 2])
+            at += madt[at + 1]
+        self.assertEqual((cpus, io_apics, at), ([0, 1, 2], [3], len(madt)))
+
+    def test_hpet(self):
+        hpet = self.tables()[2]
+        self.assertEqual((len(hpet), struct.unpack_from("<Q", hpet, 44)[0]), (56, 0xFED00000))
 
 
 class OnLinux(unittest.TestCase):

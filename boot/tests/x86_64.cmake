@@ -238,6 +238,41 @@ keel_add_kernel_test(
            --says " T3_recurse\\+0x"
 )
 
+# Another emulator, whose CPUs have what QEMU's lack (boot/run_bochs.py).
+function(keel_add_bochs_test name kernel)
+    cmake_parse_arguments(PARSE_ARGV 2 test "" "INITRD" "RUNNER")
+    add_test(
+        NAME boot_bochs-${name}
+        COMMAND
+            ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/boot/run_bochs.py --kernel $<TARGET_FILE:${kernel}> --loader
+            ${KEEL_LOADER} --firmware ${KEEL_FIRMWARE_EFI} --initrd ${CMAKE_BINARY_DIR}/${test_INITRD}.initrd --timeout
+            ${KEEL_BOCHS_TIMEOUT} ${test_RUNNER}
+    )
+    math(EXPR hung "${KEEL_BOCHS_TIMEOUT} + 30")
+    set_tests_properties(boot_bochs-${name} PROPERTIES LABELS "boot;bochs" TIMEOUT ${hung})
+endfunction()
+set(KEEL_BOCHS_TIMEOUT 600)
+
+# Two CPUs with AVX-512, by ACPI tables, a TSC that is invariant and that the HPET watches.
+set(U5_PROTECTIONS_OF_SKYLAKE "^keel: cpu 1: WP NX SMEP SMAP XSAVE$")
+keel_add_bochs_test(
+    default hello INITRD hello
+    RUNNER --expect ${KEEL_TRANSCRIPTS}/hello.transcript --says ${U5_PROTECTIONS_OF_SKYLAKE}
+           --says "^keel: clock: tsc, [0-9]+ MHz by hpet, invariant, watched$"
+)
+# All IPIs, those that start CPUs among them, by the MSRs of x2APIC mode.
+keel_add_bochs_test(
+    cpus-x2apic cpus INITRD hello
+    RUNNER --x2apic --command-line rounds=4 --expect ${KEEL_TRANSCRIPTS}/kernels/cpus.transcript
+           --says "^keel: apic: in x2APIC mode, as firmware left it$" --says ${U5_PROTECTIONS_OF_SKYLAKE}
+)
+# Attempts that only a CPU can judge: on the registers of AVX-512, and by SGDT, which this one refuses to users (UMIP).
+set(U5_PROTECTIONS_OF_TIGERLAKE "^keel: cpu 0: WP NX SMEP SMAP UMIP XSAVE$")
+keel_add_bochs_test(
+    real-tigerlake hello INITRD hello-real
+    RUNNER --cpu tigerlake --cpus 1 --expect ${KEEL_TRANSCRIPTS}/hello-real.transcript --says ${U5_PROTECTIONS_OF_TIGERLAKE}
+)
+
 # NMIs at random moments while a kernel enters and leaves user mode all the time (U4).
 add_test(
     NAME boot_nmi

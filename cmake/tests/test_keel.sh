@@ -70,6 +70,12 @@ for command in boot run; do
     refuses "The transcript $work/folder is a folder" "$command" --transcript folder
     refuses '--timeout needs a whole number, not "1s".' "$command" --timeout 1s
 done
+refuses 'There is no machine "box"; there are: qemu bochs.' boot --machine box
+refuses '--machine needs a value' boot --machine
+refuses '--cpu is for --machine bochs' boot --cpu max
+refuses '--cpus needs a whole number, not "two".' boot --machine bochs --cpus two
+refuses 'Bochs takes no QEMU options.' boot --machine bochs -- -m 4G
+refuses '--debug and --disk are for QEMU.' boot --machine bochs --debug
 refuses '--seed needs a whole number, not "-1".' run --seed -1
 refuses '--cpus needs a value' run --cpus
 refuses '--memory needs a size like 64M or 1G, not "64".' run --memory 64

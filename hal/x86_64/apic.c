@@ -96,6 +96,7 @@ static void open_registers(void)
     uint64_t base = x86_rdmsr(MSR_APIC_BASE);
 
     if ((base & BASE_X2APIC) != 0) {
+        x86_print("keel: apic: in x2APIC mode, as firmware left it\n");
         return;
     }
     if ((base & BASE_ENABLE) == 0) {
