@@ -16,6 +16,11 @@ endif()
 # would steer it towards the oracle instead of the kernel, and it costs more than half of the time.
 set(KEEL_NO_FEEDBACK)
 set(KEEL_NO_COMPARISONS)
+# Nor is it itself checked under a fuzzer, but for MemorySanitizer, which has to see every store.
+set(KEEL_NO_CHECKS -fno-sanitize=all)
+if(KEEL_SANITIZE MATCHES memory)
+    set(KEEL_NO_CHECKS -fno-sanitize=undefined)
+endif()
 if(KEEL_FUZZ STREQUAL libfuzzer)
     add_compile_options(-fsanitize=fuzzer-no-link)
     set(KEEL_NO_FEEDBACK -fno-sanitize=fuzzer-no-link)

@@ -33,6 +33,7 @@ struct hosted_fiber *fiber_take(const void *bottom, size_t size)
     *fiber = (struct hosted_fiber){.bottom = bottom, .size = size, .used = true};
     fiber->tsan = __tsan_create_fiber ? __tsan_create_fiber(0) : NULL;
     sanitizer_unpoison(bottom, size); /* redzones of frames that were abandoned here */
+    sanitizer_written(bottom, size);  /* each function forgets its own variables */
     return fiber;
 }
 

@@ -166,6 +166,7 @@ static void leave_use(uint64_t frame)
         mmu_table_end(frame);
     } else if (ram.use[frame] == HAL_FRAME_UNUSED) {
         ram_junk(frame);
+        sanitizer_forget(ram_pointer(frame << HAL_PAGE_SHIFT), HAL_PAGE_SIZE);
     }
 }
 

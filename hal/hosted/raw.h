@@ -10,18 +10,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sanitizer.h"
+
 static inline void raw_copy(void *to, const void *from, size_t size)
 {
+    sanitizer_written(to, size);
     __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
 }
 
 static inline void raw_fill(void *to, uint8_t byte, size_t size)
 {
+    sanitizer_written(to, size);
     __asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
 }
 
 static inline void raw_clear_words(void *to, size_t words)
 {
+    sanitizer_written(to, words * sizeof(uint64_t));
     __asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(0) : "memory");
 }
 

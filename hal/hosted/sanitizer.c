@@ -76,6 +76,9 @@ void sanitizer_check_read(const void *start, size_t size)
         void *out;
     } address = {.in = start};
     check(start, size);
+    if (__msan_check_mem_is_initialized && size) {
+        __msan_check_mem_is_initialized(start, size);
+    }
     if (__tsan_read_range && size) {
         __tsan_read_range(address.out, (long)size);
     }

@@ -2,7 +2,7 @@
  *
  * Entry points of the sanitizers' run-time libraries, as weak symbols: whether they are there is decided when
  * the program is linked, so one object serves all builds. Prototypes are those of
- * <sanitizer/asan_interface.h>, common_interface_defs.h and tsan_interface.h.
+ * <sanitizer/asan_interface.h>, common_interface_defs.h, msan_interface.h and tsan_interface.h.
  */
 #ifndef HOSTED_SANITIZER_H
 #define HOSTED_SANITIZER_H
@@ -19,6 +19,10 @@ HOSTED_WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save, const vo
 HOSTED_WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old,
                                                  size_t *size_old);
 HOSTED_WEAK void __sanitizer_symbolize_pc(void *pc, const char *format, char *text, size_t size);
+
+HOSTED_WEAK void __msan_poison(const volatile void *start, size_t size);
+HOSTED_WEAK void __msan_unpoison(const volatile void *start, size_t size);
+HOSTED_WEAK void __msan_check_mem_is_initialized(const volatile void *start, size_t size);
 
 HOSTED_WEAK void *__tsan_get_current_fiber(void);
 HOSTED_WEAK void *__tsan_create_fiber(unsigned flags);
@@ -54,6 +58,22 @@ static inline void sanitizer_unpoison(const void *start, size_t size)
 {
     if (__asan_unpoison_memory_region) {
         __asan_unpoison_memory_region(start, size);
+    }
+}
+
+/* For MemorySanitizer, which does not see what the machine and libraries write: what core may not go by any
+ * more, and what it may. */
+static inline void sanitizer_forget(const void *start, size_t size)
+{
+    if (__msan_poison) {
+        __msan_poison(start, size);
+    }
+}
+
+static inline void sanitizer_written(const void *start, size_t size)
+{
+    if (__msan_unpoison) {
+        __msan_unpoison(start, size);
     }
 }
 

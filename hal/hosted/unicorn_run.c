@@ -6,6 +6,7 @@
 
 #include "big_stack.h"
 #include "raw.h"
+#include "sanitizer.h"
 #include "schedule.h"
 #include "unicorn_engine.h"
 #include "user.h"
@@ -45,6 +46,7 @@ static void read_registers(struct engine *engine, struct keel_user_regs *regs)
     void *values[REGISTER_COUNT];
     list_registers(regs, values);
     uc_reg_read_batch(engine->uc, register_ids, values, REGISTER_COUNT);
+    sanitizer_written(regs, sizeof *regs);
 }
 
 static void stop(struct engine *engine, uint32_t vector, uint64_t error)
@@ -66,6 +68,7 @@ static void read_code(uc_engine *uc, uint64_t at, uint8_t *bytes, size_t size)
     if (uc_mem_read(uc, at, bytes, size) != UC_ERR_OK) {
         memset(bytes, 0, size);
     }
+    sanitizer_written(bytes, size);
 }
 
 static void keep_registers(struct engine *engine, uint64_t rip)
@@ -182,6 +185,7 @@ static void save_vector(uc_engine *uc, uint8_t *image)
     for (int i = 0; i < 16; i++) {
         uc_reg_read(uc, UC_X86_REG_XMM0 + i, image + 160 + 16 * i);
     }
+    sanitizer_written(image + 32, 16 * (8 + 16));
 }
 
 /* Ring 0, about to execute the IRETQ that enters user code. */
