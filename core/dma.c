@@ -163,9 +163,11 @@ static bool map_at_once(struct domain *domain, const struct dma *dma)
                               dma->may_read, dma->may_write);
 }
 
-/* Tables, and then the entries; or room is given back. */
+/* Tables, and then the entries; or room is given back, unless the tables ended meanwhile with hardware that
+ * may go by them for good: `captive`. */
 static KEEL_COLD keel_status_t map_by_steps(struct domain *domain, const struct dma *dma,
-                                            struct frame **spare, bool *tables, bool *interrupts)
+                                            struct frame **spare, bool *tables, bool *captive,
+                                            bool *interrupts)
 {
     keel_status_t status = KEEL_OK;
     uint64_t missing = tables_missing(domain, dma);
@@ -174,23 +176,25 @@ static KEEL_COLD keel_status_t map_by_steps(struct domain *domain, const struct 
         status = get_tables(domain, dma, missing, spare, interrupts);
     }
     if (status == KEEL_OK && !map_all(domain, dma, spare, interrupts)) {
+        *captive = !iommu_works();
         status = KEEL_E_NOT_FOUND;
     }
-    if (status != KEEL_OK) {
+    if (status != KEEL_OK && !*captive) {
         give_back_room(domain, dma);
     }
     return status;
 }
 
 /* All or nothing: room, tables, and then the entries. `number`: the domain's; `tables`: some were missing. */
-static keel_status_t reserve_and_map(struct domain *domain, struct dma *dma, uint32_t *number, bool *tables)
+static keel_status_t reserve_and_map(struct domain *domain, struct dma *dma, uint32_t *number, bool *tables,
+                                     bool *captive)
 {
     struct frame *spare = NULL;
     bool interrupts = spinlock_acquire(&domain->lock);
     keel_status_t status = take_room(domain, dma);
     *tables = false;
     if (status == KEEL_OK && dma->held && !map_at_once(domain, dma)) {
-        status = map_by_steps(domain, dma, &spare, tables, &interrupts);
+        status = map_by_steps(domain, dma, &spare, tables, captive, &interrupts);
     }
     *number = domain->number;
     spinlock_release(&domain->lock, interrupts);
@@ -215,9 +219,9 @@ static keel_status_t enter(struct dma *dma, bool *captive)
     struct domain *domain = dma->domain;
     uint32_t number;
     bool tables;
-    keel_status_t status = reserve_and_map(domain, dma, &number, &tables);
+    keel_status_t status = reserve_and_map(domain, dma, &number, &tables, captive);
     if (status == KEEL_E_LIMIT && dma_flush(domain)) { /* what was captive has made room */
-        status = reserve_and_map(domain, dma, &number, &tables);
+        status = reserve_and_map(domain, dma, &number, &tables, captive);
     }
     if (status != KEEL_OK) {
         return status;

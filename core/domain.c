@@ -226,8 +226,9 @@ static keel_status_t make_tables(struct domain *domain)
         above = frame_address(table);
     }
     domain->directory = above;
+    bool forwarded = pci_is_forwarded(IOVA_LARGE_FIRST, IOVA_LARGE_END - 1);
     iova_init(&domain->iova, hal_phys_object(frame_address(domain->bits)),
-              hal_iommu_describe()->address_bits);
+              forwarded ? HAL_IOMMU_ADDRESS_BITS_MIN : hal_iommu_describe()->address_bits);
     return KEEL_OK;
 }
 

@@ -69,6 +69,27 @@ static const struct pci_function *bridge_to(uint8_t bus)
     return NULL;
 }
 
+static bool forwards(const struct pci_function *bridge, uint64_t first, uint64_t last)
+{
+    uint32_t window = hal_pci_read(bridge->at, PCI_WINDOW, 4);
+    uint64_t base = (uint64_t)hal_pci_read(bridge->at, PCI_WINDOW_BASE_UPPER, 4) << 32;
+    uint64_t limit = (uint64_t)hal_pci_read(bridge->at, PCI_WINDOW_LIMIT_UPPER, 4) << 32;
+    base |= (window & 0xfff0) << 16;
+    limit |= (window & 0xfff00000) | 0xfffff;
+    return base <= last && first <= limit && base <= limit;
+}
+
+bool pci_is_forwarded(uint64_t first, uint64_t last)
+{
+    bool found = false;
+    bool interrupts = spinlock_acquire(&lock);
+    for (uint32_t i = 0; i < function_count && !found; i++) {
+        found = functions[i].header == PCI_HEADER_BRIDGE && forwards(&functions[i], first, last);
+    }
+    spinlock_release(&lock, interrupts);
+    return found;
+}
+
 /* A bridge's bus has a lower number than the one that it leads to. */
 bool pci_is_told_apart(const struct pci_function *function)
 {

@@ -3,6 +3,7 @@
  * DMA: mappings too large for the addresses below 1 GiB, and entries of 1 GiB (core/iova.c, core/domain.c,
  * core/dma.c).
  */
+#include "core/pci.h"
 #include "dma_script.h"
 #include "hosted/counts.h"
 
@@ -131,6 +132,39 @@ static void D1_many_pieces_far_up(void)
     }
 }
 
+/* Of the bridge: memory behind it from 64 GiB on. */
+static const struct hosted_pci_function behind_a_window[] = {
+    {.device = 4,
+     .vendor_id = 0x1b36,
+     .device_id = 12,
+     .class_code = 0x060400,
+     .header = 1,
+     .command = 7,
+     .secondary = 1,
+     .last = 1,
+     .words = {{0x24, 0x00110001}, {0x28, 16}, {0x2c, 16}}},
+    {.device = 30, .vendor_id = 0x4b45, .device_id = 3, .command = 2},
+};
+
+static void D1_addresses_that_a_bridge_forwards_are_nobodys(void)
+{
+    keel_pci_device_t device = dma_device(1);
+    keel_segment_t segment = dma_segment(LARGE_PIECE);
+    struct keel_dma_list list = list_of_one(segment, LARGE_PIECE);
+    keel_dma_t dma = {0};
+    CHECK(pci_is_forwarded(UINT64_C(1) << 36, UINT64_MAX));
+    CHECK(pci_is_forwarded(0, (UINT64_C(1) << 36) + 0x1fffff));
+    CHECK(!pci_is_forwarded(FAR, (UINT64_C(1) << 36) - 1));
+    CHECK(!pci_is_forwarded((UINT64_C(1) << 36) + 0x200000, UINT64_MAX));
+    CHECK_STATUS(keel_dma_map_list(device, &list, BOTH, &dma), KEEL_E_LIMIT);
+    list.count = 8; /* small enough for the addresses below 1 GiB */
+    CHECK_OK(keel_dma_map_list(device, &list, BOTH, &dma));
+    CHECK(dma_address(dma) < FAR);
+    CHECK_OK(keel_dma_release(dma));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 /* --- Others have a turn in the midst --- */
 
 #define TURNS_PIECE UINT64_C(3600)
@@ -197,6 +231,8 @@ int main(int argc, char **argv)
         UNIT(D1_entry_of_1_gib, MUCH, .config.iommu = HOSTED_IOMMU_PLAIN),
         UNIT(D1_entry_of_1_gib, MUCH, .config.iommu = HOSTED_IOMMU_AMD),
         UNIT(D1_many_pieces_far_up, .by_amd = true),
+        UNIT(D1_addresses_that_a_bridge_forwards_are_nobodys, .by_amd = true, .config.pci = behind_a_window,
+             .config.pci_count = 2),
         UNIT(D2_large_mapping_against_the_end_of_its_domain, .by_amd = true, .seeds = 2),
     };
     return unit_main(tests, argc, argv);

@@ -132,8 +132,8 @@ void x86_control_init(void)
     f->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
     /* MCE: a machine check is then reported; without it the CPU shuts down. DE: no I/O breakpoints by DR4 and
      * DR5 aliases. Not FSGSBASE: user code could then change bases without the kernel's checks. Not PGE: a
-     * write to CR3 shall flush what it can. PCIDE asks for PCID 0 in CR3, where firmware may
-     * have set other bits. Not TSD, PCE: RDTSC is the user's, RDPMC is not. */
+     * write to CR3 shall flush what it can. PCIDE asks for PCID 0 in CR3, where firmware may have set other
+     * bits. Not TSD, PCE: RDTSC is the user's, RDPMC is not. */
     f->cr4 = CR4_DE | CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | (f->xsave ? CR4_OSXSAVE : 0) |
              (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0) | (f->umip ? CR4_UMIP : 0) |
              (f->pcid ? CR4_PCIDE : 0);
@@ -142,6 +142,9 @@ void x86_control_init(void)
     x86_write_cr0(f->cr0);
     x86_write_cr3(hal_pte_target(x86_read_cr3()).value);
     x86_write_cr4(f->cr4);
+    if (f->pcid) { /* firmware may have used others */
+        x86_invpcid(X86_INVPCID_EVERYTHING, 0, 0);
+    }
     f->pat = PAT;
     x86_wrmsr(X86_MSR_PAT, f->pat);
     /* Debug registers: nothing armed, all status bits off (SDM vol. 3B, 17.2). */

@@ -163,6 +163,10 @@ static inline void x86_invlpg(uint64_t va)
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
+#define X86_INVPCID_ADDRESS    0u /* of one PCID */
+#define X86_INVPCID_ONE        1u /* all of one PCID */
+#define X86_INVPCID_EVERYTHING 2u
+
 static inline void x86_invpcid(uint64_t type, uint64_t pcid, uint64_t va)
 {
     const uint64_t descriptor[2] = {pcid, va};

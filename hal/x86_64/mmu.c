@@ -14,11 +14,6 @@
 
 #define CR3_KEEP (UINT64_C(1) << 63)
 
-/* Types of INVPCID. */
-#define INVPCID_ADDRESS    0u
-#define INVPCID_ONE        1u
-#define INVPCID_EVERYTHING 2u
-
 static volatile uint64_t *table_at(hal_paddr_t table)
 {
     return (volatile uint64_t *)(HAL_LINEAR_BASE + table.value);
@@ -97,7 +92,7 @@ void hal_tlb_flush_range(uint64_t va, uint64_t page_count)
 void hal_tlb_flush_tag(unsigned tag)
 {
     if (x86_features.pcid) {
-        x86_invpcid(INVPCID_ONE, tag, 0);
+        x86_invpcid(X86_INVPCID_ONE, tag, 0);
     }
 }
 
@@ -108,7 +103,7 @@ void x86_forget_page(uint64_t va)
         return;
     }
     for (unsigned tag = 0; tag < HAL_TLB_TAGS_MAX; tag++) {
-        x86_invpcid(INVPCID_ADDRESS, tag, va);
+        x86_invpcid(X86_INVPCID_ADDRESS, tag, va);
     }
 }
 
@@ -118,7 +113,7 @@ void hal_tlb_flush_window(uint64_t va, uint64_t page_count)
     if (!x86_features.pcid) {
         hal_tlb_flush_range(va, page_count);
     } else if (page_count > FLUSH_PAGES_MAX / HAL_TLB_TAGS_MAX) {
-        x86_invpcid(INVPCID_EVERYTHING, 0, 0);
+        x86_invpcid(X86_INVPCID_EVERYTHING, 0, 0);
     } else {
         for (uint64_t i = 0; i < page_count; i++) {
             x86_forget_page(va + i * HAL_PAGE_SIZE);

@@ -84,27 +84,45 @@ static bool holds(const struct handoff_region *region, uint64_t address)
     return address >= region->base && address - region->base < region->size;
 }
 
+/* NULL: none of firmware's own holds it. */
+static const struct handoff_region *own_region(const struct handoff *handoff, uint64_t address)
+{
+    const struct handoff_region *regions = x86_physical(handoff->regions);
+
+    for (uint32_t i = 0; i < handoff->region_count; i++) {
+        if (regions[i].type == HANDOFF_OTHER && holds(&regions[i], address)) {
+            return &regions[i];
+        }
+    }
+    return NULL;
+}
+
+/* Regions may lie over each other, and leave holes. */
 bool x86_is_firmwares(const struct handoff *handoff, uint64_t first, uint64_t last)
 {
     const struct handoff_region *regions = x86_physical(handoff->regions);
-    uint64_t covered = 0; /* bytes */
 
     for (uint32_t i = 0; i < handoff->region_count; i++) {
-        const struct handoff_region *region = &regions[i];
-        const bool overlaps = holds(region, first) || (region->base >= first && region->base <= last);
-        uint64_t from, rest;
+        const bool overlaps = regions[i].size != 0 && (holds(&regions[i], first) ||
+                                                       (regions[i].base >= first && regions[i].base <= last));
 
-        if (!overlaps || region->size == 0) {
-            continue;
-        }
-        if (region->type != HANDOFF_OTHER) {
+        if (overlaps && regions[i].type != HANDOFF_OTHER) {
             return false;
         }
-        from = region->base > first ? region->base : first;
-        rest = region->size - (from - region->base);
-        covered += rest < last - from + 1 ? rest : last - from + 1;
     }
-    return covered == last - first + 1; /* regions of one type do not lie over each other */
+    for (uint64_t at = first;;) {
+        const struct handoff_region *region = own_region(handoff, at);
+        uint64_t rest;
+
+        if (region == NULL) {
+            return false;
+        }
+        rest = region->size - (at - region->base);
+        if (rest > last - at) {
+            return true;
+        }
+        at += rest;
+    }
 }
 
 void x86_regions_init(const struct handoff *handoff, struct hal_boot *boot)

@@ -89,6 +89,8 @@ bool amdvi_range(unsigned index, struct hal_iommu_range *range)
         return false;
     }
     *range = ranges[index];
+    /* Where nothing translates, nothing is. */
+    range->mapped = range->mapped && amdvi_segment.iommu.levels != 0;
     return true;
 }
 

@@ -238,5 +238,6 @@ bool vtd_range(unsigned index, struct hal_iommu_range *range)
         return false;
     }
     *range = ranges[index];
+    range->mapped = range->mapped && vtd_segment.iommu.levels != 0; /* where nothing translates, nothing is */
     return true;
 }

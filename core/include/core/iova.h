@@ -10,8 +10,8 @@
  *   0       64 MiB       128 MiB              960 MiB      1 GiB
  *   | none  |  order 0   |  order 1   |  ...  |  order 14  |
  *
- *   32 GiB  64 GiB       96 GiB               192 GiB      224 GiB
- *           |  order 15  |  order 16  |  ...  |  order 20  |
+ *   32 GiB       64 GiB       96 GiB           192 GiB      224 GiB
+ *   |  order 15  |  order 16  |       ...      |  order 20  |
  *
  * Nothing is below 64 MiB: a device that is told 0 reaches nothing. The window for interrupts, below 4 GiB,
  * is between the two. A large block begins where an entry of 2 MiB, or of 1 GiB if it has the size, can.

@@ -130,6 +130,11 @@ uint32_t pci_index(const struct pci_function *function);
  * to PCI/PCI-X Bridge Specification 1.0, 2.3). */
 bool pci_is_told_apart(const struct pci_function *function);
 
+/* Is some address of [first, last], above 4 GiB, a bridge's to send to what lies behind it? A device's
+ * request for it may then go to another device and never come to a remapping unit (PCI-to-PCI Bridge
+ * Architecture Specification 1.2, 3.2.5.9 and 4.3). */
+bool pci_is_forwarded(uint64_t first, uint64_t last);
+
 /* A bit of the command register is on from now on, or off, until the next change: PCI_COMMAND_MASTER (D3),
  * PCI_COMMAND_INTX_DISABLE. False: the register does not say so. */
 bool pci_command_change(const struct pci_function *function, uint16_t bit, bool on);

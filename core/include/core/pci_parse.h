@@ -19,6 +19,10 @@ enum {
     PCI_HEADER = 0x0e,
     PCI_BARS = 0x10,
     PCI_BUSES = 0x18, /* of a bridge: primary, secondary, subordinate */
+    /* Of a bridge: base and limit of the prefetchable memory behind it, and their upper halves. */
+    PCI_WINDOW = 0x24,
+    PCI_WINDOW_BASE_UPPER = 0x28,
+    PCI_WINDOW_LIMIT_UPPER = 0x2c,
     PCI_CAPABILITIES = 0x34,
     PCI_INTERRUPT = 0x3c, /* line and pin */
 };
@@ -29,7 +33,8 @@ enum {
     PCI_COMMAND_MASTER = 1 << 2,
     PCI_COMMAND_INTX_DISABLE = 1 << 10,
     PCI_STATUS_CAPABILITIES = 1 << 4,
-    PCI_HEADER_DEVICE = 0,        /* the type: no bridge */
+    PCI_HEADER_DEVICE = 0, /* the type: no bridge */
+    PCI_HEADER_BRIDGE = 1,
     PCI_HEADER_MULTIPLE = 1 << 7, /* the device has more than one function */
     PCI_CAPABILITY_MSI = 0x05,
     PCI_CAPABILITY_EXPRESS = 0x10,
