@@ -216,7 +216,8 @@ static bool agrees(void)
 
 void tasks_settle(void)
 {
-    for (unsigned round = 0, after = 0; round < ROUNDS_MAX && after < ROUNDS_AFTER; round++) {
+    unsigned after = 0;
+    for (unsigned round = 0; round < ROUNDS_MAX && after < ROUNDS_AFTER; round++) {
         model_answer(keel_task_yield(), KEEL_OK);
         /* Another CPU runs meanwhile. If all others wait, spinning would let time pass until the first wait
          * is over. */
@@ -234,5 +235,10 @@ void tasks_settle(void)
         } else if (call->open && call->ends) {
             compare_answer(&tasks.tasks[i]);
         }
+    }
+    if (after < ROUNDS_AFTER) {
+        model_fail(
+            "a task runs that waits or has ended, or there are more or fewer than the model has; now %u",
+            model_objects(OBJECT_TASK));
     }
 }

@@ -49,7 +49,7 @@ DMA = (
            "domain_map(domain, dma->address, size >> HAL_PAGE_SHIFT, memory,", ("test_dma_list",)),
     Mutant("table-not-reserved-for-pieces", "M8", "core/dma.c", "domain_plan(domain, dma->address + offset, size >> HAL_PAGE_SHIFT, memory,",
            "domain_plan(domain, dma->address + offset, dma->page_count - done, memory,", ("test_dma_list",)),
-    Mutant("room-kept-without-tables", "M8", "core/dma.c", "    if (status != KEEL_OK) {\n        give_back_room(domain, dma);\n    }\n", "",
+    Mutant("room-kept-without-tables", "M8", "core/dma.c", "    if (status != KEEL_OK && !*captive) {\n        give_back_room(domain, dma);\n    }\n", "",
            ("test_dma_limits",)),
     Mutant("batch-keeps-its-room", "M8", "core/dma.c", "for (const struct dma *dma = list; dma != NULL; dma = dma->next) {",
            "for (const struct dma *dma = list; dma != NULL; dma = NULL) {", ("test_dma_limits",)),

@@ -377,6 +377,8 @@ TASKS = (
     Mutant("drainer-hears-nothing", "T9", "services/work_queue.c", "bool tell = queue->drainers > 0;", "bool tell = queue->drainers > UINT32_MAX - 1;",
            ("test_services_work_queue",)),
     Mutant("fifo-forgets-a-queue", "P1", "services/fifo.c", "    fifo->filled |= UINT64_C(1) << node->cpu;\n", "", ("test_services_fifo",)),
+    Mutant("last-of-the-heap-never-rises", "T9", "core/deadline.c", "        rise(place, last);\n", "        sink(place, last);\n",
+           ("test_timer",)),
     Mutant("heap-sinks-to-the-later-child", "T9", "core/deadline.c",
            "heap[child + 1]->time < heap[child]->time", "heap[child + 1]->time > heap[child]->time",
            ("test_sync",)),
