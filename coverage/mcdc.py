@@ -41,7 +41,7 @@ def export(build):
         raise NothingMeasured(f"No test left counts in {build}/profiles; run the tests first: ./keel coverage --mcdc")
     if not os.access(program, os.X_OK):
         raise NothingMeasured(f"There is no program {program}; build first: ./keel coverage --mcdc")
-    run(["llvm-profdata-19", "merge", "-sparse", "--failure-mode=any", "-o", profile, *counts])
+    run(["llvm-profdata-19", "merge", "-sparse", "-o", profile, *counts])
     folders = [os.path.join(ROOT, folder) for folder in FOLDERS]
     return json.loads(run(["llvm-cov-19", "export", "-instr-profile", profile, program, *folders]))["data"][0]["files"]
 
