@@ -23,6 +23,8 @@ STAYS_ON = re.compile(r"^keel: this machine does not switch itself off;")
 END = re.compile(f"{guest.LOADER.pattern}|{STAYS_ON.pattern}")
 # What Bochs logs last, where the guest told the power management to switch off.
 SWITCHED_OFF = "ACPI control: soft power off"
+# What it says of its options, or why it gives up, before it has a log.
+COMPLAINT = re.compile(r"bochsrc:|PANIC")
 CPU = "corei7_skylake_x"
 
 
@@ -64,6 +66,11 @@ def read_text(path):
         return file.read()
 
 
+def complaints(text):
+    """The lines by which Bochs says what it does not like."""
+    return [line for line in text.splitlines() if COMPLAINT.search(line)]
+
+
 def boot(arguments, folder):
     esp = guest.make_esp(folder, arguments.firmware, arguments.kernel, arguments.initrd, arguments.command_line)
     bochs_machine.prepare_firmware(esp, arguments.loader, arguments.cpus, arguments.x2apic)
@@ -73,9 +80,10 @@ def boot(arguments, folder):
     machine = console.Console(bochs_machine.command(folder), arguments.timeout, until=END)
     machine.run()
     log = read_text(os.path.join(folder, "bochs.log"))
-    failure = judge(machine, log, arguments.panic, arguments.says)
+    said = complaints(read_text(os.path.join(folder, "bochs.out")))
+    failure = judge(machine, log or "\n".join(said), arguments.panic, arguments.says)
     if failure is not None:
-        print("\n".join(log.splitlines()[-10:]))
+        print("\n".join(said + log.splitlines()[-10:]))
     return console.finish(machine, failure, arguments)
 
 

@@ -35,12 +35,21 @@ function(keel_add_fuzz_target name)
         set(corpus ${CMAKE_BINARY_DIR}/seeds/${name})
         set(script ${KEEL_SOURCE}/fuzz/make_${name}_seeds.py)
         file(GLOB readable CONFIGURE_DEPENDS ${KEEL_SOURCE}/fuzz/seeds/${name}/*)
+        # What the scripts read, or import, beside their own seeds.
+        file(GLOB shared CONFIGURE_DEPENDS ${KEEL_SOURCE}/fuzz/${name}_ops.h)
+        list(APPEND shared ${KEEL_SOURCE}/fuzz/make_calls_seeds.py ${KEEL_SOURCE}/api/calls.tbl)
+        if(name STREQUAL world)
+            file(GLOB sequences CONFIGURE_DEPENDS ${KEEL_SOURCE}/fuzz/seeds/calls/*)
+            list(APPEND shared ${sequences})
+        elseif(name STREQUAL parsers)
+            list(APPEND shared ${KEEL_SOURCE}/boot/make_initrd.py ${KEEL_SOURCE}/examples/hello/programs/make_broken.py)
+        endif()
         add_custom_command(
             OUTPUT ${corpus}.stamp
             COMMAND ${CMAKE_COMMAND} -E rm -rf ${corpus}
             COMMAND Python3::Interpreter ${script} ${corpus}
             COMMAND ${CMAKE_COMMAND} -E touch ${corpus}.stamp
-            DEPENDS ${script} ${readable} ${KEEL_SOURCE}/api/calls.tbl
+            DEPENDS ${script} ${readable} ${shared}
             COMMENT "Writing the seeds of ${target}"
             VERBATIM
         )

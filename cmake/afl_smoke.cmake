@@ -10,10 +10,11 @@ set(mutator)
 if(EXISTS ${PROGRAM}_mutator.so)
     set(mutator AFL_CUSTOM_MUTATOR_LIBRARY=${PROGRAM}_mutator.so)
 endif()
-# The last three keep AFL++ from judging the host: it wants core dumps, a fixed CPU and a fixed clock set up.
+# The last three keep AFL++ from judging the host: it wants core dumps, a fixed CPU and a fixed clock set up. A run ends by
+# its limit of steps; the time-out, in milliseconds, is there for what loops without any, however slow the host is.
 execute_process(
     COMMAND ${CMAKE_COMMAND} -E env AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1
-            AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 ${mutator} afl-fuzz -s 1 -E ${RUNS} -t 2000 -m none -i ${INPUT} -o ${OUTPUT}
+            AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 ${mutator} afl-fuzz -s 1 -E ${RUNS} -t 20000 -m none -i ${INPUT} -o ${OUTPUT}
             -- ${PROGRAM}
     RESULT_VARIABLE result
     OUTPUT_VARIABLE text

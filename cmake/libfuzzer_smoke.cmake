@@ -9,6 +9,7 @@ set(fixed setarch --addr-no-randomize)
 execute_process(COMMAND ${fixed} true RESULT_VARIABLE result OUTPUT_QUIET ERROR_QUIET)
 if(NOT result EQUAL 0)
     set(fixed)
+    message("Memory is not at fixed addresses here (setarch may not): another run may mutate otherwise.")
 endif()
 
 file(REMOVE_RECURSE ${OUTPUT})

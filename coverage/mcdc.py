@@ -16,15 +16,34 @@ from report import ROOT, percent, read_exclusions
 FOLDERS = ("api", "core")
 
 
+class NothingMeasured(Exception):
+    """Why there is nothing to report, as a sentence for the user."""
+
+
+def run(command):
+    """What the command printed."""
+    try:
+        result = subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+    except FileNotFoundError as error:
+        raise NothingMeasured(f"{command[0]} was not found; ./keel coverage installs it.") from error
+    if result.returncode != 0:
+        said = result.stderr.decode(errors="replace").strip().splitlines() or ["it does not say why"]
+        raise NothingMeasured(f"{command[0]} failed: {said[0]}")
+    return result.stdout
+
+
 def export(build):
     """What llvm-cov says of each file. One program with the whole API in it knows every decision; the counts are of all."""
     profile = os.path.join(build, "profiles", "all.profdata")
     counts = [name for name in glob.glob(os.path.join(build, "profiles", "*.profraw")) if os.path.getsize(name)]
-    subprocess.run(["llvm-profdata-19", "merge", "-sparse", "-o", profile, *counts], check=True)
-    command = ["llvm-cov-19", "export", "-instr-profile", profile, os.path.join(build, "unit", "test_calls")]
-    command += [os.path.join(ROOT, folder) for folder in FOLDERS]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout
-    return json.loads(output)["data"][0]["files"]
+    program = os.path.join(build, "unit", "test_calls")
+    if not counts:
+        raise NothingMeasured(f"No test left counts in {build}/profiles; run the tests first: ./keel coverage --mcdc")
+    if not os.access(program, os.X_OK):
+        raise NothingMeasured(f"There is no program {program}; build first: ./keel coverage --mcdc")
+    run(["llvm-profdata-19", "merge", "-sparse", "-o", profile, *counts])
+    folders = [os.path.join(ROOT, folder) for folder in FOLDERS]
+    return json.loads(run(["llvm-cov-19", "export", "-instr-profile", profile, program, *folders]))["data"][0]["files"]
 
 
 def decisions_of(records):
@@ -54,17 +73,13 @@ def look_at(name, decisions, source, excluded):
     return covered, total, missing
 
 
-def main(arguments):
-    if len(arguments) != 1:
-        print("usage: mcdc.py BUILD", file=sys.stderr)
-        return 2
-    build = arguments[0]
+def report_on(build, files):
     rules = read_exclusions(os.path.join(ROOT, "coverage", "exclusions.txt"), "unit")
     excluded = rules["lines"] + rules["branches"]
     sums = {folder: [0, 0] for folder in FOLDERS}
     os.makedirs(os.path.join(build, "report"), exist_ok=True)
     with open(os.path.join(build, "report", "mcdc.txt"), "w", encoding="utf-8") as output:
-        for file in export(build):
+        for file in files:
             name = os.path.relpath(file["filename"], ROOT)
             with open(file["filename"], encoding="utf-8") as source:
                 covered, total, missing = look_at(name, decisions_of(file.get("mcdc_records", [])), source.readlines(), excluded)
@@ -75,6 +90,17 @@ def main(arguments):
     for folder, (covered, total) in sums.items():
         print(f"{folder:16}{covered} of {total} conditions ({percent(covered, total)} %)")
     print(f"missing         {build}/report/mcdc.txt")
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print("usage: mcdc.py BUILD", file=sys.stderr)
+        return 2
+    try:
+        report_on(arguments[0], export(arguments[0]))
+    except NothingMeasured as error:
+        print(f"FAILED: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

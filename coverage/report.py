@@ -68,7 +68,7 @@ def make_report(build, folders, exclusions):
     summary = os.path.join(folder, "summary.json")
     command = ["gcovr", "--root", ROOT, "--object-directory", build, "--gcov-executable", reader_of(build)]
     for name in folders:
-        command += ["--filter", os.path.join(ROOT, name, "")]
+        command += ["--filter", re.escape(os.path.join(ROOT, name, ""))]
     for what, expressions in exclusions.items():
         if expressions:
             command += [f"--exclude-{what}-by-pattern", "|".join(expressions)]

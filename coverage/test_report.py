@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The coverage gate must be able to fail."""
 
+import contextlib
+import io
 import os
 import sys
 import tempfile
@@ -79,6 +81,26 @@ class Conditions(unittest.TestCase):
         decisions = [(1, [True, False]), (2, [False, False])]
         found = mcdc.look_at("a.c", decisions, source, [r".*\bCORE_ASSERT\("])
         self.assertEqual(found, (1, 2, ["a.c:1: +- if (a && b) {\n"]))
+
+    def test_what_is_missing_or_broken_is_one_sentence(self):
+        def complaint():
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                self.assertEqual(mcdc.main([build]), 1)
+            self.assertRegex(said.getvalue(), r"\AFAILED: [^\n]+\n\Z")
+            return said.getvalue()
+
+        def write(folder, name):
+            os.mkdir(os.path.join(build, folder))
+            with open(os.path.join(build, folder, name), "w", encoding="ascii") as file:
+                file.write("cut off")
+            return file.name
+
+        with tempfile.TemporaryDirectory() as build:
+            self.assertIn("No test left counts", complaint())
+            write("profiles", "test.profraw")
+            self.assertIn("There is no program", complaint())
+            os.chmod(write("unit", "test_calls"), 0o755)
+            self.assertIn("llvm-profdata-19 failed", complaint())
 
 
 if __name__ == "__main__":

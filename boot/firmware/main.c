@@ -35,7 +35,11 @@ static EFI_STATUS install_tables(const struct loader *loader)
         return status;
     }
     memcpy((void *)page, (const void *)file.base, file.size);
-    return loader->boot->InstallConfigurationTable(&acpi_20_guid, (void *)page);
+    status = loader->boot->InstallConfigurationTable(&acpi_20_guid, (void *)page);
+    if (EFI_ERROR(status)) {
+        loader_say(loader, "the firmware does not take the ACPI tables", NULL);
+    }
+    return status;
 }
 
 static void write_port_32(uint16_t port, uint32_t value)
@@ -95,6 +99,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     EFI_STATUS status = loader_open(&loader, image, system);
 
     if (EFI_ERROR(status)) {
+        loader_say(&loader, "the firmware does not say where this program comes from", NULL);
         return status;
     }
     status = install_tables(&loader);

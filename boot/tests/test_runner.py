@@ -289,6 +289,10 @@ class Bochs(unittest.TestCase):
         self.assertIn("by itself", self.judge(lines, "", panic=True))
         self.assertIn("no kernel", self.judge(["keel loader: no kernel"], "", matched=True))
 
+    def test_what_it_does_not_like_is_told(self):
+        line = "00000000000p[      ] >>PANIC<< bochsrc:5: cpu directive malformed."
+        self.assertEqual(run_bochs.complaints(f"Bochs x86 Emulator 2.7\n{line}\n"), [line])
+
     def test_missing_file_names_package_and_variable(self):
         with self.assertRaisesRegex(bochs_machine.MachineError, "install seabios.*with KEEL_NONE"):
             bochs_machine.find(["/nowhere/bios"], "A VGA BIOS", "KEEL_NONE", "seabios")

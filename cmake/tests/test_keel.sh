@@ -74,6 +74,9 @@ refuses 'There is no machine "box"; there are: qemu bochs.' boot --machine box
 refuses '--machine needs a value' boot --machine
 refuses '--cpu is for --machine bochs' boot --cpu max
 refuses '--cpus needs a whole number, not "two".' boot --machine bochs --cpus two
+for cpus in 0 9 00; do
+    refuses '--cpus needs a number from 1 to 8 in Bochs' boot --machine bochs --cpus "$cpus"
+done
 refuses 'Bochs takes no QEMU options.' boot --machine bochs -- -m 4G
 refuses '--debug and --disk are for QEMU.' boot --machine bochs --debug
 refuses '--seed needs a whole number, not "-1".' run --seed -1
@@ -146,6 +149,24 @@ elif [ "$(id -u)" = 0 ]; then
     else
         report failed 'a failing apt-get is not explained'
     fi
+fi
+
+# A Bochs that knows few CPUs, and a build that is done: the kernel has a disk.
+# shellcheck disable=SC2016 # a script
+printf '#!/bin/sh\nfor package; do echo "$package installed"; done\n' >bin/dpkg-query
+printf '#!/bin/sh\nprintf "Supported CPU models:\\n\\npentium\\n" >&2\n' >bin/bochs
+printf '#!/bin/sh\n' >bin/cmake
+chmod +x bin/*
+mkdir -p build/x86_64/kernels
+touch build/x86_64/own.img build/x86_64/kernels/own.elf
+export KEEL_PROJECT=$work PATH=$work/bin:$PATH
+refuses 'Bochs has no CPU "nonsense"; there are: pentium.' boot --machine bochs --kernel own --cpu nonsense
+refuses 'Bochs has no CPU ""; there are: pentium.' boot --machine bochs --kernel own --cpu ''
+"$keel" boot --machine bochs --kernel own --cpu pentium >out 2>err <&-
+if [ $? = 2 ] && [ "$(cat err)" = 'keel: The kernel own wants a disk, which Bochs does not have; boot it in QEMU.' ]; then
+    report ok
+else
+    report failed "a kernel with a disk in Bochs: $(head -c 300 err)"
 fi
 
 printf '%d checks, %d failed\n' "$tests" "$failures"
