@@ -86,6 +86,7 @@ static void D1_direction_is_kept(void)
 {
     keel_pci_device_t device = dma_device(CARD);
     uint16_t source = dma_source(CARD);
+    keel_dma_t first = dma_new(device, 1, KEEL_DMA_FROM_DEVICE); /* whose tables the others find */
     keel_dma_t to = dma_new(device, 1, KEEL_DMA_TO_DEVICE), from = dma_new(device, 1, KEEL_DMA_FROM_DEVICE);
     uint8_t byte = 7;
     struct keel_dma_info info;
@@ -98,11 +99,13 @@ static void D1_direction_is_kept(void)
     CHECK(!dma_writes(source, dma_address(to), 1));
     CHECK(dma_writes(source, dma_address(from), 2));
     CHECK(!dma_reads(source, dma_address(from), &byte));
+    CHECK(!dma_reads(source, dma_address(first), &byte));
     CHECK_EQUAL(byte, 0);
     CHECK_OK(keel_dma_read(to, 0, &byte, 1));
     CHECK_EQUAL(byte, 0);
     CHECK_OK(keel_dma_read(from, 0, &byte, 1));
     CHECK_EQUAL(byte, 2);
+    CHECK_OK(keel_dma_release(first));
     CHECK_OK(keel_dma_release(to));
     CHECK_OK(keel_dma_release(from));
     CHECK_OK(keel_pci_device_release(device));

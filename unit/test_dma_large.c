@@ -132,6 +132,26 @@ static void D1_many_pieces_far_up(void)
     }
 }
 
+/* One piece of memory in a row, by two entries. */
+static void D1_two_large_entries(void)
+{
+    keel_pci_device_t device = dma_device(CARD);
+    keel_segment_t segment = {0};
+    uint8_t byte = 0;
+    CHECK_OK(keel_segment_alloc(1024, 512, &segment));
+    uint64_t entries = entries_written();
+    keel_dma_t dma = dma_of(device, segment, 0, 1024, BOTH);
+    uint64_t address = dma_address(dma), last = address + 1024 * PAGE - 1;
+    CHECK_EQUAL(entries_written() - entries, 2);
+    CHECK(dma_writes(dma_source(CARD), address, 'f'));
+    CHECK(dma_reads(dma_source(CARD), last, &byte));
+    CHECK_AUDIT();
+    CHECK_OK(keel_dma_release(dma));
+    CHECK(!dma_reads(dma_source(CARD), last, &byte));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 /* Of the bridge: memory behind it from 64 GiB on. */
 static const struct hosted_pci_function behind_a_window[] = {
     {.device = 4,
@@ -231,6 +251,7 @@ int main(int argc, char **argv)
         UNIT(D1_entry_of_1_gib, MUCH, .config.iommu = HOSTED_IOMMU_PLAIN),
         UNIT(D1_entry_of_1_gib, MUCH, .config.iommu = HOSTED_IOMMU_AMD),
         UNIT(D1_many_pieces_far_up, .by_amd = true),
+        UNIT(D1_two_large_entries, .by_amd = true),
         UNIT(D1_addresses_that_a_bridge_forwards_are_nobodys, .by_amd = true, .config.pci = behind_a_window,
              .config.pci_count = 2),
         UNIT(D2_large_mapping_against_the_end_of_its_domain, .by_amd = true, .seeds = 2),
