@@ -33,25 +33,74 @@ class Run(NamedTuple):
     output: str
     seconds: float = 0
 
+    @property
+    def is_killed(self):
+        """By somebody else, as the kernel does when memory is short."""
+        return self.status == -signal.SIGKILL
+
+
+class Children:
+    """The programs that run now, each with all that it starts in a process group of its own. A group is signalled only before
+    its leader is reaped: after that its number may be another's."""
+
+    def __init__(self):
+        self.lock, self.groups, self.are_stopped = threading.Lock(), set(), False
+
+    def start(self, command, **options):
+        with self.lock:
+            if self.are_stopped:
+                raise Error("no more programs are started")
+            child = subprocess.Popen(command, start_new_session=True, **options)
+            self.groups.add(child.pid)
+            return child
+
+    def kill(self, group):
+        with self.lock:
+            if group in self.groups:
+                os.killpg(group, signal.SIGKILL)
+
+    def end(self, child):
+        """Kills what is left of the group, and reaps its leader: what it used."""
+        with self.lock:
+            os.killpg(child.pid, signal.SIGKILL)
+            self.groups.remove(child.pid)
+            _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        return usage
+
+    def stop(self):
+        """Kills all; none is started afterwards."""
+        with self.lock:
+            self.are_stopped = True
+            for group in self.groups:
+                os.killpg(group, signal.SIGKILL)
+
+
+CHILDREN = Children()
+
 
 def run(command, limit, cwd=None, cpu_limit=None, **environment):
     """Runs a program for so many seconds at most. Those of a CPU do not depend on what else the host does."""
     with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT,
-                                 stdin=subprocess.DEVNULL, env=os.environ | SANITIZER_OPTIONS | environment)
-        if cpu_limit is not None:
-            whole = max(1, math.ceil(cpu_limit))
-            resource.prlimit(child.pid, resource.RLIMIT_CPU, (whole, whole + 1))
-        stopped = threading.Event()
-        timer = threading.Timer(limit, lambda: (stopped.set(), os.kill(child.pid, signal.SIGKILL)))
-        timer.start()
-        _, status, usage = os.wait4(child.pid, 0)
-        timer.cancel()
-        child.returncode = os.waitstatus_to_exitcode(status)
+        child = CHILDREN.start([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL, env=os.environ | SANITIZER_OPTIONS | environment)
+        is_late = threading.Event()
+        timer = threading.Timer(limit, lambda: (is_late.set(), CHILDREN.kill(child.pid)))
+        timer.daemon = True
+        try:
+            timer.start()
+            if cpu_limit is not None:
+                whole = max(1, math.ceil(cpu_limit))
+                resource.prlimit(child.pid, resource.RLIMIT_CPU, (whole, whole + 1))
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        finally:
+            timer.cancel()
+            usage = CHILDREN.end(child)
+        seconds = usage.ru_utime + usage.ru_stime
+        is_late = is_late.is_set() or (cpu_limit is not None and seconds >= whole)
+        hangs = child.returncode == -signal.SIGXCPU or (child.returncode == -signal.SIGKILL and is_late)
         output.seek(0)
-        hangs = stopped.is_set() or child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
-        return Run(None if hangs else child.returncode, output.read().decode(errors="replace"),
-                   usage.ru_utime + usage.ru_stime)
+        return Run(None if hangs else child.returncode, output.read().decode(errors="replace"), seconds)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 """Plants deliberate bugs and demands that a test catches each (./keel help mutants, docs/testing.md)."""
 import argparse
 import os
+import signal
 import statistics
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import mutant_fuzz as fuzz
 import mutant_systematic as systematic
 import mutant_trial as trial
 from mutant_schemata import Edit, number_of
-from mutant_tree import ROOT, Error, Tree, phase
+from mutant_tree import CHILDREN, ROOT, Error, Tree, phase
 from mutants_devices import DEVICES
 from mutants_memory import MEMORY
 from mutants_tasks import TASKS
@@ -121,6 +122,19 @@ def parse():
     return arguments
 
 
+def try_mutants(arguments):
+    """The verdicts. Whatever ends this ends all that was started: else the pool would go on until all its programs ended."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        try:
+            return (systematic.Pass if arguments.systematic else Catalogue)(arguments, pool).run()
+        except BaseException:
+            CHILDREN.stop()
+            raise
+
+
 def main():
     arguments = parse()
     sentences = list(misplaced(MUTANTS))
@@ -130,10 +144,12 @@ def main():
         print(f"{len(MUTANTS)} mutants, each in one place")
         return 0
     try:
-        with ThreadPoolExecutor(arguments.jobs) as pool:
-            verdicts = (systematic.Pass if arguments.systematic else Catalogue)(arguments, pool).run()
+        verdicts = try_mutants(arguments)
     except Error as error:
         sys.exit(f"{error}\nmutants: nothing can be tried")
+    except KeyboardInterrupt:
+        print("mutants: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     print(summary(verdicts))
     if arguments.systematic or arguments.fuzz:
         return 0 if verdicts else 1  # a measure; some survive

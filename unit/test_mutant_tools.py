@@ -3,9 +3,11 @@
 """Tests of what plants and judges deliberate bugs (mutants.py): schemata are compiled and run, and what output means is read
 off examples."""
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import mutant_same as same
 import mutant_schemata as schemata
 import mutant_trial as trial
 import mutants
-from mutant_tree import Run, Tree, run
+from mutant_tree import Children, Error, Run, Tree, run
 
 COMPILER = "clang-19"
 PROGRAM = """#include <stdio.h>
@@ -159,6 +161,41 @@ class Trials(unittest.TestCase):
         self.assertGreater(busy.seconds, 0.9)
         self.assertEqual(run([sys.executable, "-c", begun + "sys.stdin.close(); __import__('time').sleep(60)"], 2).status, None)
         self.assertEqual(run([sys.executable, "-c", begun + "sys.exit(3)"], 60)[:2], (3, "begun\n"))
+
+    def test_limits_end_all_that_was_started(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkfifo(f"{folder}/fifo")
+            reader = os.open(f"{folder}/fifo", os.O_RDONLY | os.O_NONBLOCK)
+            self.addCleanup(os.close, reader)
+            for last, status in (("wait", None), ("exit 3", 3)):  # stopped at its limit, and ended before what it started
+                self.assertEqual(run(["sh", "-c", f"sleep 60 >{folder}/fifo & echo begun >{folder}/fifo; {last}"], 2).status, status)
+                os.set_blocking(reader, True)
+                self.assertEqual(os.read(reader, 100), b"begun\n")
+                self.assertEqual(os.read(reader, 100), b"")  # nobody has it open
+
+    def test_who_killed_it(self):
+        killed = run(["sh", "-c", "kill -KILL $$"], 60, cpu_limit=5)
+        self.assertTrue(killed.is_killed)
+        self.assertFalse(run(["sleep", "60"], 1).is_killed)
+
+    def test_an_interrupt_ends_what_runs(self):
+        script = (f"import sys; sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})\n"
+                  "import mutant_tree\n"
+                  "mutant_tree.run(['sh', '-c', 'sleep 1; kill -INT $PPID; sleep 60 & wait'], 60)\n")
+        begun = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        self.assertIn("KeyboardInterrupt", done.stdout)
+        self.assertLess(time.monotonic() - begun, 30)
+
+    def test_nothing_starts_after_a_stop(self):
+        children = Children()
+        child = children.start(["sleep", "60"])
+        children.stop()
+        children.end(child)
+        self.assertEqual(child.returncode, -signal.SIGKILL)
+        children.kill(child.pid)  # which may be another's now
+        with self.assertRaises(Error):
+            children.start(["true"])
 
     def test_executions_are_counted(self):
         counts = trial.Counts()
