@@ -127,14 +127,18 @@ class Tree:
         self.left_out = set()  # keys of edits that do not compile as schemata
         self.planted = {}
 
-    def plant(self):
-        """Writes all files; those with edits as schemata."""
+    def plan(self):
+        """What files with edits become."""
         self.planted = {}
         for name, edits in self.edits.items():
             if name.endswith((".c", ".h")):
                 text = (ROOT / name).read_text(encoding="utf-8")
                 chosen = [edit for edit in edits if edit.key not in self.left_out]
                 self.planted[name] = schemata.plant(text, chosen, **self.planting)
+
+    def plant(self):
+        """Writes all files; those with edits as schemata."""
+        self.plan()
         wanted = set()
         for part in PARTS:
             path = ROOT / part

@@ -19,7 +19,7 @@ from mutants_memory import MEMORY
 from mutants_tasks import TASKS
 
 MUTANTS = MEMORY + TASKS + DEVICES
-SYSTEMATIC_COUNT, SECONDS = 200, 60
+SYSTEMATIC_COUNT, SEED, SECONDS = 200, 1, 60
 
 
 def misplaced(mutants):
@@ -52,6 +52,12 @@ def summary(verdicts):
     return "\n".join(lines)
 
 
+def refuse(sentence):
+    """A mistake of the caller, as ./keel says it."""
+    print(f"keel: {sentence}", file=sys.stderr)
+    sys.exit(2)
+
+
 class Catalogue:
     """The mutants that were written by hand. All stand in the copy, which so stays the same from run to run."""
 
@@ -60,6 +66,18 @@ class Catalogue:
         self.chosen = [mutant for mutant in MUTANTS if not arguments.ids or mutant.id in arguments.ids]
         self.tree = Tree(arguments.scratch, {} if arguments.patch else edits_of(MUTANTS))
         self.verdicts = []
+        if arguments.fuzz:
+            self.tree.plan()
+            self.check_choice()
+
+    def check_choice(self):
+        """With --fuzz mutants are only chosen at run time. Who asks for another one is told; of the whole catalogue they are
+        left out."""
+        keys = self.tree.keys()
+        others = [mutant.id for mutant in self.chosen if mutant.id not in keys]
+        if others and self.arguments.ids:
+            refuse(f"{', '.join(others)} cannot be chosen at run time, which --fuzz needs.")
+        return others
 
     def report(self, mutant, verdict):
         self.verdicts.append((mutant.id, verdict))
@@ -95,30 +113,59 @@ class Catalogue:
     def fuzz(self):
         """The same of fuzzing alone; of those that can be chosen at run time."""
         fuzz.build(self.tree, self.arguments.options, self.pool)
-        keys = self.tree.keys()
+        others = self.check_choice()  # once more: some do not compile so
         self.try_all(lambda mutant: fuzz.attempt(self.tree, number_of(mutant.id), self.arguments.seconds),
-                     [mutant for mutant in self.chosen if mutant.id in keys])
+                     [mutant for mutant in self.chosen if mutant.id not in others])
+        if others:
+            print(f"left out: {len(others)} cannot be chosen at run time: {' '.join(others)}")
         return self.verdicts
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        refuse(f"{message.removeprefix('argument ').rstrip('.')}.")
+
+
+def above_zero(text):
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'needs a number above 0, not "{text}"')
+    return int(text)
+
+
+def check(arguments):
+    """Refuses what cannot be, and what would have no effect."""
+    unknown = sorted(set(arguments.ids) - {mutant.id for mutant in MUTANTS})
+    if unknown:
+        refuse(f'There is no mutant "{unknown[0]}"; they are in unit/mutants_*.py.')
+    if arguments.scratch is None and not arguments.check:
+        refuse("mutants.py needs the folder to build in.")
+    if arguments.systematic and arguments.ids:
+        refuse("mutants takes no id with --systematic.")
+    if arguments.patch and (arguments.systematic or arguments.fuzz):
+        refuse("--patch is for tests of the catalogue.")
+    if arguments.seed is not None and not arguments.systematic:
+        refuse("--seed is for --systematic.")
+    if arguments.seconds is not None and not arguments.systematic and not arguments.fuzz:
+        refuse("--seconds is for --systematic and --fuzz.")
+
+
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("scratch", type=Path, nargs="?", help="where to build")
     parser.add_argument("--check", action="store_true", help="only look whether each mutant names one place")
     parser.add_argument("-D", dest="options", action="append", default=[], help="an option for cmake")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants that are tried at a time")
+    parser.add_argument("--jobs", type=above_zero, default=os.cpu_count(), help="mutants that are tried at a time")
     parser.add_argument("--patch", action="store_true", help="build each mutant by itself, which is slow")
-    parser.add_argument("--systematic", type=int, nargs="?", const=SYSTEMATIC_COUNT, help="try so many small changes instead")
-    parser.add_argument("--seed", type=int, default=1, help="which of the systematic ones")
-    parser.add_argument("--seconds", type=int, default=SECONDS, help="for each systematic mutant, and for fuzzing")
+    parser.add_argument("--systematic", type=above_zero, nargs="?", const=SYSTEMATIC_COUNT,
+                        help="try so many small changes instead")
+    parser.add_argument("--seed", type=int, help="which of the systematic ones")
+    parser.add_argument("--seconds", type=above_zero, help="for each systematic mutant, and for fuzzing")
     parser.add_argument("--fuzz", action="store_true", help="fuzz targets instead of tests")
     parser.add_argument("ids", nargs="*")
     arguments = parser.parse_intermixed_args()
-    unknown = set(arguments.ids) - {mutant.id for mutant in MUTANTS}
-    if unknown:
-        parser.error("there is no mutant " + ", ".join(sorted(unknown)))
-    if arguments.scratch is None and not arguments.check:
-        parser.error("where to build is missing")
+    check(arguments)
+    arguments.seed = SEED if arguments.seed is None else arguments.seed
+    arguments.seconds = SECONDS if arguments.seconds is None else arguments.seconds
     return arguments
 
 
