@@ -8,6 +8,7 @@ from mutant_trial import Counts, Verdict
 
 TARGETS = ("calls", "model", "devices", "parsers", "world")
 HANG = 10  # seconds for one input
+HANG_STATUS = 70  # libFuzzer's, if one takes longer
 START = 5  # seconds beyond its share that a run may take to begin and to report
 SEEDS_LIMIT = 600
 
@@ -42,6 +43,8 @@ def attempt(tree, number, seconds):
         options = ["-runs=0"] if stage == "seeds" else [f"-max_total_time={max(1, int(share))}"]
         done = fuzz(tree, target, share + START, options, KEEL_MUTANT=str(number))
         counts.add(done.output)
+        if done.is_killed:
+            return Verdict("", str(counts), time.monotonic() - begun, f"no verdict: fuzz_{target} was killed by somebody else")
         if done.status not in (0, None):
-            return Verdict(f"fuzz_{target} ({stage})", str(counts), time.monotonic() - begun)
+            return Verdict(f"fuzz_{target} ({stage})", str(counts), time.monotonic() - begun, hangs=done.status == HANG_STATUS)
     return Verdict("", str(counts), time.monotonic() - begun)

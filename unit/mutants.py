@@ -46,8 +46,13 @@ def edits_of(mutants):
 def summary(verdicts):
     """What is said at the end, of (id, verdict)."""
     caught = [verdict.seconds for _, verdict in verdicts if verdict.caught]
-    lines = [f"survived: {name} (KEEL_MUTANT={number_of(name)})" for name, verdict in verdicts if not verdict.caught]
-    lines.append(f"{len(verdicts)} mutants, {len(caught)} caught ({100 * len(caught) / max(1, len(verdicts)):.1f} %)"
+    hangs = sum(verdict.hangs for _, verdict in verdicts)
+    errors = sum(verdict.error != "" for _, verdict in verdicts)
+    lines = [f"{'no verdict' if verdict.error else 'survived'}: {name} (KEEL_MUTANT={number_of(name)})"
+             for name, verdict in verdicts if not verdict.caught]
+    share = 100 * len(caught) / max(1, len(verdicts) - errors)
+    lines.append(f"{len(verdicts)} mutants, {len(caught)} caught ({share:.1f} %), {hangs} of them by a time limit"
+                 + (f", {errors} without a verdict" if errors else "")
                  + (f", median {statistics.median(caught):.2f} s, longest {max(caught):.1f} s" if caught else ""))
     return "\n".join(lines)
 
@@ -95,9 +100,8 @@ class Catalogue:
         self.tree.configure("build", self.arguments.options)
         programs = sorted({program for mutant in self.chosen for program in mutant.programs()})
         self.tree.build("build", programs)
-        names = sorted({name for mutant in self.chosen for name in mutant.tests})
         with phase("the tests without mutants"):
-            seconds = trial.check_programs(self.tree, names, self.pool)
+            seconds = trial.check_tests(self.tree, self.chosen, self.pool)
         keys = self.tree.keys()
         self.try_all(lambda mutant: trial.try_schema(self.tree, mutant, seconds),
                      [mutant for mutant in self.chosen if mutant.id in keys])

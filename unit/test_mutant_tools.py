@@ -20,6 +20,13 @@ import mutants
 from mutant_tree import Children, Error, Run, Tree, run
 
 COMPILER = "clang-19"
+
+
+class OneAtATime:
+    """A pool that does one thing after the other."""
+    map = staticmethod(map)
+
+
 PROGRAM = """#include <stdio.h>
 #include <stdlib.h>
 
@@ -120,7 +127,7 @@ class Schemata(unittest.TestCase):
         done = self.compile(planted, "-c", "-o", "program.o")
         self.assertEqual(done.returncode, 0, done.stderr)
         changes = [operators.Change(change, "program.c", "shifted", 1, "operator") for change in edits]
-        found = same.same([self.folder / "program.o"], changes, trial.ONE_AT_A_TIME)
+        found = same.same([self.folder / "program.o"], changes, OneAtATime)
         self.assertEqual(found, {">> +by"})
 
 
@@ -205,9 +212,24 @@ class Trials(unittest.TestCase):
         self.assertEqual(str(counts), "2 tests, 15 schedules, 70 inputs")
 
     def test_score(self):
-        verdicts = [("one", trial.Verdict("test_x", "1 test", 2.0)), ("two", trial.Verdict("", "4 tests", 60.0))]
-        self.assertEqual(mutants.summary(verdicts),
-                         f"survived: two (KEEL_MUTANT={schemata.number_of('two')})\n2 mutants, 1 caught (50.0 %), median 2.00 s, longest 2.0 s")
+        verdicts = [("one", trial.Verdict("test_x", "1 test", 2.0)), ("two", trial.Verdict("", "4 tests", 60.0)),
+                    ("three", trial.judge("test_x", Run(None, "", 9), trial.Counts(), 4.0)),
+                    ("four", trial.judge("test_x", Run(-signal.SIGKILL, ""), trial.Counts(), 1.0))]
+        self.assertEqual(mutants.summary(verdicts).splitlines(), [
+            f"survived: two (KEEL_MUTANT={schemata.number_of('two')})",
+            f"no verdict: four (KEEL_MUTANT={schemata.number_of('four')})",
+            "4 mutants, 2 caught (66.7 %), 1 of them by a time limit, 1 without a verdict, median 3.00 s, longest 4.0 s"])
+
+    def test_baseline_has_the_stores_of_the_mutants(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tree = Tree(Path(folder), {})
+            program = tree.folder / "build" / "unit" / "test_x"
+            program.parent.mkdir(parents=True)
+            program.write_text('#!/bin/sh\necho "$UNIT_STORES" >>runs\n', encoding="utf-8")
+            program.chmod(0o755)
+            every = [mutants.MUTANTS[0]._replace(tests=("test_x",), stores=stores) for stores in (0, 8, 0)]
+            self.assertEqual(set(trial.check_tests(tree, every, OneAtATime)), {("test_x", 0), ("test_x", 8)})
+            self.assertEqual((program.parent / "runs").read_text(encoding="ascii").split(), ["0", "8"])
 
     def test_misplaced(self):
         first, second = mutants.MUTANTS[:2]
