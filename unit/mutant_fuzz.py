@@ -6,7 +6,7 @@ import time
 from mutant_tree import ROOT, Error, run
 from mutant_trial import Counts, Verdict
 
-TARGETS = ("calls", "model", "devices", "parsers", "world")
+TARGETS = tuple(sorted(path.stem.removeprefix("fuzz_") for path in (ROOT / "fuzz").glob("fuzz_*.c")))
 HANG = 10  # seconds for one input
 HANG_STATUS = 70  # libFuzzer's, if one takes longer
 START = 5  # seconds beyond its share that a run may take to begin and to report

@@ -3,6 +3,7 @@
 """Tests of what plants and judges deliberate bugs (mutants.py): schemata are compiled and run, and what output means is read
 off examples."""
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mutant_fuzz as fuzz
 import mutant_operators as operators
 import mutant_same as same
 import mutant_schemata as schemata
@@ -110,7 +112,7 @@ class Schemata(unittest.TestCase):
 
     def test_what_does_not_compile_is_named(self):
         planted = schemata.plant(PROGRAM, [edit("seen += 1", "seen += 2"), edit("times - 1", "nothing - 1")])
-        tree = Tree(self.folder, {})
+        tree = Tree(self.folder / "a folder", {})
         tree.planted = {"program.c": planted}
         errors = self.compile(planted, "-c").stderr.replace("program.c:", f"{tree.folder}/program.c:")
         self.assertEqual(tree.blamed(errors), {"nothing - 1"})
@@ -230,6 +232,11 @@ class Trials(unittest.TestCase):
             every = [mutants.MUTANTS[0]._replace(tests=("test_x",), stores=stores) for stores in (0, 8, 0)]
             self.assertEqual(set(trial.check_tests(tree, every, OneAtATime)), {("test_x", 0), ("test_x", 8)})
             self.assertEqual((program.parent / "runs").read_text(encoding="ascii").split(), ["0", "8"])
+
+    def test_all_fuzz_targets_are_tried(self):
+        lists = (mutants.ROOT / "fuzz" / "CMakeLists.txt").read_text(encoding="utf-8")
+        added = re.findall(r"^ *(?:add_target|keel_add_fuzz_target)\((\w+) ", lists, re.M)
+        self.assertEqual(sorted(added), list(fuzz.TARGETS))
 
     def test_misplaced(self):
         first, second = mutants.MUTANTS[:2]
