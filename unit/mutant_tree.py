@@ -158,14 +158,14 @@ class Tree:
 
     def configure(self, build, options):
         """Makes the build tree `build`; its compiler is asked not to warn of what mutants leave unused."""
-        write(self.folder.parent / "schemata.h", schemata.HEADER.encode())
-        source, linked = self.folder.parent / "schemata.c", self.folder.parent / "schemata.o"
+        header, source, linked = (self.folder.parent / f"schemata.{end}" for end in "hco")
+        write(header, schemata.HEADER.encode())
         write(source, schemata.SOURCE.encode())
         settings = dict(option.split("=", maxsplit=1) for option in options)
         compiler = settings.get("CMAKE_C_COMPILER", "cc")
         flags = settings.pop("CMAKE_C_FLAGS", "")
-        settings["CMAKE_C_FLAGS"] = f"{flags} -w -include {self.folder.parent / 'schemata.h'}".strip()
-        settings["CMAKE_EXE_LINKER_FLAGS"] = str(linked)
+        settings["CMAKE_C_FLAGS"] = f'{flags} -w -include "{header}"'.strip()
+        settings["CMAKE_EXE_LINKER_FLAGS"] = f'"{linked}"'
         for command in ([compiler, "-O1", "-c", source, "-o", linked],
                         ["cmake", "-S", self.folder, "-B", self.folder / build, "-G", "Ninja",
                          *(f"-D{name}={value}" for name, value in settings.items())]):
@@ -179,7 +179,7 @@ class Tree:
     def blamed(self, output):
         """The keys of the copies in which a compiler found errors."""
         found = set()
-        for name, line in re.findall(r"^(/[^\s:]+):(\d+):\d+: (?:fatal )?error:", output, re.M):
+        for name, line in re.findall(r"^(/[^:\n]+):(\d+):\d+: (?:fatal )?error:", output, re.M):
             path = Path(os.path.normpath(name))
             planted = self.planted.get(str(path.relative_to(self.folder))) if path.is_relative_to(self.folder) else None
             found |= {key for first, last, key in (planted.lines if planted else ()) if key and first <= int(line) <= last}
