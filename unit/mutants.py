@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Plants deliberate bugs and demands that a test catches each (./keel help mutants, docs/testing.md)."""
 import argparse
+import fcntl
 import os
 import signal
 import statistics
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import mutant_fuzz as fuzz
@@ -173,12 +175,24 @@ def parse():
     return arguments
 
 
+@contextmanager
+def only_one(scratch):
+    """Two runs in one folder would build each other's copies."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with open(scratch / "lock", "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            refuse(f"another ./keel mutants is running in {scratch}.")
+        yield
+
+
 def try_mutants(arguments):
     """The verdicts. Whatever ends this ends all that was started: else the pool would go on until all its programs ended."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
-    with ThreadPoolExecutor(arguments.jobs) as pool:
+    with only_one(arguments.scratch), ThreadPoolExecutor(arguments.jobs) as pool:
         try:
             return (systematic.Pass if arguments.systematic else Catalogue)(arguments, pool).run()
         except BaseException:
