@@ -97,7 +97,8 @@ def run(command, limit, cwd=None, cpu_limit=None, **environment):
             timer.cancel()
             usage = CHILDREN.end(child)
         seconds = usage.ru_utime + usage.ru_stime
-        is_late = is_late.is_set() or (cpu_limit is not None and seconds >= whole)
+        # The kernel's limit counts ticks, which differ from what was used.
+        is_late = is_late.is_set() or (cpu_limit is not None and seconds >= 0.8 * whole)
         hangs = child.returncode == -signal.SIGXCPU or (child.returncode == -signal.SIGKILL and is_late)
         output.seek(0)
         return Run(None if hangs else child.returncode, output.read().decode(errors="replace"), seconds)

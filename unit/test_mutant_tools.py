@@ -167,7 +167,7 @@ class Trials(unittest.TestCase):
         begun = "import sys; print('begun', flush=True); "
         busy = run([sys.executable, "-c", begun + "exec('while True: pass')"], 60, cpu_limit=1)
         self.assertEqual(busy[:2], (None, "begun\n"))
-        self.assertGreater(busy.seconds, 0.9)
+        self.assertGreater(busy.seconds, 0.5)
         self.assertEqual(run([sys.executable, "-c", begun + "sys.stdin.close(); __import__('time').sleep(60)"], 2).status, None)
         self.assertEqual(run([sys.executable, "-c", begun + "sys.exit(3)"], 60)[:2], (3, "begun\n"))
 
