@@ -39,31 +39,60 @@ class Run(NamedTuple):
         return self.status == -signal.SIGKILL
 
 
+def kill_session(session):
+    """Kills all of it, also what has a process group of its own, as ninja's commands have. Its leader is not reaped yet."""
+    os.killpg(session, signal.SIGKILL)
+    killed, found = set(), {session}
+    while found:  # what was killed may have started something before
+        killed |= found
+        found = set()
+        for number in map(int, filter(str.isdecimal, os.listdir("/proc"))):
+            if number not in killed and kill_member(number, session):
+                found.add(number)
+
+
+def kill_member(number, session):
+    """Kills a process if it is of the session, which is asked of what the descriptor holds: the number may become another's."""
+    try:
+        if os.getsid(number) != session:
+            return False
+        descriptor = os.pidfd_open(number)
+        try:
+            is_member = os.getsid(number) == session
+            if is_member:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            return is_member
+        finally:
+            os.close(descriptor)
+    except ProcessLookupError:
+        return False
+
+
 class Children:
-    """The programs that run now, each with all that it starts in a process group of its own. A group is signalled only before
-    its leader is reaped: after that its number may be another's."""
+    """The programs that run now, each with all that it starts in a session of its own. A session is killed only before its
+    leader is reaped: after that its number may be another's."""
 
     def __init__(self):
-        self.lock, self.groups, self.are_stopped = threading.Lock(), set(), False
+        self.lock, self.sessions, self.are_stopped = threading.Lock(), set(), False
 
     def start(self, command, **options):
         with self.lock:
             if self.are_stopped:
                 raise Error("no more programs are started")
             child = subprocess.Popen(command, start_new_session=True, **options)
-            self.groups.add(child.pid)
+            self.sessions.add(child.pid)
             return child
 
-    def kill(self, group):
+    def kill(self, session):
         with self.lock:
-            if group in self.groups:
-                os.killpg(group, signal.SIGKILL)
+            if session in self.sessions:
+                kill_session(session)
 
     def end(self, child):
-        """Kills what is left of the group, and reaps its leader: what it used."""
+        """Kills what is left of the session, and reaps its leader: what it used."""
         with self.lock:
-            os.killpg(child.pid, signal.SIGKILL)
-            self.groups.remove(child.pid)
+            kill_session(child.pid)
+            self.sessions.remove(child.pid)
             _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         return usage
@@ -72,8 +101,8 @@ class Children:
         """Kills all; none is started afterwards."""
         with self.lock:
             self.are_stopped = True
-            for group in self.groups:
-                os.killpg(group, signal.SIGKILL)
+            for session in self.sessions:
+                kill_session(session)
 
 
 CHILDREN = Children()

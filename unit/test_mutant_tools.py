@@ -4,6 +4,7 @@
 off examples."""
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -176,10 +177,12 @@ class Trials(unittest.TestCase):
             os.mkfifo(f"{folder}/fifo")
             reader = os.open(f"{folder}/fifo", os.O_RDONLY | os.O_NONBLOCK)
             self.addCleanup(os.close, reader)
-            for last, status in (("wait", None), ("exit 3", 3)):  # stopped at its limit, and ended before what it started
-                self.assertEqual(run(["sh", "-c", f"sleep 60 >{folder}/fifo & echo begun >{folder}/fifo; {last}"], 2).status, status)
-                os.set_blocking(reader, True)
+            # Stopped at its limit, and ended before what it started, which has a group of its own.
+            for last, status in (("wait", None), ("exit 3", 3)):
+                script = f"set -m; sleep 60 >{folder}/fifo & echo begun >{folder}/fifo; {last}"
+                self.assertEqual(run(["bash", "-c", script], 2).status, status)
                 self.assertEqual(os.read(reader, 100), b"begun\n")
+                self.assertTrue(select.select([reader], [], [], 20)[0])
                 self.assertEqual(os.read(reader, 100), b"")  # nobody has it open
 
     def test_who_killed_it(self):
