@@ -37,7 +37,7 @@ def attempt(tree, number, seconds):
     turns = [(target, stage) for stage in ("seeds", "fuzzing") for target in TARGETS]
     for index, (target, stage) in enumerate(turns):
         left = seconds - (time.monotonic() - begun)
-        if left < 1:
+        if left < 1 and index > 0:
             break
         share = left if stage == "seeds" else left / (len(turns) - index)
         options = ["-runs=0"] if stage == "seeds" else [f"-max_total_time={max(1, int(share))}"]

@@ -101,7 +101,7 @@ def with_stores(stores):
 
 
 def check_tests(tree, mutants, pool):
-    """The same of all that the mutants name, with the stores that they have kept back: {(program, stores): seconds}."""
+    """Checks so all that the mutants name, with the stores that they have kept back: {(program, stores): seconds}."""
     runs = sorted({(name, mutant.stores) for mutant in mutants for name in mutant.tests})
     return dict(zip(runs, pool.map(lambda one: check_program(tree, one[0], **with_stores(one[1])), runs)))
 
