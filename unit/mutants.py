@@ -192,9 +192,11 @@ def try_mutants(arguments):
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
-    with only_one(arguments.scratch), ThreadPoolExecutor(arguments.jobs) as pool:
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        trials = (systematic.Pass if arguments.systematic else Catalogue)(arguments, pool)
         try:
-            return (systematic.Pass if arguments.systematic else Catalogue)(arguments, pool).run()
+            with only_one(arguments.scratch):
+                return trials.run()
         except BaseException:
             CHILDREN.stop()
             raise

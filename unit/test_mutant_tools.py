@@ -243,12 +243,11 @@ class Trials(unittest.TestCase):
 
     def test_one_run_at_a_time(self):
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, mutants.__file__, f"{folder}/scratch", "--fuzz", "call-in-atomic-mode"]
-            with mutants.only_one(Path(folder, "scratch")):
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
+            command = [sys.executable, mutants.__file__, f"{folder}/scratch", mutants.MUTANTS[0].id]
+            for _ in range(2):  # it can be had again
+                with mutants.only_one(Path(folder, "scratch")):
+                    done = subprocess.run(command, capture_output=True, text=True, check=False)
             self.assertEqual((done.returncode, done.stderr), (2, f"keel: another ./keel mutants is running in {folder}/scratch.\n"))
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            self.assertIn("cannot be chosen", done.stderr)
 
     def test_misplaced(self):
         first, second = mutants.MUTANTS[:2]
