@@ -23,22 +23,30 @@ Exits 0 if all of the catalogue are caught, also with the systematic ones and wi
 END
 }
 
+needs_above_0() {
+    needs_number mutants "$1" "$2"
+    [ "$2" -gt 0 ] || fail "$1 needs a number above 0."
+}
+
 command_mutants() {
-    local options=() scratch=catalogue ids=() compiler
+    local options=() scratch=catalogue ids=() compiler seed='' seconds='' fuzz=''
     while [ $# -gt 0 ]; do
         case $1 in
         --systematic)
             options+=("$1") scratch=systematic && shift
-            if [ $# -gt 0 ] && [[ $1 != -* ]]; then needs_number mutants --systematic "$1" && options+=("$1") && shift; fi
+            if [ $# -gt 0 ] && [[ $1 != -* ]]; then needs_above_0 --systematic "$1" && options+=("$1") && shift; fi
             ;;
-        --seed | --seconds) needs_number mutants "$@" && options+=("$1" "$2") && shift 2 ;;
-        --fuzz) options+=("$1") && shift ;;
+        --seed) needs_number mutants "$@" && seed=$2 && options+=("$1" "$2") && shift 2 ;;
+        --seconds) needs_value mutants "$@" && needs_above_0 "$1" "$2" && seconds=$2 && options+=("$1" "$2") && shift 2 ;;
+        --fuzz) fuzz=1 && options+=("$1") && shift ;;
         --help | -h) usage mutants && exit 0 ;;
         -*) unknown_option mutants "$1" ;;
         *) ids+=("$1") && shift ;;
         esac
     done
     [ $scratch = catalogue ] || [ ${#ids[@]} = 0 ] || fail "mutants takes no id with --systematic."
+    [ $scratch = systematic ] || [ -z "$seed" ] || fail "--seed is for --systematic."
+    [ $scratch = systematic ] || [ -n "$fuzz" ] || [ -z "$seconds" ] || fail "--seconds is for --systematic and --fuzz."
     install_for mutants
     compiler=$(command -v clang-19)
     exec python3 "$root/unit/mutants.py" "$build/mutants/$scratch" -D "CMAKE_C_COMPILER=$compiler" -D CMAKE_C_FLAGS=-O1 \

@@ -6,8 +6,9 @@ import time
 from mutant_tree import ROOT, Error, run
 from mutant_trial import Counts, Verdict
 
-TARGETS = ("calls", "model", "devices", "parsers", "world")
+TARGETS = tuple(sorted(path.stem.removeprefix("fuzz_") for path in (ROOT / "fuzz").glob("fuzz_*.c")))
 HANG = 10  # seconds for one input
+HANG_STATUS = 70  # libFuzzer's, if one takes longer
 START = 5  # seconds beyond its share that a run may take to begin and to report
 SEEDS_LIMIT = 600
 
@@ -36,12 +37,14 @@ def attempt(tree, number, seconds):
     turns = [(target, stage) for stage in ("seeds", "fuzzing") for target in TARGETS]
     for index, (target, stage) in enumerate(turns):
         left = seconds - (time.monotonic() - begun)
-        if left < 1:
+        if left < 1 and index > 0:
             break
         share = left if stage == "seeds" else left / (len(turns) - index)
         options = ["-runs=0"] if stage == "seeds" else [f"-max_total_time={max(1, int(share))}"]
         done = fuzz(tree, target, share + START, options, KEEL_MUTANT=str(number))
         counts.add(done.output)
+        if done.is_killed:
+            return Verdict("", str(counts), time.monotonic() - begun, f"no verdict: fuzz_{target} was killed by somebody else")
         if done.status not in (0, None):
-            return Verdict(f"fuzz_{target} ({stage})", str(counts), time.monotonic() - begun)
+            return Verdict(f"fuzz_{target} ({stage})", str(counts), time.monotonic() - begun, hangs=done.status == HANG_STATUS)
     return Verdict("", str(counts), time.monotonic() - begun)

@@ -33,25 +33,104 @@ class Run(NamedTuple):
     output: str
     seconds: float = 0
 
+    @property
+    def is_killed(self):
+        """By somebody else, as the kernel does when memory is short."""
+        return self.status == -signal.SIGKILL
+
+
+def kill_session(session):
+    """Kills all of it, also what has a process group of its own, as ninja's commands have. Its leader is not reaped yet."""
+    os.killpg(session, signal.SIGKILL)
+    killed, found = set(), {session}
+    while found:  # what was killed may have started something before
+        killed |= found
+        found = set()
+        for number in map(int, filter(str.isdecimal, os.listdir("/proc"))):
+            if number not in killed and kill_member(number, session):
+                found.add(number)
+
+
+def kill_member(number, session):
+    """Kills a process if it is of the session, which is asked of what the descriptor holds: the number may become another's."""
+    try:
+        if os.getsid(number) != session:
+            return False
+        descriptor = os.pidfd_open(number)
+        try:
+            is_member = os.getsid(number) == session
+            if is_member:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            return is_member
+        finally:
+            os.close(descriptor)
+    except ProcessLookupError:
+        return False
+
+
+class Children:
+    """The programs that run now, each with all that it starts in a session of its own. A session is killed only before its
+    leader is reaped: after that its number may be another's."""
+
+    def __init__(self):
+        self.lock, self.sessions, self.are_stopped = threading.Lock(), set(), False
+
+    def start(self, command, **options):
+        with self.lock:
+            if self.are_stopped:
+                raise Error("no more programs are started")
+            child = subprocess.Popen(command, start_new_session=True, **options)
+            self.sessions.add(child.pid)
+            return child
+
+    def kill(self, session):
+        with self.lock:
+            if session in self.sessions:
+                kill_session(session)
+
+    def end(self, child):
+        """Kills what is left of the session, and reaps its leader: what it used."""
+        with self.lock:
+            kill_session(child.pid)
+            self.sessions.remove(child.pid)
+            _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        return usage
+
+    def stop(self):
+        """Kills all; none is started afterwards."""
+        with self.lock:
+            self.are_stopped = True
+            for session in self.sessions:
+                kill_session(session)
+
+
+CHILDREN = Children()
+
 
 def run(command, limit, cwd=None, cpu_limit=None, **environment):
     """Runs a program for so many seconds at most. Those of a CPU do not depend on what else the host does."""
     with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT,
-                                 stdin=subprocess.DEVNULL, env=os.environ | SANITIZER_OPTIONS | environment)
-        if cpu_limit is not None:
-            whole = max(1, math.ceil(cpu_limit))
-            resource.prlimit(child.pid, resource.RLIMIT_CPU, (whole, whole + 1))
-        stopped = threading.Event()
-        timer = threading.Timer(limit, lambda: (stopped.set(), os.kill(child.pid, signal.SIGKILL)))
-        timer.start()
-        _, status, usage = os.wait4(child.pid, 0)
-        timer.cancel()
-        child.returncode = os.waitstatus_to_exitcode(status)
+        child = CHILDREN.start([str(word) for word in command], cwd=cwd, stdout=output, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL, env=os.environ | SANITIZER_OPTIONS | environment)
+        is_late = threading.Event()
+        timer = threading.Timer(limit, lambda: (is_late.set(), CHILDREN.kill(child.pid)))
+        timer.daemon = True
+        try:
+            timer.start()
+            if cpu_limit is not None:
+                whole = max(1, math.ceil(cpu_limit))
+                resource.prlimit(child.pid, resource.RLIMIT_CPU, (whole, whole + 1))
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        finally:
+            timer.cancel()
+            usage = CHILDREN.end(child)
+        seconds = usage.ru_utime + usage.ru_stime
+        # The kernel's limit counts ticks, which differ from what was used.
+        is_late = is_late.is_set() or (cpu_limit is not None and seconds >= 0.8 * whole)
+        hangs = child.returncode == -signal.SIGXCPU or (child.returncode == -signal.SIGKILL and is_late)
         output.seek(0)
-        hangs = stopped.is_set() or child.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
-        return Run(None if hangs else child.returncode, output.read().decode(errors="replace"),
-                   usage.ru_utime + usage.ru_stime)
+        return Run(None if hangs else child.returncode, output.read().decode(errors="replace"), seconds)
 
 
 @contextmanager
@@ -78,14 +157,18 @@ class Tree:
         self.left_out = set()  # keys of edits that do not compile as schemata
         self.planted = {}
 
-    def plant(self):
-        """Writes all files; those with edits as schemata."""
+    def plan(self):
+        """What files with edits become."""
         self.planted = {}
         for name, edits in self.edits.items():
             if name.endswith((".c", ".h")):
                 text = (ROOT / name).read_text(encoding="utf-8")
                 chosen = [edit for edit in edits if edit.key not in self.left_out]
                 self.planted[name] = schemata.plant(text, chosen, **self.planting)
+
+    def plant(self):
+        """Writes all files; those with edits as schemata."""
+        self.plan()
         wanted = set()
         for part in PARTS:
             path = ROOT / part
@@ -105,14 +188,14 @@ class Tree:
 
     def configure(self, build, options):
         """Makes the build tree `build`; its compiler is asked not to warn of what mutants leave unused."""
-        write(self.folder.parent / "schemata.h", schemata.HEADER.encode())
-        source, linked = self.folder.parent / "schemata.c", self.folder.parent / "schemata.o"
+        header, source, linked = (self.folder.parent / f"schemata.{end}" for end in "hco")
+        write(header, schemata.HEADER.encode())
         write(source, schemata.SOURCE.encode())
         settings = dict(option.split("=", maxsplit=1) for option in options)
         compiler = settings.get("CMAKE_C_COMPILER", "cc")
         flags = settings.pop("CMAKE_C_FLAGS", "")
-        settings["CMAKE_C_FLAGS"] = f"{flags} -w -include {self.folder.parent / 'schemata.h'}".strip()
-        settings["CMAKE_EXE_LINKER_FLAGS"] = str(linked)
+        settings["CMAKE_C_FLAGS"] = f'{flags} -w -include "{header}"'.strip()
+        settings["CMAKE_EXE_LINKER_FLAGS"] = f'"{linked}"'
         for command in ([compiler, "-O1", "-c", source, "-o", linked],
                         ["cmake", "-S", self.folder, "-B", self.folder / build, "-G", "Ninja",
                          *(f"-D{name}={value}" for name, value in settings.items())]):
@@ -126,7 +209,7 @@ class Tree:
     def blamed(self, output):
         """The keys of the copies in which a compiler found errors."""
         found = set()
-        for name, line in re.findall(r"^(/[^\s:]+):(\d+):\d+: (?:fatal )?error:", output, re.M):
+        for name, line in re.findall(r"^(/[^:\n]+):(\d+):\d+: (?:fatal )?error:", output, re.M):
             path = Path(os.path.normpath(name))
             planted = self.planted.get(str(path.relative_to(self.folder))) if path.is_relative_to(self.folder) else None
             found |= {key for first, last, key in (planted.lines if planted else ()) if key and first <= int(line) <= last}

@@ -15,20 +15,13 @@ EXPLORE_LIMIT = 300  # for an exploration within its whole bound; that it takes 
 STILL_LIMIT = 900  # of the clock: for a program that waits and uses no CPU
 
 
-class _Plain:
-    """A pool that does one thing after the other."""
-    map = staticmethod(map)
-
-
-ONE_AT_A_TIME = _Plain()
-
-
 class Verdict(NamedTuple):
     """What became of a mutant. `harness` is empty if nothing caught it."""
     harness: str
     executions: str
     seconds: float
-    error: str = ""
+    error: str = ""  # why there is no verdict
+    hangs: bool = False  # caught by the time limit
 
     @property
     def caught(self):
@@ -77,6 +70,13 @@ def culprit(program, done):
     return f"{program}: {failed[0]}" if failed else program
 
 
+def judge(name, done, counts, used):
+    """The verdict of a run that did not pass."""
+    if done.is_killed:
+        return Verdict("", str(counts), used, f"no verdict: {name} was killed by somebody else")
+    return Verdict(culprit(name, done), str(counts), used, hangs=done.status is None)
+
+
 def run_test(tree, name, limit, **environment):
     """Runs a program, or one of its tests: PROGRAM:TEST. UNIT_STOP: one failure is enough."""
     program, *test = name.split(":")
@@ -88,14 +88,22 @@ def hangs_after(seconds):
     return max(HANG_LEAST, HANG_FACTOR * seconds)
 
 
-def check_programs(tree, programs, pool, **environment):
-    """Stops unless every program passes without a mutant; the seconds that each took."""
-    def once(program):
-        done = run_test(tree, program, EXPLORE_LIMIT, UNIT_BOUND="1", **environment)
-        if done.status != 0:
-            raise Error(f"{done.output}\nmutants: {program} fails without any mutant")
-        return done.seconds
-    return dict(zip(programs, pool.map(once, programs)))
+def check_program(tree, program, **environment):
+    """Stops unless a program passes without a mutant; the seconds that it took."""
+    done = run_test(tree, program, EXPLORE_LIMIT, UNIT_BOUND="1", **environment)
+    if done.status != 0:
+        raise Error(f"{done.output}\nmutants: {program} fails without any mutant")
+    return done.seconds
+
+
+def with_stores(stores):
+    return {"UNIT_STORES": str(stores)}
+
+
+def check_tests(tree, mutants, pool):
+    """Checks so all that the mutants name, with the stores that they have kept back: {(program, stores): seconds}."""
+    runs = sorted({(name, mutant.stores) for mutant in mutants for name in mutant.tests})
+    return dict(zip(runs, pool.map(lambda one: check_program(tree, one[0], **with_stores(one[1])), runs)))
 
 
 def try_programs(tree, mutant, seconds, environment):
@@ -105,12 +113,12 @@ def try_programs(tree, mutant, seconds, environment):
         for bound in bounds(name):
             whole = is_exploration(name) and bound is None
             bounded = {"UNIT_BOUND": bound} if bound else {}
-            done = run_test(tree, name, EXPLORE_LIMIT if whole else hangs_after(seconds[name]),
-                            UNIT_STORES=str(mutant.stores), **bounded, **environment)
+            done = run_test(tree, name, EXPLORE_LIMIT if whole else hangs_after(seconds[name, mutant.stores]),
+                            **with_stores(mutant.stores), **bounded, **environment)
             counts.add(done.output)
             used += done.seconds
             if done.status != 0 and not (whole and done.status is None):
-                return Verdict(culprit(name, done), str(counts), used)
+                return judge(name, done, counts, used)
     return Verdict("", str(counts), used)
 
 
@@ -135,10 +143,8 @@ def try_patch(tree, mutant, seconds, original):
 def reached_by(tree, programs, pool, **environment):
     """(the functions with mutants, by number, that each program calls; the seconds that it takes)."""
     with tempfile.TemporaryDirectory() as folder:
-        seconds = {}
-        for program, taken in zip(programs, pool.map(
-                lambda name: check_programs(tree, [name], ONE_AT_A_TIME, KEEL_REACHED=f"{folder}/{name}", **environment), programs)):
-            seconds[program] = taken[program]
+        seconds = dict(zip(programs, pool.map(
+            lambda name: check_program(tree, name, KEEL_REACHED=f"{folder}/{name}", **environment), programs)))
         reached = {program: set(map(int, Path(folder, program).read_text(encoding="ascii").split()))
                    for program in programs}
     return reached, seconds
@@ -158,5 +164,5 @@ def try_within(tree, number, programs, seconds, budget):
         if done.status is None and left < hang:
             break
         if done.status != 0:
-            return Verdict(culprit(program, done), str(counts), used)
+            return judge(program, done, counts, used)
     return Verdict("", str(counts), used)

@@ -3,21 +3,33 @@
 """Tests of what plants and judges deliberate bugs (mutants.py): schemata are compiled and run, and what output means is read
 off examples."""
 import os
+import re
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mutant_fuzz as fuzz
 import mutant_operators as operators
 import mutant_same as same
 import mutant_schemata as schemata
 import mutant_trial as trial
 import mutants
-from mutant_tree import Run, Tree, run
+from mutant_tree import Children, Error, Run, Tree, run
 
 COMPILER = "clang-19"
+
+
+class OneAtATime:
+    """A pool that does one thing after the other."""
+    map = staticmethod(map)
+
+
 PROGRAM = """#include <stdio.h>
 #include <stdlib.h>
 
@@ -101,7 +113,7 @@ class Schemata(unittest.TestCase):
 
     def test_what_does_not_compile_is_named(self):
         planted = schemata.plant(PROGRAM, [edit("seen += 1", "seen += 2"), edit("times - 1", "nothing - 1")])
-        tree = Tree(self.folder, {})
+        tree = Tree(self.folder / "a folder", {})
         tree.planted = {"program.c": planted}
         errors = self.compile(planted, "-c").stderr.replace("program.c:", f"{tree.folder}/program.c:")
         self.assertEqual(tree.blamed(errors), {"nothing - 1"})
@@ -118,7 +130,7 @@ class Schemata(unittest.TestCase):
         done = self.compile(planted, "-c", "-o", "program.o")
         self.assertEqual(done.returncode, 0, done.stderr)
         changes = [operators.Change(change, "program.c", "shifted", 1, "operator") for change in edits]
-        found = same.same([self.folder / "program.o"], changes, trial.ONE_AT_A_TIME)
+        found = same.same([self.folder / "program.o"], changes, OneAtATime)
         self.assertEqual(found, {">> +by"})
 
 
@@ -156,9 +168,46 @@ class Trials(unittest.TestCase):
         begun = "import sys; print('begun', flush=True); "
         busy = run([sys.executable, "-c", begun + "exec('while True: pass')"], 60, cpu_limit=1)
         self.assertEqual(busy[:2], (None, "begun\n"))
-        self.assertGreater(busy.seconds, 0.9)
+        self.assertGreater(busy.seconds, 0.5)
         self.assertEqual(run([sys.executable, "-c", begun + "sys.stdin.close(); __import__('time').sleep(60)"], 2).status, None)
         self.assertEqual(run([sys.executable, "-c", begun + "sys.exit(3)"], 60)[:2], (3, "begun\n"))
+
+    def test_limits_end_all_that_was_started(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkfifo(f"{folder}/fifo")
+            reader = os.open(f"{folder}/fifo", os.O_RDONLY | os.O_NONBLOCK)
+            self.addCleanup(os.close, reader)
+            # Stopped at its limit, and ended before what it started, which has a group of its own.
+            for last, status in (("wait", None), ("exit 3", 3)):
+                script = f"set -m; sleep 60 >{folder}/fifo & echo begun >{folder}/fifo; {last}"
+                self.assertEqual(run(["bash", "-c", script], 2).status, status)
+                self.assertEqual(os.read(reader, 100), b"begun\n")
+                self.assertTrue(select.select([reader], [], [], 20)[0])
+                self.assertEqual(os.read(reader, 100), b"")  # nobody has it open
+
+    def test_who_killed_it(self):
+        killed = run(["sh", "-c", "kill -KILL $$"], 60, cpu_limit=5)
+        self.assertTrue(killed.is_killed)
+        self.assertFalse(run(["sleep", "60"], 1).is_killed)
+
+    def test_an_interrupt_ends_what_runs(self):
+        script = (f"import sys; sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})\n"
+                  "import mutant_tree\n"
+                  "mutant_tree.run(['sh', '-c', 'sleep 1; kill -INT $PPID; sleep 60 & wait'], 60)\n")
+        begun = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        self.assertIn("KeyboardInterrupt", done.stdout)
+        self.assertLess(time.monotonic() - begun, 30)
+
+    def test_nothing_starts_after_a_stop(self):
+        children = Children()
+        child = children.start(["sleep", "60"])
+        children.stop()
+        children.end(child)
+        self.assertEqual(child.returncode, -signal.SIGKILL)
+        children.kill(child.pid)  # which may be another's now
+        with self.assertRaises(Error):
+            children.start(["true"])
 
     def test_executions_are_counted(self):
         counts = trial.Counts()
@@ -168,9 +217,37 @@ class Trials(unittest.TestCase):
         self.assertEqual(str(counts), "2 tests, 15 schedules, 70 inputs")
 
     def test_score(self):
-        verdicts = [("one", trial.Verdict("test_x", "1 test", 2.0)), ("two", trial.Verdict("", "4 tests", 60.0))]
-        self.assertEqual(mutants.summary(verdicts),
-                         f"survived: two (KEEL_MUTANT={schemata.number_of('two')})\n2 mutants, 1 caught (50.0 %), median 2.00 s, longest 2.0 s")
+        verdicts = [("one", trial.Verdict("test_x", "1 test", 2.0)), ("two", trial.Verdict("", "4 tests", 60.0)),
+                    ("three", trial.judge("test_x", Run(None, "", 9), trial.Counts(), 4.0)),
+                    ("four", trial.judge("test_x", Run(-signal.SIGKILL, ""), trial.Counts(), 1.0))]
+        self.assertEqual(mutants.summary(verdicts).splitlines(), [
+            f"survived: two (KEEL_MUTANT={schemata.number_of('two')})",
+            f"no verdict: four (KEEL_MUTANT={schemata.number_of('four')})",
+            "4 mutants, 2 caught (66.7 %), 1 of them by a time limit, 1 without a verdict, median 3.00 s, longest 4.0 s"])
+
+    def test_baseline_has_the_stores_of_the_mutants(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tree = Tree(Path(folder), {})
+            program = tree.folder / "build" / "unit" / "test_x"
+            program.parent.mkdir(parents=True)
+            program.write_text('#!/bin/sh\necho "$UNIT_STORES" >>runs\n', encoding="utf-8")
+            program.chmod(0o755)
+            every = [mutants.MUTANTS[0]._replace(tests=("test_x",), stores=stores) for stores in (0, 8, 0)]
+            self.assertEqual(set(trial.check_tests(tree, every, OneAtATime)), {("test_x", 0), ("test_x", 8)})
+            self.assertEqual((program.parent / "runs").read_text(encoding="ascii").split(), ["0", "8"])
+
+    def test_all_fuzz_targets_are_tried(self):
+        lists = (mutants.ROOT / "fuzz" / "CMakeLists.txt").read_text(encoding="utf-8")
+        added = re.findall(r"^ *(?:add_target|keel_add_fuzz_target)\((\w+) ", lists, re.M)
+        self.assertEqual(sorted(added), list(fuzz.TARGETS))
+
+    def test_one_run_at_a_time(self):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, mutants.__file__, f"{folder}/scratch", mutants.MUTANTS[0].id]
+            for _ in range(2):  # it can be had again
+                with mutants.only_one(Path(folder, "scratch")):
+                    done = subprocess.run(command, capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stderr), (2, f"keel: another ./keel mutants is running in {folder}/scratch.\n"))
 
     def test_misplaced(self):
         first, second = mutants.MUTANTS[:2]

@@ -105,7 +105,16 @@ refuses 'explore has no preset "native"; there are: hosted ' explore x --preset 
 refuses 'explore does not take the argument "y"' explore x y
 refuses 'explore needs a test for --replay' explore --replay 0.1
 refuses '--systematic needs a whole number, not "all".' mutants --systematic all
+refuses '--systematic needs a number above 0.' mutants --systematic 0
+refuses '--seconds needs a number above 0.' mutants --fuzz --seconds 0
+refuses '--seconds needs a whole number, not "1s".' mutants --fuzz --seconds 1s
+refuses '--seconds needs a value' mutants --fuzz --seconds
+refuses '--seconds is for --systematic and --fuzz.' mutants --seconds 5
+refuses '--seed is for --systematic.' mutants --fuzz --seed 2
 refuses 'mutants takes no id with --systematic.' mutants x --systematic 5 --fuzz
+refuses 'There is no mutant "none"; they are in unit/mutants_*.py.' mutants none
+refuses 'There is no mutant "none"' mutants none --fuzz
+refuses 'call-in-atomic-mode cannot be chosen at run time, which --fuzz needs.' mutants call-in-atomic-mode --fuzz
 refuses 'install needs the folder to install into' install
 refuses 'install does not take the argument "more"' install folder more
 refuses "$work/program is not a folder." install program
