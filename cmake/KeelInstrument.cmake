@@ -35,7 +35,7 @@ elseif(KEEL_COVERAGE STREQUAL mcdc)
     add_link_options(-fprofile-instr-generate)
 elseif(KEEL_COVERAGE STREQUAL guest)
     # For the machine's own code (hal/x86_64/CMakeLists.txt). CPUs that count at once may lose counts, never the first one;
-    # atomic counters make audits ten times slower in QEMU.
+    # with atomic counters the audits of some tests take longer than their time-out.
     set(KEEL_GUEST_COUNTERS -fprofile-instr-generate -fcoverage-mapping)
 elseif(KEEL_COVERAGE)
     message(FATAL_ERROR "KEEL_COVERAGE is \"${KEEL_COVERAGE}\"; it must be off, gcov, mcdc or guest")

@@ -6,10 +6,11 @@ goes to BUILD/report/missing.txt."""
 
 import glob
 import os
+import re
 import subprocess
 import sys
 
-from report import ROOT, below, percent, read_gate
+from report import ROOT, below, percent, read_exclusions, read_gate
 
 # The second is shared with the hosted machine, where unit tests measure it (report.py): one sum is enough.
 FOLDERS = {"hal/x86_64": True, "hal/x86_common": False}
@@ -50,17 +51,29 @@ def reached(lines):
     return sum(count > 0 for count in lines.values()), len(lines)
 
 
+def counted(lines, source, excluded):
+    """The lines whose text matches none of the expressions."""
+    return {number: count for number, count in lines.items() if not any(re.match(one, source[number - 1]) for one in excluded)}
+
+
 def missing(name, lines, source):
     """A line of text for each line that was never executed."""
     return [f"{name}:{number}: {source[number - 1].strip()}\n" for number, count in sorted(lines.items()) if count == 0]
 
 
-def write_missing(build, files):
+def look_at(build, files):
+    """Leaves out of the files what coverage/exclusions.txt names, writes down the lines that are missing, and answers how many
+    were left out."""
+    excluded = read_exclusions(os.path.join(ROOT, "coverage", "exclusions.txt"), "qemu")["lines"]
+    before = sum(map(len, files.values()))
     os.makedirs(os.path.join(build, "report"), exist_ok=True)
     with open(os.path.join(build, "report", "missing.txt"), "w", encoding="utf-8") as output:
-        for name, lines in sorted(files.items()):
-            with open(os.path.join(ROOT, name), encoding="utf-8") as source:
-                output.writelines(missing(name, lines, source.readlines()))
+        for name in sorted(files):
+            with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+                source = file.readlines()
+            files[name] = counted(files[name], source, excluded)
+            output.writelines(missing(name, files[name], source))
+    return before - sum(map(len, files.values()))
 
 
 def show(files):
@@ -85,8 +98,9 @@ def main(arguments):
     profiles = sorted(glob.glob(os.path.join(build, "profiles", "*.profraw")))
     failures = [f"{name} is empty: that kernel has not written what it counted" for name in silent(profiles)]
     files = lines_of(export(build, [path for path in profiles if os.path.getsize(path)]))
-    write_missing(build, files)
+    left_out = look_at(build, files)
     sums = show(files)
+    print(f"not counted: {left_out} lines (coverage/exclusions.txt)")
     print(f"{len(profiles)} runs; lines that none came to: {build}/report/missing.txt")
     for folder, wanted in gate.items():
         failures += below({"line": sums[folder]}, wanted, folder)

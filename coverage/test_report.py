@@ -84,6 +84,10 @@ class Guest(unittest.TestCase):
         source = ["", "", "void f(void)\n", "    g();\n"]
         self.assertEqual(guest.missing("a.c", {3: 2, 4: 0}, source), ["a.c:4: g();\n"])
 
+    def test_excluded_lines_do_not_count(self):
+        source = ["#define A 1\n", "    A;\n"]
+        self.assertEqual(guest.counted({1: 0, 2: 3}, source, [r".*^#define"]), {2: 3})
+
     def test_a_kernel_that_wrote_nothing_is_named(self):
         with tempfile.TemporaryDirectory() as folder:
             paths = [os.path.join(folder, name) for name in ("full.profraw", "empty.profraw")]
