@@ -60,6 +60,14 @@ def virtio_options(port):
     ]  # fmt: skip
 
 
+def counter_options(path):
+    """A device that takes what a kernel with coverage counters writes at its end (hal/x86_64/coverage/write.c)."""
+    if path is None:
+        return []
+    chardev = f"file,id=keel-counters,path={path.replace(',', ',,')}"
+    return ["-chardev", chardev, "-device", "isa-debugcon,iobase=0xe9,chardev=keel-counters"]
+
+
 def qemu_command(code, variables, esp, debug=False, extra=(), iommu=INTEL_IOMMU, disk=None, port=None):
     """QEMU takes the last of repeated -m, -smp and -cpu, so the user's options come last and win."""
     return [

@@ -46,8 +46,9 @@ def parse(arguments):
     parser.add_argument(
         "--refusal", metavar="REGEX", help="the loader must refuse with a console line that matches"
     )
+    parser.add_argument("--counters", metavar="FILE", help="where a kernel writes what it executed, if it counts that")
     result = parser.parse_args(own)
-    result.extra = extra
+    result.extra = [*qemu_machine.counter_options(result.counters), *extra]
     return result
 
 

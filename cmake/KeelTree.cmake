@@ -11,8 +11,10 @@ set_property(CACHE KEEL_BACKEND PROPERTY STRINGS hosted native x86_64)
 set(KEEL_SANITIZE "" CACHE STRING "sanitizers to build with, as -fsanitize= takes them")
 set(KEEL_FUZZ off CACHE STRING "which fuzzer drives the fuzz targets: off, libfuzzer or afl")
 set_property(CACHE KEEL_FUZZ PROPERTY STRINGS off libfuzzer afl)
-set(KEEL_COVERAGE off CACHE STRING "count what is executed: off, gcov (lines and branches) or mcdc (conditions, with clang)")
-set_property(CACHE KEEL_COVERAGE PROPERTY STRINGS off gcov mcdc)
+set(KEEL_COVERAGE off CACHE STRING "count what is executed: off, gcov (lines and branches), mcdc (conditions, with clang) or \
+guest (lines of hal/x86_64 in QEMU, with clang)"
+)
+set_property(CACHE KEEL_COVERAGE PROPERTY STRINGS off gcov mcdc guest)
 option(KEEL_LOCK_ORDER "look at the order in which clients take locks, and report circles" ON)
 option(KEEL_UNCHECKED "leave the entry points' checks out, to measure what they cost (native machine only)" OFF)
 option(KEEL_LINT "also test the borders, the style and the developer tools (Keel's own tree only)" OFF)

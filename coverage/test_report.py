@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import guest
 import mcdc
 import report
 
@@ -69,6 +70,36 @@ class Exclusions(unittest.TestCase):
         folders = ("api", "core", "hal/x86_common")
         self.assertLess(report.count_excluded(folders, found["lines"]), 10)
         self.assertGreater(report.count_excluded(folders, found["branches"]), 50)
+
+
+class Guest(unittest.TestCase):
+    RECORDS = "SF:/keel/hal/x86_64/a.c\nFN:3,f\nFNDA:2,f\nDA:3,2\nDA:4,0\nBRDA:4,0,0,-\nLF:2\nend_of_record\n" \
+              "SF:/keel/hal/x86_common/b.c\nFN:7,g\nDA:7,18446744073709551615\nend_of_record\n" \
+              "SF:/keel/hal/x86_64/macros.h\nDA:1,1\nend_of_record\n"
+
+    def test_lines_of_each_file(self):
+        files = guest.lines_of(self.RECORDS, "/keel")
+        self.assertEqual(files, {"hal/x86_64/a.c": {3: 2, 4: 0}, "hal/x86_common/b.c": {7: 2**64 - 1}})
+        self.assertEqual(guest.reached(files["hal/x86_64/a.c"]), (1, 2))
+
+    def test_what_is_missing_is_shown(self):
+        source = ["", "", "void f(void)\n", "    g();\n"]
+        self.assertEqual(guest.missing("a.c", {3: 2, 4: 0}, source), ["a.c:4: g();\n"])
+
+    def test_excluded_lines_do_not_count(self):
+        source = ["#define A 1\n", "    A;\n"]
+        self.assertEqual(guest.counted({1: 0, 2: 3}, source, [r".*^#define"]), {2: 3})
+
+    def test_a_kernel_that_wrote_nothing_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("full.profraw", "empty.profraw")]
+            for path, text in zip(paths, ("counters", "")):
+                with open(path, "w", encoding="ascii") as file:
+                    file.write(text)
+            self.assertEqual(guest.silent(paths), ["empty.profraw"])
+
+    def test_the_gate_of_this_tree_is_readable(self):
+        self.assertEqual(set(report.read_gate(os.path.join(HERE, "gate.txt"), "qemu")), {"hal/x86_64"})
 
 
 class Conditions(unittest.TestCase):

@@ -115,6 +115,9 @@ class Machine(unittest.TestCase):
         self.assertFalse(has_iommu(iommu=None))
         self.assertFalse(has_iommu(iommu=qemu_machine.AMD_IOMMU))
 
+    def test_counters_have_a_console_only_where_they_are_wanted(self):
+        self.assertEqual(qemu_machine.counter_options(None), [])
+        self.assertIn("file,id=keel-counters,path=/a,,b", qemu_machine.counter_options("/a,b"))
 
     def test_disk_goes_by_translated_addresses(self):
         command = qemu_machine.qemu_command("c", "v", "e", disk="/a,b")

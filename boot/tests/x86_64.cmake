@@ -4,9 +4,23 @@
 # that reaches it fails. A boot takes some 7 s on an idle machine.
 
 set(KEEL_BOOT_TIMEOUT 150)
+if(KEEL_COVERAGE STREQUAL guest) # audits take several times as long with counters
+    set(KEEL_BOOT_TIMEOUT 600)
+endif()
 set(KEEL_LOADER ${CMAKE_BINARY_DIR}/boot/loader/BOOTX64.EFI)
 set(KEEL_BOOT_TEST_DIR ${CMAKE_BINARY_DIR}/boot/tests)
 file(MAKE_DIRECTORY ${KEEL_BOOT_TEST_DIR})
+
+# Where kernels that count what they execute write it, each test for itself (coverage/guest.py).
+set(KEEL_PROFILES ${CMAKE_BINARY_DIR}/profiles)
+file(MAKE_DIRECTORY ${KEEL_PROFILES})
+function(keel_counters_of name options)
+    set(${options})
+    if(KEEL_COVERAGE STREQUAL guest)
+        set(${options} --counters ${KEEL_PROFILES}/${name}.profraw)
+    endif()
+    return(PROPAGATE ${options})
+endfunction()
 
 # keel_add_boot_test(NAME [KERNEL FILE] [INITRD FILE] [QEMU OPTIONS...] [RUNNER options of run_qemu.py...])
 function(keel_add_boot_test name)
@@ -17,13 +31,14 @@ function(keel_add_boot_test name)
     if(NOT test_INITRD)
         set(test_INITRD ${CMAKE_BINARY_DIR}/hello.initrd)
     endif()
+    keel_counters_of(${name} counters)
     math(EXPR hung "${KEEL_BOOT_TIMEOUT} + 30")
     add_test(
         NAME boot_${name}
         COMMAND
             ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/boot/run_qemu.py --kernel ${test_KERNEL} --loader
             ${KEEL_LOADER} --initrd ${test_INITRD} --timeout ${KEEL_BOOT_TIMEOUT} --transcript
-            ${KEEL_BOOT_TEST_DIR}/${name}.transcript ${test_RUNNER} -- ${test_QEMU}
+            ${KEEL_BOOT_TEST_DIR}/${name}.transcript ${counters} ${test_RUNNER} -- ${test_QEMU}
     )
     set_tests_properties(boot_${name} PROPERTIES LABELS boot TIMEOUT ${hung})
 endfunction()
@@ -240,6 +255,9 @@ keel_add_kernel_test(
 
 # Another emulator, whose CPUs have what QEMU's lack (boot/run_bochs.py).
 function(keel_add_bochs_test name kernel)
+    if(KEEL_COVERAGE STREQUAL guest) # counters come out of QEMU alone
+        return()
+    endif()
     cmake_parse_arguments(PARSE_ARGV 2 test "" "INITRD" "RUNNER")
     add_test(
         NAME boot_bochs-${name}
@@ -274,13 +292,14 @@ keel_add_bochs_test(
 )
 
 # NMIs at random moments while a kernel enters and leaves user mode all the time (U4).
+keel_counters_of(nmi counters)
 add_test(
     NAME boot_nmi
     COMMAND
         ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/nmi.py --seed 1 --kernel $<TARGET_FILE:context> --loader
         ${KEEL_LOADER} --initrd ${CMAKE_BINARY_DIR}/hello.initrd --timeout ${KEEL_BOOT_TIMEOUT} --command-line
         rounds=100000 --expect ${KEEL_TRANSCRIPTS}/kernels/context.transcript --says
-        "^keel: cpu 0: [0-9][0-9][0-9]+ NMIs"
+        "^keel: cpu 0: [0-9][0-9][0-9]+ NMIs" ${counters}
 )
 set_tests_properties(boot_nmi PROPERTIES LABELS boot TIMEOUT 180)
 

@@ -50,6 +50,10 @@ for command in boot run test setup fuzz replay minimize explore mutants coverage
     prints "usage: ./keel $command" help "$command"
     refuses "$command has no option --wrong; see ./keel $command --help." "$command" --wrong
 done
+for option in fuzz mcdc qemu; do
+    prints "  --$option  " coverage --help
+    refuses 'coverage does not take the argument "more"' coverage "--$option" more
+done
 for command in boot run setup coverage; do
     refuses "$command does not take the argument \"more\"" "$command" more
 done

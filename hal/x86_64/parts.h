@@ -209,6 +209,10 @@ uint64_t x86_wall_time(void);
 void x86_power_init(const char *command_line, size_t size);
 _Noreturn void x86_power_fail(void); /* after a panic's report */
 
+/* coverage/write.c: what was executed, to the host, as the last thing of a run. In other kernels: nothing
+ * (coverage/none.c). */
+void x86_coverage_write(void);
+
 /* panic.c: ends the run with a report of what the kernel did at `frame`. */
 struct x86_frame;
 _Noreturn void x86_fault(const struct x86_frame *frame, uint64_t cr2);

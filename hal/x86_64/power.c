@@ -75,6 +75,7 @@ static _Noreturn void switch_off(uint32_t debug_value)
 {
     x86_cli();
     if (debug_exit) {
+        x86_coverage_write();
         x86_outl(DEBUG_EXIT_PORT, debug_value);
     }
     if (x86_can_sleep) {
@@ -132,6 +133,7 @@ void hal_restart(int32_t status)
 
     print_status("restart", status);
     x86_cli();
+    x86_coverage_write();
     if (x86_power.has_reset && x86_power.reset_space == ACPI_SPACE_IO &&
         x86_power.reset_address <= UINT16_MAX) {
         x86_outb((uint16_t)x86_power.reset_address, x86_power.reset_value);
