@@ -272,7 +272,7 @@ endfunction()
 set(KEEL_BOCHS_TIMEOUT 600)
 
 # Two CPUs with AVX-512, by ACPI tables, a TSC that is invariant and that the HPET watches.
-set(U5_PROTECTIONS_OF_SKYLAKE "^keel: cpu 1: WP NX SMEP SMAP XSAVE$")
+set(U5_PROTECTIONS_OF_SKYLAKE "^keel: cpu 1: WP NX SMEP SMAP XSAVE PCID$")
 keel_add_bochs_test(
     default hello INITRD hello
     RUNNER --expect ${KEEL_TRANSCRIPTS}/hello.transcript --says ${U5_PROTECTIONS_OF_SKYLAKE}
@@ -285,7 +285,7 @@ keel_add_bochs_test(
            --says "^keel: apic: in x2APIC mode, as firmware left it$" --says ${U5_PROTECTIONS_OF_SKYLAKE}
 )
 # Attempts that only a CPU can judge: on the registers of AVX-512, and by SGDT, which this one refuses to users (UMIP).
-set(U5_PROTECTIONS_OF_TIGERLAKE "^keel: cpu 0: WP NX SMEP SMAP UMIP XSAVE$")
+set(U5_PROTECTIONS_OF_TIGERLAKE "^keel: cpu 0: WP NX SMEP SMAP UMIP XSAVE PCID$")
 keel_add_bochs_test(
     real-tigerlake hello INITRD hello-real
     RUNNER --cpu tigerlake --cpus 1 --expect ${KEEL_TRANSCRIPTS}/hello-real.transcript --says ${U5_PROTECTIONS_OF_TIGERLAKE}

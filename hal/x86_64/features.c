@@ -158,10 +158,10 @@ void x86_control_report(unsigned cpu)
 {
     const uint64_t cr0 = x86_read_cr0(), cr4 = x86_read_cr4();
 
-    x86_print("keel: cpu %u:%s%s%s%s%s%s\n", (uint64_t)cpu, (cr0 & CR0_WP) != 0 ? " WP" : "",
+    x86_print("keel: cpu %u:%s%s%s%s%s%s%s\n", (uint64_t)cpu, (cr0 & CR0_WP) != 0 ? " WP" : "",
               (x86_rdmsr(MSR_EFER) & EFER_NXE) != 0 ? " NX" : "", (cr4 & CR4_SMEP) != 0 ? " SMEP" : "",
               (cr4 & CR4_SMAP) != 0 ? " SMAP" : "", (cr4 & CR4_UMIP) != 0 ? " UMIP" : "",
-              (cr4 & CR4_OSXSAVE) != 0 ? " XSAVE" : "");
+              (cr4 & CR4_OSXSAVE) != 0 ? " XSAVE" : "", (cr4 & CR4_PCIDE) != 0 ? " PCID" : "");
 }
 
 void x86_syscall_init(void)

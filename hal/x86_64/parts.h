@@ -37,7 +37,7 @@ extern uint8_t x86_smap_on; /* for assembly: 1 if STAC and CLAC exist and are ne
 void x86_features_find(void);
 bool x86_features_same(void);          /* has this CPU what the boot CPU has? */
 void x86_control_init(void);           /* every CPU: sets the registers as the features ask */
-void x86_control_report(unsigned cpu); /* one line that names the protections that are on (U5) */
+void x86_control_report(unsigned cpu); /* one line that names the protections that are on (U5), and PCIDs */
 void x86_syscall_init(void);           /* every CPU */
 void x86_vector_registers_init(void);  /* boot CPU: finds the image's size and mask */
 void x86_vector_registers_load(void);  /* every CPU */
