@@ -199,13 +199,16 @@ bool remap_is_reserved(uint64_t first, uint64_t last)
 }
 
 /* Firmware that names units of both makers is not believed about who holds which device. */
-void x86_iommu_init(const struct handoff *handoff)
+void x86_iommu_init(const struct handoff *handoff, const struct acpi_interrupts *interrupts)
 {
     const bool has_intel = x86_dmar.unit_count + x86_dmar.units_left_out != 0;
     const bool has_both = has_intel && x86_ivrs.unit_count != 0;
 
     memory_map = handoff;
     x86_pci_keep_chipset_out();
+    for (unsigned i = 0; i < interrupts->ioapic_count; i++) {
+        x86_pci_keep_out(interrupts->ioapics[i].address & ~(HAL_PAGE_SIZE - 1), HAL_PAGE_SIZE);
+    }
     cache_line = (x86_cpuid(1, 0).ebx >> 8 & 0xff) * UINT64_C(8);
     for (unsigned unit = 0; unit < x86_dmar.unit_count; unit++) {
         map_unit(unit, x86_dmar.units[unit].address);

@@ -147,7 +147,7 @@ void x86_firmware_init(uint64_t rsdp, struct acpi_cpus *cpus, struct acpi_interr
 
 /* iommu.c */
 /* Boot CPU, before others run; from then on no device reaches memory, but what firmware reserved for it. */
-void x86_iommu_init(const struct handoff *handoff);
+void x86_iommu_init(const struct handoff *handoff, const struct acpi_interrupts *interrupts);
 void x86_iommu_watch(void); /* any CPU, interrupts off, every now and then */
 
 /* cpu.c */

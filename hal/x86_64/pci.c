@@ -25,7 +25,9 @@ enum {
 #define LOW_SIZE     (UINT64_C(1) << 20)
 
 /* All registers that are mapped, and some ranges besides. */
-#define KEPT_MAX (X86_FIXED_COUNT + ACPI_IVRS_UNITS_MAX + ACPI_DMAR_UNITS_MAX + ACPI_ECAM_WINDOWS_MAX + 8u)
+#define KEPT_MAX                                                                                             \
+    (X86_FIXED_COUNT + ACPI_IVRS_UNITS_MAX + ACPI_DMAR_UNITS_MAX + ACPI_ECAM_WINDOWS_MAX +                   \
+     ACPI_IOAPICS_MAX + 8u)
 static struct x86_range kept[KEPT_MAX]; /* what no device may be given */
 static unsigned kept_count;             /* KEPT_MAX: there may be more */
 

@@ -23,8 +23,8 @@ static void collect(const struct handoff *handoff, struct hal_boot *boot)
 
     x86_symbols_init(x86_physical(handoff->kernel_file.base), handoff->kernel_file.size);
     x86_firmware_init(handoff->rsdp, &cpus, &interrupts);
-    x86_iommu_init(handoff);
-    x86_apic_init();
+    x86_apic_init(); /* before it is asked which registers no device of firmware's may reach */
+    x86_iommu_init(handoff, &interrupts);
     boot->cpus_present = x86_cpus_init(&cpus);
     x86_ioapic_init(&interrupts);
     x86_pci_init();
