@@ -415,17 +415,21 @@ static void log_cut_off(const struct pci_function *function)
 }
 
 /* D8. With the lock, so that it is this life's end and no later one's; nothing is waited for, since nothing
- * is given back: that is for who releases it. */
+ * is given back: that is for who releases it. A device of firmware's has no life here and masters the bus all
+ * the same. */
 static bool note_fault(struct domain *domain, uint64_t address)
 {
     struct event *watch = NULL;
     bool interrupts = spinlock_acquire(&domain->lock);
     domain->faults++;
     domain->fault_address = address;
+    bool firmwares = domain->function->firmwares && domain->faults == DOMAIN_FAULTS_MAX + 1;
     bool cuts = domain->state == DOMAIN_ON && domain->faults > DOMAIN_FAULTS_MAX;
+    if (cuts || firmwares) {
+        (void)pci_command_change(domain->function, PCI_COMMAND_MASTER, false);
+    }
     if (cuts) {
         domain->state = DOMAIN_CUT_OFF;
-        (void)pci_command_change(domain->function, PCI_COMMAND_MASTER, false);
         if (domain->number != 0) {
             iommu_detach_begin(pci_source(domain->function), domain->number);
         }
@@ -433,7 +437,7 @@ static bool note_fault(struct domain *domain, uint64_t address)
     }
     spinlock_release(&domain->lock, interrupts);
     tell(watch);
-    return cuts;
+    return cuts || firmwares;
 }
 
 void hal_upcall_iommu_fault(const struct hal_iommu_fault *fault)

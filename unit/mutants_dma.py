@@ -91,6 +91,7 @@ DMA = (
     Mutant("firmwares-device-stopped", "D3", "core/pci_scan.c", "function->command = function->firmwares ? command : command &", "function->command = command &", ("test_dma_firmware",)),
     Mutant("firmwares-memory-not-audited", "M1", "core/domain_audit.c", "                ref_word_state(atomic_u64_peek(&frame_at(number)->ref.word)) != REF_RESERVED) {", "                frame_at(number)->type == FRAME_OBJECT) {",
            ("test_dma_firmware",)),
+    Mutant("firmwares-device-never-cut-off", "D8", "core/domain.c", "    if (cuts || firmwares) {\n", "    if (cuts) {\n", ("test_dma_firmware",)),
     Mutant("direction-told-wrong", "D1", "api/dma.c", "(uint32_t)KEEL_DMA_TO_DEVICE : 0)", "(uint32_t)KEEL_DMA_TO_DEVICE : 1)", ("test_dma",)),
     Mutant("life-ended-twice", "D3", "core/domain.c", "if (state == from || state == or_from) {", "if (state == from && state == or_from) {",
            ("test_explore_dma:D3_explore_two_disable",)),

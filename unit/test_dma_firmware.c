@@ -7,6 +7,8 @@
 #include "dma_script.h"
 #include "hal/iommu.h"
 
+#define MS UINT64_C(1000000)
+
 enum { FIRMWARES, OTHER };
 
 /* Both master the bus when firmware hands over. */
@@ -59,6 +61,17 @@ static void D1_firmwares_device_is_no_clients(void)
 
 static uint32_t complaints;
 
+static void D8_firmwares_device_that_tries_on_is_cut_off(void)
+{
+    for (unsigned i = 0; i < 2 * KEEL_DMA_FAULTS_MAX && masters(FIRMWARES); i++) {
+        (void)dma_writes(dma_source(FIRMWARES), 2 * PAGE, 1);
+        CHECK_OK(keel_task_sleep(600 * MS)); /* until the records are looked at */
+    }
+    CHECK(!masters(FIRMWARES));
+    CHECK_EQUAL(unit_console_count("and is cut off"), 1);
+    CHECK_AUDIT();
+}
+
 static void count_complaint(const char *invariant, const char *what, uint64_t number)
 {
     complaints += strcmp(invariant, "M1") == 0 && number == 0;
@@ -87,6 +100,7 @@ int main(int argc, char **argv)
         UNIT(D1_firmwares_device_reaches_its_memory_alone, FIRMWARE),
         UNIT(D1_nobody_else_reaches_firmwares_memory, FIRMWARE),
         UNIT(D1_firmwares_device_is_no_clients, FIRMWARE),
+        UNIT(D8_firmwares_device_that_tries_on_is_cut_off, FIRMWARE),
         UNIT(M1_audit_sees_firmwares_memory_given_away, FIRMWARE),
     };
     return unit_main(tests, argc, argv);
