@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 ENVIRONMENT = dict(os.environ, GLIBC_TUNABLES="glibc.rtld.optional_static_tls=16384")
 REPEAT_LIMIT = 1e-4
 GROWTH_AIM, METADATA_AIM = 1.7, 64
-MEMORIES = (512, 1024)  # MiB; from the first on, Keel's pools of objects have their full size
+MEMORIES = (1024, 1536)  # MiB; from the first on, Keel's pools of objects have their full size
 DEFAULT = "bench.policy=default"
 # How a measure runs, by what stands after its @: words of the kernel's command line, options of the kernel.
 HOWS = {"": (DEFAULT, []), "builtin": ("", []), "fair": ("bench.policy=fair", []), "2cpus": (DEFAULT, ["--cpus", "2"])}
