@@ -11,13 +11,10 @@
 #include "core/pagetable.h"
 #include "keel/cold.h"
 
-/* An entry of level 2, and what is below it, stands for so many bytes. */
-#define TOP_LEVEL 2u
-#define TOP_SPAN  (HAL_PAGE_SIZE << TABLE_SHIFT * TOP_LEVEL)
-/* An entry stands for so many of those of the level below. */
-#define TABLE_SHIFT 9
+/* An entry of the top level, and what is below it, stands for so many bytes. */
+#define TOP_SPAN (HAL_PAGE_SIZE << DOMAIN_LEVEL_BITS * DOMAIN_TOP_LEVEL)
 
-_Static_assert(1u << TABLE_SHIFT == HAL_IOMMU_ENTRIES, "a table is full at the next entry above");
+_Static_assert(1u << DOMAIN_LEVEL_BITS == HAL_IOMMU_ENTRIES, "a table is full at the next entry above");
 _Static_assert(IOVA_END <= TOP_SPAN, "one directory is enough for small mappings");
 _Static_assert(IOVA_LARGE_END <= HAL_IOMMU_ENTRIES * TOP_SPAN, "one table of level 2 is enough for all");
 _Static_assert(IOVA_END <= HAL_IOMMU_INTERRUPTS_FIRST && IOVA_LARGE_FIRST > HAL_IOMMU_INTERRUPTS_LAST,
@@ -48,12 +45,12 @@ struct domain *domain_of(const struct pci_function *function)
 
 static unsigned index_at(uint64_t address, unsigned level)
 {
-    return (unsigned)(address >> (HAL_PAGE_SHIFT + TABLE_SHIFT * level)) % HAL_IOMMU_ENTRIES;
+    return (unsigned)(address >> (HAL_PAGE_SHIFT + DOMAIN_LEVEL_BITS * level)) % HAL_IOMMU_ENTRIES;
 }
 
 static uint64_t pages_of(unsigned level)
 {
-    return UINT64_C(1) << TABLE_SHIFT * level;
+    return UINT64_C(1) << DOMAIN_LEVEL_BITS * level;
 }
 
 /* The lowest table that there is for the address, or that whose leaf maps it. */
@@ -67,9 +64,9 @@ static struct place find(const struct domain *domain, uint64_t address)
 {
     hal_paddr_t directory = domain->directory;
     if (address >= TOP_SPAN) {
-        uint64_t entry = hal_iommu_load(domain->top, index_at(address, TOP_LEVEL));
-        if (entry == 0 || hal_iommu_entry_is_leaf(entry, TOP_LEVEL)) {
-            return (struct place){domain->top, TOP_LEVEL};
+        uint64_t entry = hal_iommu_load(domain->top, index_at(address, DOMAIN_TOP_LEVEL));
+        if (entry == 0 || hal_iommu_entry_is_leaf(entry, DOMAIN_TOP_LEVEL)) {
+            return (struct place){domain->top, DOMAIN_TOP_LEVEL};
         }
         directory = hal_iommu_entry_target(entry);
     }
@@ -222,7 +219,7 @@ static keel_status_t make_tables(struct domain *domain)
         } else {
             hal_iommu_fill(above, 0, 1, hal_iommu_table_entry(frame_address(table), level + 1), 0);
         }
-        domain->top = level == TOP_LEVEL ? frame_address(table) : domain->top;
+        domain->top = level == DOMAIN_TOP_LEVEL ? frame_address(table) : domain->top;
         above = frame_address(table);
     }
     domain->directory = above;
@@ -248,7 +245,7 @@ static void forget_tables(struct domain *domain)
 }
 
 /* Firmware has the device use memory at addresses of its own, all the time. */
-static bool is_firmwares(const struct pci_function *function)
+static bool firmware_uses(const struct pci_function *function)
 {
     struct hal_iommu_range range;
     for (unsigned index = 0; hal_iommu_range(index, &range); index++) {
@@ -262,7 +259,7 @@ static bool is_firmwares(const struct pci_function *function)
 static bool can_be_held(const struct pci_function *function)
 {
     return iommu_can_hold(pci_source(function)) && pci_is_told_apart(function) && !function->goes_past &&
-           !is_firmwares(function);
+           !firmware_uses(function);
 }
 
 /* A life at the hardware. Nobody looks at the tables before the domain is ON. */

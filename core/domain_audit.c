@@ -21,13 +21,9 @@ static void check_frame(hal_paddr_t page, audit_report_t *report)
     }
 }
 
-/* Tables of level 2 and below. */
-#define TOP_LEVEL   2u
-#define TABLE_SHIFT 9
-
 static uint64_t check_leaf(uint64_t entry, unsigned level, audit_report_t *report)
 {
-    uint64_t count = UINT64_C(1) << TABLE_SHIFT * level;
+    uint64_t count = UINT64_C(1) << DOMAIN_LEVEL_BITS * level;
     for (uint64_t i = 0; i < count; i++) {
         check_frame(hal_paddr_add(hal_iommu_entry_target(entry), i << HAL_PAGE_SHIFT), report);
     }
@@ -53,8 +49,8 @@ static uint64_t count_pages(hal_paddr_t table, unsigned level, audit_report_t *r
 static uint64_t entry_of(const struct domain *domain, uint64_t address, uint64_t *offset)
 {
     hal_paddr_t table = domain->top;
-    for (unsigned level = TOP_LEVEL;; level--) {
-        unsigned shift = HAL_PAGE_SHIFT + TABLE_SHIFT * level;
+    for (unsigned level = DOMAIN_TOP_LEVEL;; level--) {
+        unsigned shift = HAL_PAGE_SHIFT + DOMAIN_LEVEL_BITS * level;
         uint64_t entry = hal_iommu_load(table, (unsigned)(address >> shift) % HAL_IOMMU_ENTRIES);
         if (entry == 0 || hal_iommu_entry_is_leaf(entry, level)) {
             *offset = address % (UINT64_C(1) << shift);
@@ -142,7 +138,7 @@ void domain_audit(audit_report_t *report)
             report("D1", "a domain that is off has a number, function", index);
         }
         if (has_tables(domain) &&
-            check_mappings(domain, report) != count_pages(domain->top, TOP_LEVEL, report) && settled) {
+            check_mappings(domain, report) != count_pages(domain->top, DOMAIN_TOP_LEVEL, report) && settled) {
             report("D1", "a device reaches what is not mapped for it, function", index);
         }
     }

@@ -249,7 +249,7 @@ DEVICES = (
     Mutant("unit-without-draining", "D2", VTD_SEGMENT, "return common->drain ? NULL :", "return common->drain || !common->drain ? NULL :",
            ("test_vtd_tables",)),
     Mutant("other-segment-shares-sources", "D1", WATCH, "    if (unit->segment == 0) {\n", "    if (unit->segment < 9) {\n", ("test_vtd_tables",)),
-    Mutant("bridge-passes-for-its-devices", "D1", VTD_SEGMENT, "range->is_endpoint && range->depth == 1;", "range->depth == 1;",
+    Mutant("bridge-passes-for-its-devices", "D1", VTD_SEGMENT, "range->is_endpoint && range->depth == 1 &&", "range->depth == 1 &&",
            ("test_vtd_tables",)),
     Mutant("unknown-range-of-firmware", "D1", VTD_SEGMENT, "if (dmar->ranges_left_out != 0) {", "if (dmar->ranges_left_out > UINT16_MAX) {", ("test_vtd_tables",)),
     Mutant("range-of-the-first-device-alone", "D1", DMAR, "for (unsigned i = 0; i < scopes->count; i++) {\n        const struct scope *", "for (unsigned i = 0; i < 1; i++) {\n        const struct scope *",

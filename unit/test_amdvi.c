@@ -232,12 +232,17 @@ static void D1_firmwares_devices_reach_their_memory(void **state)
     ivrs.ranges[1] = (struct acpi_ivrs_range){0x7c000000, 0x7c000fff, 9, 9, true, false};
     ivrs.ranges[2] = (struct acpi_ivrs_range){0x7c000000, 0x7c000fff, 10, 10, false, false};
     ivrs.ranges[3] = (struct acpi_ivrs_range){0x7c000000, 0x7c000fff, 5, 5, true, true}; /* as another */
-    ivrs.range_count = 4;
+    ivrs.ranges[4] = (struct acpi_ivrs_range){0x7c000000, 0x7c000fff, 11, 11, true, true};
+    ivrs.ranges[5] =
+        (struct acpi_ivrs_range){0x7d000000, 0x7d000fff, 11, 12, true, true}; /* and one shared */
+    ivrs.range_count = 6;
     begin(1);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         assert_true(amdvi_range(i, &range));
         assert_int_equal(range.mapped, i < 2);
+        assert_int_equal(range.any_source, i == 3);
     }
+    assert_false(amdvi_range(5, &range) || amdvi_can_hold(11));
     for (uint64_t at = 0x7b9ff000; at < 0x7be01000; at += HAL_PAGE_SIZE) {
         assert_true(walk(8, at, &entry) == at && amdvi_entry_may_read(entry) && amdvi_entry_may_write(entry));
     }

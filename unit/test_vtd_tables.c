@@ -218,6 +218,19 @@ static void D1_ranges_of_firmware_are_told(void **state)
     }
     assert_false(vtd_range(3, &range));
     assert_true(vtd_describe()->levels > 0);
+    for (unsigned i = 0; i < 2; i++) { /* a place that there is not is no other device's */
+        (void)reset_capable(0);
+        name_units(1);
+        dmar.range_count = 1;
+        dmar.ranges[0] = (struct acpi_dmar_range){.first = 0x1000,
+                                                  .last = 0x2fff,
+                                                  .depth = 1,
+                                                  .is_endpoint = true,
+                                                  .device = i == 0 ? 32 : 26,
+                                                  .function = i == 0 ? 7 : 8};
+        vtd_begin(&dmar);
+        assert_true(vtd_range(0, &range) && range.any_source);
+    }
     (void)reset_capable(0); /* of one that is not known, any device may be meant */
     name_units(1);
     dmar.ranges_left_out = 1;

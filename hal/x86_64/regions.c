@@ -61,6 +61,12 @@ static void keep_command_line(const struct handoff *handoff, struct hal_boot *bo
     boot->command_line_size = line.size;
 }
 
+static bool overlaps(const struct handoff_region *region, uint64_t first, uint64_t last)
+{
+    return region->size != 0 && region->base <= last &&
+           (region->base >= first || region->size > first - region->base);
+}
+
 /* Does firmware give the range for anything but a device's registers? A display's memory mostly is not named
  * at all. */
 static bool is_named(const struct handoff *handoff, const struct hal_io_range *range)
@@ -68,20 +74,12 @@ static bool is_named(const struct handoff *handoff, const struct hal_io_range *r
     const struct handoff_region *regions = x86_physical(handoff->regions);
 
     for (uint32_t i = 0; i < handoff->region_count; i++) {
-        const struct handoff_region *region = &regions[i];
-
-        if (region->type != HANDOFF_MMIO && region->type != HANDOFF_OTHER &&
-            region->base < range->base + range->size &&
-            (region->base >= range->base || region->size > range->base - region->base)) {
+        if (regions[i].type != HANDOFF_MMIO && regions[i].type != HANDOFF_OTHER &&
+            overlaps(&regions[i], range->base, range->base + (range->size - 1))) {
             return true;
         }
     }
     return false;
-}
-
-static bool holds(const struct handoff_region *region, uint64_t address)
-{
-    return address >= region->base && address - region->base < region->size;
 }
 
 /* NULL: none of firmware's own holds it. */
@@ -90,23 +88,24 @@ static const struct handoff_region *own_region(const struct handoff *handoff, ui
     const struct handoff_region *regions = x86_physical(handoff->regions);
 
     for (uint32_t i = 0; i < handoff->region_count; i++) {
-        if (regions[i].type == HANDOFF_OTHER && holds(&regions[i], address)) {
+        if (regions[i].type == HANDOFF_OTHER && overlaps(&regions[i], address, address)) {
             return &regions[i];
         }
     }
     return NULL;
 }
 
-/* Regions may lie over each other, and leave holes. */
+/* Regions may lie over each other, and leave holes. A display's memory may be a client's. */
 bool x86_is_firmwares(const struct handoff *handoff, uint64_t first, uint64_t last)
 {
     const struct handoff_region *regions = x86_physical(handoff->regions);
+    const struct handoff_region display = {.base = vga.base, .size = vga.size};
 
+    if (overlaps(&display, first, last)) {
+        return false;
+    }
     for (uint32_t i = 0; i < handoff->region_count; i++) {
-        const bool overlaps = regions[i].size != 0 && (holds(&regions[i], first) ||
-                                                       (regions[i].base >= first && regions[i].base <= last));
-
-        if (overlaps && regions[i].type != HANDOFF_OTHER) {
+        if (regions[i].type != HANDOFF_OTHER && overlaps(&regions[i], first, last)) {
             return false;
         }
     }

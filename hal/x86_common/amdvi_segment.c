@@ -28,22 +28,31 @@ static unsigned range_count, mapped_count; /* ranges; sources that have them */
 
 /* ---- sources ---- */
 
-/* Memory that one source uses can be mapped for it. */
-static void take_range(const struct acpi_ivrs_range *range)
+static bool is_shared(const struct acpi_ivrs_range *range)
 {
-    if (range->first_source == range->last_source) {
-        ranges[range_count++] = (struct hal_iommu_range){
-            .first = range->first,
-            .last = range->last,
-            .source = range->first_source,
-            .any_source = !acpi_ivrs_has(held, range->first_source), /* it comes as another */
-            .may_read = range->may_read,
-            .may_write = range->may_write};
-        return;
-    }
+    return range->first_source != range->last_source;
+}
+
+/* Who shares its memory is not attached. */
+static void leave_out(const struct acpi_ivrs_range *range)
+{
     for (uint32_t source = range->first_source; source <= range->last_source; source++) {
         held[source / 64] &= ~(UINT64_C(1) << source % 64);
     }
+}
+
+/* Memory that one source uses can be mapped for it, if it is known to come as itself and shares none. */
+static void take_range(const struct acpi_ivrs *ivrs, const struct acpi_ivrs_range *range)
+{
+    const bool known = acpi_ivrs_has(held, range->first_source);
+
+    ranges[range_count++] =
+        (struct hal_iommu_range){.first = range->first,
+                                 .last = range->last,
+                                 .source = range->first_source,
+                                 .any_source = acpi_ivrs_has(ivrs->aliased, range->first_source),
+                                 .may_read = known && range->may_read,
+                                 .may_write = known && range->may_write};
 }
 
 static void take_sources(const struct acpi_ivrs *ivrs)
@@ -53,7 +62,14 @@ static void take_sources(const struct acpi_ivrs *ivrs)
         held[word] = ivrs->named[word] & ~ivrs->aliased[word];
     }
     for (unsigned i = 0; i < ivrs->range_count; i++) {
-        take_range(&ivrs->ranges[i]);
+        if (is_shared(&ivrs->ranges[i])) {
+            leave_out(&ivrs->ranges[i]);
+        }
+    }
+    for (unsigned i = 0; i < ivrs->range_count; i++) {
+        if (!is_shared(&ivrs->ranges[i])) {
+            take_range(ivrs, &ivrs->ranges[i]);
+        }
     }
 }
 
@@ -171,7 +187,7 @@ static void tell(const struct acpi_ivrs *ivrs, unsigned working, const char *why
     }
     for (unsigned i = 0; i < ivrs->range_count; i++) {
         const struct acpi_ivrs_range *range = &ivrs->ranges[i];
-        const bool one = range->first_source == range->last_source;
+        const bool one = !is_shared(range);
 
         remap_tell_range(range->first, range->last, one ? &range->first_source : NULL,
                          range->last_source - range->first_source + 1u,

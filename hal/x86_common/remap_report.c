@@ -81,7 +81,8 @@ void remap_warn_left_out(unsigned count)
     remap_print(line.text);
 }
 
-/* Firmware's device stops working. That is the price: its memory may hold anything by now. */
+/* Where it is blocked, firmware's device stops working. That is the price: its memory may hold anything by
+ * now. */
 void remap_tell_range(uint64_t first, uint64_t last, const uint16_t *source, uint32_t count, bool mapped)
 {
     struct line line;

@@ -17,8 +17,8 @@ void remap_report_begin(void);
 /* `why` it does not block, as the end of a sentence. */
 void remap_warn_unit(uint64_t address, const char *why);
 void remap_warn_left_out(unsigned count);
-/* Memory that firmware wants: for one source, or for so many devices (`source` NULL), which reach it or not.
- */
+/* Memory that firmware wants: for one source, or for so many devices (`source` NULL). `mapped`: it reaches
+ * it. */
 void remap_tell_range(uint64_t first, uint64_t last, const uint16_t *source, uint32_t count, bool mapped);
 void remap_tell_sum(unsigned working, unsigned unit_count, unsigned left_out);
 void remap_tell_why_not(const char *why);

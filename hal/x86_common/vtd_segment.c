@@ -86,7 +86,8 @@ static void take_ranges(const struct acpi_dmar *dmar)
     range_count = 0;
     for (unsigned i = 0; i < dmar->range_count; i++) {
         const struct acpi_dmar_range *range = &dmar->ranges[i];
-        const bool known = range->is_endpoint && range->depth == 1;
+        const bool known =
+            range->is_endpoint && range->depth == 1 && range->device < 32 && range->function < 8;
 
         if (range->segment == 0) {
             ranges[range_count++] = (struct hal_iommu_range){

@@ -145,8 +145,7 @@ struct vtd_segment {
 };
 extern struct vtd_segment vtd_segment;
 
-/* Before the first unit is started: what firmware has its devices use, and entries for those in the root
- * table.
+/* Before the first unit is started: what firmware has its devices use, and their entries in the root table.
  */
 void vtd_segment_begin(const struct acpi_dmar *dmar);
 /* Does the source reach it? */

@@ -50,7 +50,7 @@ struct keel_mapping {
 keel_status_t keel_space_create(keel_space_t *space);
 keel_status_t keel_space_ref(keel_space_t space);
 /* Drops one reference. The space ends when nobody holds it, no task has it active and no cursor is open in
- * it; its mappings go with it. */
+ * it; its mappings go with it. That end waits until every CPU has forgotten its translations, for no task. */
 keel_status_t keel_space_release(keel_space_t space);
 
 /* Maps one frame at `va`; the mapping holds a reference. Errors: E_BAD_HANDLE, E_INVALID (address, rights),

@@ -71,6 +71,11 @@ struct dma *domain_take_captive(struct domain *domain);
 
 /* --- Tables; the lock is held, and the domain has tables --- */
 
+/* Addresses differ in tables of this level and below; an entry stands for 2^DOMAIN_LEVEL_BITS of those of the
+ * level below. */
+#define DOMAIN_TOP_LEVEL  2u
+#define DOMAIN_LEVEL_BITS 9
+
 /* Steps: of so many pages from the address on, mapped to memory in a row that begins at `page`, or so mapped
  * before, those that stand together: one large leaf, or entries of one table. Each answers how many. */
 

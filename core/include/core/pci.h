@@ -4,8 +4,8 @@
  * is read once, at boot, before there are tasks (D7).
  *
  *   - No function masters the bus, whatever firmware left on, but bridges that lead to a bus (D3), and those
- *     that the hardware holds to memory that firmware has them use all the time. A client that could tell
- * such a device what to do would have firmware's memory written (D1), so nobody may acquire one.
+ *     that the hardware holds to memory that firmware has them use all the time.
+ *   - Nobody may acquire one of those: who tells it what to do could have firmware's memory written (D1).
  *   - BARs are where firmware put them; Keel writes them only to learn their sizes, while the function does
  *     not decode them, and puts them back (D6).
  *   - A client has a function exclusively, reads its configuration space, and gets its memory BARs as I/O

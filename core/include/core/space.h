@@ -34,6 +34,7 @@ struct space_mapping {
 
 /* E_NO_MEMORY, E_LIMIT. */
 keel_status_t space_create(uint64_t *handle);
+/* The last reference's end waits for CPUs that keep translations of it. No spinlock held. */
 void space_put(struct space *space);
 
 /* Operations on a range. Addresses and rights have been checked: whole pages inside the user range, prot with
