@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import acpi_tables
+import console
 
 # The whole firmware in one file of 2 MiB, which ends at 4 GiB.
 FIRMWARE = [
@@ -20,16 +21,12 @@ DISK_ROOM = 4 << 20  # beside the files: tables of the file system, and what FAT
 INSTRUCTIONS_A_SECOND = 10_000_000
 
 
-class MachineError(Exception):
-    """What is missing, as a sentence for the user."""
-
-
 def find(paths, what, environment_name, package):
     own = os.environ.get(environment_name)
     for path in [own] if own else paths:
         if os.path.isfile(path):
             return path
-    raise MachineError(
+    raise console.MachineError(
         f"{what} was not found. Install it (Debian: apt-get install {package}), or name a file with {environment_name}."
     )
 
@@ -37,7 +34,7 @@ def find(paths, what, environment_name, package):
 def find_firmware():
     path = find(FIRMWARE, "The UEFI firmware OVMF, for Bochs,", "KEEL_BOCHS_OVMF", "ovmf")
     if os.path.getsize(path) != FIRMWARE_SIZE:
-        raise MachineError(f"The firmware {path} has not {FIRMWARE_SIZE} bytes.")
+        raise console.MachineError(f"The firmware {path} has not {FIRMWARE_SIZE} bytes.")
     return path
 
 
@@ -45,9 +42,9 @@ def tool(command):
     try:
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     except FileNotFoundError as error:
-        raise MachineError(f"{command[0]} was not found. Install it (Debian: apt-get install mtools).") from error
+        raise console.MachineError(f"{command[0]} was not found. Install it (Debian: apt-get install mtools).") from error
     if result.returncode != 0:
-        raise MachineError(f"{' '.join(command)} failed: {result.stdout.strip()}")
+        raise console.MachineError(f"{' '.join(command)} failed: {result.stdout.strip()}")
 
 
 def make_disk(path, esp):

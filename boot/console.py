@@ -4,11 +4,20 @@
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import transcript
+
+# The last line of a panic's report.
+PANIC = re.compile(r"^keel: panic$")
+
+
+class MachineError(Exception):
+    """What is missing, as a sentence for the user."""
 
 
 class Console:
@@ -115,6 +124,23 @@ def add_common_options(parser):
         "--says", metavar="REGEX", action="append", default=[], help="a line must match; may be repeated"
     )
     parser.add_argument("--panic", action="store_true", help="the run must end in a panic")
+
+
+def start(problem, prefix, run):
+    """What run(folder) answers, or 2 where the run cannot be started: because of a problem, a sentence, or a MachineError."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception: neither machine nor folder outlives it
+    if problem is None:
+        # Not in the build tree: machines' options cannot carry every character that a path may have.
+        with tempfile.TemporaryDirectory(prefix=prefix, dir="/tmp") as folder:
+            try:
+                return run(folder)
+            except MachineError as error:
+                problem = str(error)
+            except KeyboardInterrupt:
+                print("interrupted", file=sys.stderr)
+                return 130
+    print(f"FAILED: {problem}", file=sys.stderr)
+    return 2
 
 
 def readable(*paths):

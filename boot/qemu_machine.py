@@ -3,6 +3,8 @@
 
 import os
 
+import console
+
 # Pairs of firmware code and variables, by distribution; the first complete pair wins.
 FIRMWARE = [
     ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),  # Debian 12, Ubuntu
@@ -17,23 +19,19 @@ FIRMWARE = [
 INTEL_IOMMU, PLAIN_IOMMU, AMD_IOMMU = "intel-iommu,intremap=on,caching-mode=on", "intel-iommu,intremap=on", "amd-iommu,intremap=on"
 
 
-class MachineError(Exception):
-    """What is missing, as a sentence for the user."""
-
-
 def find_firmware(environment=os.environ, pairs=None):
     """The paths of OVMF's code and variables. KEEL_OVMF_CODE and KEEL_OVMF_VARS name a pair of one's own."""
     code, variables = environment.get("KEEL_OVMF_CODE"), environment.get("KEEL_OVMF_VARS")
     if code or variables:
         if not (code and variables and os.path.isfile(code) and os.path.isfile(variables)):
-            raise MachineError("KEEL_OVMF_CODE and KEEL_OVMF_VARS must both name existing files.")
+            raise console.MachineError("KEEL_OVMF_CODE and KEEL_OVMF_VARS must both name existing files.")
         return code, variables
     for code, variables in FIRMWARE if pairs is None else pairs:
         if os.path.isfile(code) and os.path.isfile(variables):
             return code, variables
     searched = ", ".join(sorted({os.path.dirname(code) for code, _ in FIRMWARE if pairs is None} or
                                 {os.path.dirname(code) for code, _ in pairs or []}))
-    raise MachineError(
+    raise console.MachineError(
         "The UEFI firmware OVMF was not found. Install it (Debian: apt-get install ovmf), or name a pair of "
         f"files with KEEL_OVMF_CODE and KEEL_OVMF_VARS. Searched: {searched}."
     )

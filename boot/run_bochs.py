@@ -10,15 +10,12 @@ import argparse
 import os
 import re
 import shutil
-import signal
 import sys
-import tempfile
 
 import bochs_machine
 import console
 import guest
 
-PANIC = re.compile(r"^keel: panic$")
 STAYS_ON = re.compile(r"^keel: this machine does not switch itself off;")
 END = re.compile(f"{guest.LOADER.pattern}|{STAYS_ON.pattern}")
 # What Bochs logs last, where the guest told the power management to switch off.
@@ -47,7 +44,7 @@ def judge(machine, log, panic=False, says=()):
     gave_up = machine.last_matching(guest.LOADER)
     if gave_up:
         return f"The loader gave up: {gave_up.group(1)}."
-    panicked = machine.last_matching(PANIC) is not None
+    panicked = machine.last_matching(console.PANIC) is not None
     if panicked and not panic:
         return "The kernel panicked."
     if machine.matched:
@@ -92,20 +89,8 @@ def main(argument_list):
     problem = console.readable(arguments.loader, arguments.firmware, arguments.kernel, arguments.initrd)
     if problem is None and shutil.which("bochs") is None:
         problem = "bochs was not found. Install it (Debian: apt-get install bochs bochs-term)."
-    if problem is None:
-        # Not in the build tree: Bochs' options cannot carry every character that a path may have.
-        with tempfile.TemporaryDirectory(prefix="keel-bochs-", dir="/tmp") as folder:
-            try:
-                return boot(arguments, folder)
-            except bochs_machine.MachineError as error:
-                problem = str(error)
-            except KeyboardInterrupt:
-                print("interrupted", file=sys.stderr)
-                return 130
-    print(f"FAILED: {problem}", file=sys.stderr)
-    return 2
+    return console.start(problem, "keel-bochs-", lambda folder: boot(arguments, folder))
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))

@@ -6,17 +6,13 @@ Exit status: 0 the kernel said that all is well, 1 it did not, 2 the run could n
 """
 
 import argparse
-import re
-import signal
 import sys
-import tempfile
 
 import console
 import disk
 import virtio
 
 EXIT_FAILED = 1  # of the hosted machine, for every end but a power-off with status 0
-PANIC = re.compile(r"^keel: panic$")
 
 
 def parse(argument_list):
@@ -55,31 +51,26 @@ def judge(machine, arguments):
     if machine.timed_out:
         return f"The machine hangs: it did not end within {machine.timeout:g} s."
     if arguments.panic:
-        panicked = machine.status == EXIT_FAILED and machine.last_matching(PANIC) is not None
+        panicked = machine.status == EXIT_FAILED and machine.last_matching(console.PANIC) is not None
         return console.judge_panic(machine, arguments.says, panicked)
     if machine.status != 0:
         return f"The machine ended with status {machine.status}."
     return console.missing_line(machine, arguments.says)
 
 
+def run(arguments, folder):
+    disk_path, port = disk.prepare(arguments, folder), virtio.prepare(arguments, folder)
+    machine = console.Console(machine_command(arguments, disk_path, port), arguments.timeout)
+    machine.run()
+    failure = judge(machine, arguments) or disk.judge(arguments, disk_path) or virtio.judge(arguments, port)
+    return console.finish(machine, failure, arguments)
+
+
 def main(argument_list):
     arguments = parse(argument_list)
     problem = console.readable(arguments.kernel, arguments.initrd) or disk.problem(arguments) or virtio.problem(arguments)
-    if problem is not None:
-        print(f"FAILED: {problem}", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory(prefix="keel-run-") as folder:
-        disk_path, port = disk.prepare(arguments, folder), virtio.prepare(arguments, folder)
-        machine = console.Console(machine_command(arguments, disk_path, port), arguments.timeout)
-        try:
-            machine.run()
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            return 130
-        failure = judge(machine, arguments) or disk.judge(arguments, disk_path) or virtio.judge(arguments, port)
-        return console.finish(machine, failure, arguments)
+    return console.start(problem, "keel-run-", lambda folder: run(arguments, folder))
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))

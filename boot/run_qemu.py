@@ -8,9 +8,7 @@ Exit status: 0 the guest said that all is well, 1 it did not, 2 the run could no
 import argparse
 import os
 import shutil
-import signal
 import sys
-import tempfile
 
 import console
 import disk
@@ -109,20 +107,8 @@ def main(argument_list, watch=None):
     problem = problem or disk.problem(arguments) or virtio.problem(arguments)
     if problem is None and shutil.which("qemu-system-x86_64") is None:
         problem = "qemu-system-x86_64 was not found. Install it (Debian: apt-get install qemu-system-x86)."
-    if problem is None:
-        # Not in the build tree: QEMU's option syntax cannot carry every character that a path may have.
-        with tempfile.TemporaryDirectory(prefix="keel-boot-", dir="/tmp") as folder:
-            try:
-                return boot(arguments, folder, watch)
-            except qemu_machine.MachineError as error:
-                problem = str(error)
-            except KeyboardInterrupt:
-                print("interrupted", file=sys.stderr)
-                return 130
-    print(f"FAILED: {problem}", file=sys.stderr)
-    return 2
+    return console.start(problem, "keel-boot-", lambda folder: boot(arguments, folder, watch))
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))

@@ -99,7 +99,6 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
     EFI_STATUS status = loader_open(&loader, image, system);
 
     if (EFI_ERROR(status)) {
-        loader_say(&loader, "the firmware does not say where this program comes from", NULL);
         return status;
     }
     status = install_tables(&loader);

@@ -16,6 +16,7 @@ EFI_STATUS loader_open(struct loader *loader, EFI_HANDLE image, EFI_SYSTEM_TABLE
     *loader = (struct loader){.image = image, .system = system, .boot = system->BootServices};
     status = loader->boot->HandleProtocol(image, &loaded_image_guid, (void **)&loaded);
     if (EFI_ERROR(status)) {
+        loader_say(loader, "the firmware does not say where this program comes from", NULL);
         return status;
     }
     loader->image_base = (uint64_t)loaded->ImageBase;

@@ -44,7 +44,7 @@ static inline uint64_t loader_pages_for(uint64_t bytes)
     return bytes / LOADER_PAGE_SIZE + (bytes % LOADER_PAGE_SIZE != 0);
 }
 
-/* file.c: sets up `loader` for the application `image`; */
+/* file.c: sets up `loader` for the application `image`, or says why it cannot; */
 EFI_STATUS loader_open(struct loader *loader, EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 /* reads a whole file of the start volume into pages of its own. EFI_NOT_FOUND where there is none,
  * EFI_BAD_BUFFER_SIZE where it is longer than `limit`. An empty file gives {0, 0}. */

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import signal
 import struct
 import sys
 import tempfile
@@ -93,11 +94,11 @@ class Initrd(unittest.TestCase):
 
 class Machine(unittest.TestCase):
     def test_missing_firmware_names_package_and_places(self):
-        with self.assertRaisesRegex(qemu_machine.MachineError, "install ovmf.*Searched: /nowhere"):
+        with self.assertRaisesRegex(console.MachineError, "install ovmf.*Searched: /nowhere"):
             qemu_machine.find_firmware({}, [("/nowhere/code.fd", "/nowhere/vars.fd")])
 
     def test_own_firmware_needs_both_files(self):
-        with self.assertRaisesRegex(qemu_machine.MachineError, "must both name"):
+        with self.assertRaisesRegex(console.MachineError, "must both name"):
             qemu_machine.find_firmware({"KEEL_OVMF_CODE": "/bin/sh"})
         pair = {"KEEL_OVMF_CODE": "/bin/sh", "KEEL_OVMF_VARS": "/bin/ls"}
         self.assertEqual(qemu_machine.find_firmware(pair), ("/bin/sh", "/bin/ls"))
@@ -297,7 +298,7 @@ class Bochs(unittest.TestCase):
         self.assertEqual(run_bochs.complaints(f"Bochs x86 Emulator 2.7\n{line}\n"), [line])
 
     def test_missing_file_names_package_and_variable(self):
-        with self.assertRaisesRegex(bochs_machine.MachineError, "install seabios.*with KEEL_NONE"):
+        with self.assertRaisesRegex(console.MachineError, "install seabios.*with KEEL_NONE"):
             bochs_machine.find(["/nowhere/bios"], "A VGA BIOS", "KEEL_NONE", "seabios")
 
 
@@ -388,6 +389,48 @@ class FollowConsole(unittest.TestCase):
         script = "import time; print('go\\nno kernel', flush=True); time.sleep(60)"
         result = self.follow(script, timeout=30, until=re.compile("no kernel"))
         self.assertTrue(result.matched)
+
+
+class Start(unittest.TestCase):
+    def setUp(self):
+        self.folders = []
+
+    def tearDown(self):
+        self.assertFalse(any(os.path.exists(folder) for folder in self.folders))
+
+    def start(self, run, problem=None):
+        """The status, what was said, and how often it ran."""
+        said = io.StringIO()
+
+        def in_folder(folder):
+            self.folders.append(folder)
+            return run()
+
+        with contextlib.redirect_stderr(said):
+            status = console.start(problem, "keel-test-", in_folder)
+        return status, said.getvalue(), len(self.folders)
+
+    @staticmethod
+    def raiser(error):
+        def run():
+            raise error
+
+        return run
+
+    def test_a_run_says_how_it_ended(self):
+        self.assertEqual(self.start(lambda: 1), (1, "", 1))
+
+    def test_what_keeps_it_from_starting_is_told(self):
+        self.assertEqual(self.start(lambda: 0, "No disk."), (2, "FAILED: No disk.\n", 0))
+        self.assertEqual(self.start(self.raiser(console.MachineError("No BIOS."))), (2, "FAILED: No BIOS.\n", 1))
+
+    def test_interrupted(self):
+        self.assertEqual(self.start(self.raiser(KeyboardInterrupt())), (130, "interrupted\n", 1))
+
+    def test_told_to_end(self):
+        with self.assertRaises(SystemExit) as ended_by:
+            self.start(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        self.assertEqual(ended_by.exception.code, 143)
 
 
 if __name__ == "__main__":

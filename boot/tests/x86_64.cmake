@@ -271,12 +271,13 @@ function(keel_add_bochs_test name kernel)
 endfunction()
 set(KEEL_BOCHS_TIMEOUT 600)
 
-# Two CPUs with AVX-512, by ACPI tables, a TSC that is invariant and that the HPET watches.
+# Two CPUs with AVX-512, by ACPI tables, a TSC that is invariant and that the HPET watches. CPUID says the rate of real ones.
 set(U5_PROTECTIONS_OF_SKYLAKE "^keel: cpu 1: WP NX SMEP SMAP XSAVE PCID$")
 keel_add_bochs_test(
     default hello INITRD hello
     RUNNER --expect ${KEEL_TRANSCRIPTS}/hello.transcript --says ${U5_PROTECTIONS_OF_SKYLAKE}
            --says "^keel: clock: tsc, [0-9]+ MHz by hpet, invariant, watched$"
+           --says "^keel: clock: CPUID says [0-9]+ MHz of the TSC, measured are [0-9]+$"
 )
 # All IPIs, those that start CPUs among them, by the MSRs of x2APIC mode.
 keel_add_bochs_test(
