@@ -24,6 +24,17 @@ static void take_off(struct tasks_queue *queue, const struct tasks_task *task)
     queue->length = kept;
 }
 
+/* Of two whose time is up at nearly the same moment, whether the second still gets what the first leaves to
+ * it depends on how long that takes. */
+static bool has_such(const struct tasks_queue *queue, uint64_t deadline)
+{
+    bool found = false;
+    for (unsigned i = 0; queue != NULL && i < queue->length; i++) {
+        found = found || (deadline != TASKS_FOREVER && queue->order[i]->deadline == deadline);
+    }
+    return found;
+}
+
 bool tasks_wait(struct tasks_task *self, struct tasks_queue *queue, bool first, uint64_t timeout)
 {
     struct tasks_call *call = &self->call;
@@ -36,14 +47,16 @@ bool tasks_wait(struct tasks_task *self, struct tasks_queue *queue, bool first, 
         call->expected = KEEL_E_CANCELED;
         return true;
     }
-    if (self == &tasks.tasks[0] || (timeout == TASKS_FOREVER && self->refs == 0)) {
+    uint64_t deadline = timeout == TASKS_FOREVER ? TASKS_FOREVER : tasks.now + timeout;
+    if (self == &tasks.tasks[0] || (timeout == TASKS_FOREVER && self->refs == 0) ||
+        has_such(queue, deadline)) {
         return false;
     }
     call->ends = false;
     self->waits = true;
     self->queue = queue;
     self->mutex = NULL;
-    self->deadline = timeout == TASKS_FOREVER ? TASKS_FOREVER : tasks.now + timeout;
+    self->deadline = deadline;
     self->since = tasks.waits++;
     if (queue != NULL) {
         put_in(queue, self, first);
