@@ -3,15 +3,24 @@
  * The input of fuzz_calls and fuzz_world: an 8-byte header, then operations of 8 bytes each, so that a
  * mutation of one byte changes one thing and an operation inserted or removed leaves the others as they were.
  *
- *   header  0 flags   1 switch period  2,3 seed   4 lies of the allocator  5 lies of the scheduler  6 workers
- * 7 lies of the slab allocator
+ *   header   0    flags (enum calls_flags)
+ *            1    switch period
+ *            2,3  seed
+ *            4    lies of the allocator
+ *            5    lies of the scheduler
+ *            6    workers
+ *            7    lies of the slab allocator
  *
  * Of fuzz_world it goes on:
  *
- *           8 CPUs, and tags of their TLBs  9 machine (enum world_machine)  10 kinds of calls that are left
- * out 11 commands until the first remapping unit stops, or 0  12 size of the user program 13 strategy: bit 0
- * by priorities, changed so often (bits 1 to 3); stores kept back (bits 4 to 7) 14 more of the machine (enum
- * world_more)  15 nothing
+ *            8    CPUs, and tags of their TLBs
+ *            9    machine (enum world_machine)
+ *            10   kinds of calls that are left out
+ *            11   commands until the first remapping unit stops, or 0
+ *            12   size of the user program
+ *            13   bit 0: strategy by priorities; bits 1 to 3: changed so often; 4 to 7: stores kept back
+ *            14   more of the machine (enum world_more)
+ *            15   nothing
  *
  * and behind the operations there is the user program, of so many times 8 bytes.
  *

@@ -30,10 +30,23 @@ uint64_t dma_name(enum dma_kind kind, uint8_t byte)
     return model_pick(dma_model.names, DMA_KINDS, kind, byte);
 }
 
-void dma_rename(enum dma_kind kind, const struct model_op *op, uint64_t handle)
+void dma_made(enum dma_kind kind, const struct model_op *op, uint64_t handle)
 {
+    model_is_new(handle);
     dma_model.names[kind][op->slot % MODEL_SLOTS] = handle;
     model_note("#%u: 0x%llx", op->slot % MODEL_SLOTS, (unsigned long long)handle);
+}
+
+keel_status_t dma_known(const void *named)
+{
+    return named != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE;
+}
+
+keel_status_t dma_copy_status(const void *named, uint64_t room, uint64_t offset, uint64_t size)
+{
+    return named == NULL                             ? KEEL_E_BAD_HANDLE
+           : offset <= room && size <= room - offset ? KEEL_OK
+                                                     : KEEL_E_INVALID;
 }
 
 uint64_t dma_offset(uint8_t byte)

@@ -98,7 +98,12 @@ DMA_OPERATIONS(DMA_DECLARE)
 /* --- fuzz_model_dma.c --- */
 
 uint64_t dma_name(enum dma_kind kind, uint8_t byte);
-void dma_rename(enum dma_kind kind, const struct model_op *op, uint64_t handle);
+/* A new object: no other had its handle (H3), which the slot names now. */
+void dma_made(enum dma_kind kind, const struct model_op *op, uint64_t handle);
+/* What a call answers that needs nothing but what its handle names; NULL: nothing. */
+keel_status_t dma_known(const void *named);
+/* And one that copies from or to what has so many bytes. */
+keel_status_t dma_copy_status(const void *named, uint64_t room, uint64_t offset, uint64_t size);
 /* A byte as an offset, and as bytes of a copy. */
 uint64_t dma_offset(uint8_t byte);
 size_t dma_size(uint8_t byte);

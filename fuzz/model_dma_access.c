@@ -15,10 +15,7 @@
 
 static keel_status_t copy_status(const struct dma_mapping *mapping, uint64_t offset, uint64_t size)
 {
-    uint64_t room = mapping != NULL ? mapping->page_count * PAGE : 0;
-    return mapping == NULL                           ? KEEL_E_BAD_HANDLE
-           : offset <= room && size <= room - offset ? KEEL_OK
-                                                     : KEEL_E_INVALID;
+    return dma_copy_status(mapping, mapping != NULL ? mapping->page_count * PAGE : 0, offset, size);
 }
 
 /* Page by page, one of which may be several times in a list. */
@@ -112,7 +109,7 @@ void dma_model_dma_sync(const struct model_op *op)
 {
     keel_dma_t name = {dma_name(DMA_MAPPING, op->names[0])};
     model_call("dma_sync(0x%llx)", SHOW(name.value));
-    model_answer(keel_dma_sync(name), dma_mapping_named(name.value) != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE);
+    model_answer(keel_dma_sync(name), dma_known(dma_mapping_named(name.value)));
 }
 
 void dma_model_dma_info(const struct model_op *op)
@@ -120,8 +117,7 @@ void dma_model_dma_info(const struct model_op *op)
     keel_dma_t name = {dma_name(DMA_MAPPING, op->names[0])};
     struct keel_dma_info info;
     model_call("dma_info(0x%llx)", SHOW(name.value));
-    if (model_answer(keel_dma_info(name, &info),
-                     dma_mapping_named(name.value) != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE)) {
+    if (model_answer(keel_dma_info(name, &info), dma_known(dma_mapping_named(name.value)))) {
         model_equal(info.address, dma_mapping_named(name.value)->address, "a mapping's address");
     }
 }

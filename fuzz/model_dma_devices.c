@@ -19,11 +19,6 @@ struct dma_device *dma_device_named(uint64_t handle)
     return NULL;
 }
 
-static keel_status_t known(const struct dma_device *device)
-{
-    return device != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE;
-}
-
 /* --- Who has it --- */
 
 void dma_model_pci_device_acquire(const struct model_op *op)
@@ -39,8 +34,7 @@ void dma_model_pci_device_acquire(const struct model_op *op)
     if (model_answer(keel_pci_device_acquire(index, &made), expected)) {
         device->refs = 1;
         device->handle = made.value;
-        model_is_new(made.value);
-        dma_rename(DMA_DEVICE, op, made.value);
+        dma_made(DMA_DEVICE, op, made.value);
     }
 }
 
@@ -49,7 +43,7 @@ void dma_model_pci_device_ref(const struct model_op *op)
     keel_pci_device_t name = {dma_name(DMA_DEVICE, op->names[0])};
     struct dma_device *device = dma_device_named(name.value);
     model_call("pci_device_ref(0x%llx)", SHOW(name.value));
-    if (model_answer(keel_pci_device_ref(name), known(device))) {
+    if (model_answer(keel_pci_device_ref(name), dma_known(device))) {
         device->refs++;
     }
 }
@@ -59,7 +53,7 @@ void dma_model_pci_device_release(const struct model_op *op)
     keel_pci_device_t name = {dma_name(DMA_DEVICE, op->names[0])};
     struct dma_device *device = dma_device_named(name.value);
     model_call("pci_device_release(0x%llx)", SHOW(name.value));
-    if (model_answer(keel_pci_device_release(name), known(device))) {
+    if (model_answer(keel_pci_device_release(name), dma_known(device))) {
         device->refs--;
         dma_device_settle(device);
     }
@@ -87,7 +81,7 @@ void dma_model_dma_enable(const struct model_op *op)
     keel_pci_device_t name = {dma_name(DMA_DEVICE, op->names[0])};
     struct dma_device *device = dma_device_named(name.value);
     uint64_t limit = op->numbers[0] < 0xe0 ? op->numbers[0] % 16u : op->numbers[0] * UINT64_C(4);
-    keel_status_t expected = known(device);
+    keel_status_t expected = dma_known(device);
     if (device != NULL && (device->bridge || (!dma_model.held && !dma_model.trusted))) {
         expected = KEEL_E_UNSUPPORTED;
     } else if (device != NULL && device->state != DMA_OFF) {
@@ -108,7 +102,7 @@ void dma_model_dma_disable(const struct model_op *op)
 {
     keel_pci_device_t name = {dma_name(DMA_DEVICE, op->names[0])};
     struct dma_device *device = dma_device_named(name.value);
-    keel_status_t expected = known(device);
+    keel_status_t expected = dma_known(device);
     model_call("dma_disable(0x%llx)", SHOW(name.value));
     expected = device != NULL && device->state == DMA_OFF ? KEEL_E_NOT_FOUND : expected;
     if (model_answer(keel_dma_disable(name), expected)) {
@@ -125,7 +119,7 @@ void dma_model_dma_watch(const struct model_op *op)
                      : op->names[1] < 0xc0 ? dma_model.event
                                            : dma_name(DMA_EVENT, op->names[1]);
     bool good = event == 0 || event == dma_model.event;
-    keel_status_t expected = good ? known(device) : KEEL_E_BAD_HANDLE;
+    keel_status_t expected = good ? dma_known(device) : KEEL_E_BAD_HANDLE;
     if (expected == KEEL_OK && device->state == DMA_OFF) {
         expected = KEEL_E_NOT_FOUND;
     }
@@ -141,7 +135,7 @@ void dma_model_dma_flush(const struct model_op *op)
     keel_pci_device_t name = {dma_name(DMA_DEVICE, op->names[0])};
     struct dma_device *device = dma_device_named(name.value);
     model_call("dma_flush(0x%llx)", SHOW(name.value));
-    if (model_answer(keel_dma_flush(name), known(device))) {
+    if (model_answer(keel_dma_flush(name), dma_known(device))) {
         dma_flushes(device);
         device->flushed = true;
     }
@@ -181,7 +175,7 @@ void dma_model_dma_state(const struct model_op *op)
     struct dma_device *device = dma_device_named(name.value);
     struct keel_dma_state state;
     model_call("dma_state(0x%llx)", SHOW(name.value));
-    if (model_answer(keel_dma_state(name, &state), known(device))) {
+    if (model_answer(keel_dma_state(name, &state), dma_known(device))) {
         compare(device, false);
     }
 }

@@ -100,7 +100,7 @@ static void release(const struct model_op *op, const char *call, keel_status_t (
     keel_dma_t name = {dma_name(DMA_MAPPING, op->names[0])};
     struct dma_mapping *mapping = dma_mapping_named(name.value);
     model_call("%s(0x%llx)", call, SHOW(name.value));
-    if (model_answer(make(name), mapping != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE)) {
+    if (model_answer(make(name), dma_known(mapping))) {
         mapping->later = later;
         if (--mapping->refs == 0) {
             unmap(mapping);
@@ -232,8 +232,7 @@ static void finish(const struct model_op *op, struct dma_device *device, struct 
     }
     check_address(mapping);
     compare(mapping);
-    model_is_new(mapping->handle);
-    dma_rename(DMA_MAPPING, op, mapping->handle);
+    dma_made(DMA_MAPPING, op, mapping->handle);
 }
 
 static bool is_direction(uint32_t direction)
@@ -321,7 +320,7 @@ void dma_model_dma_ref(const struct model_op *op)
     keel_dma_t name = {dma_name(DMA_MAPPING, op->names[0])};
     struct dma_mapping *mapping = dma_mapping_named(name.value);
     model_call("dma_ref(0x%llx)", SHOW(name.value));
-    if (model_answer(keel_dma_ref(name), mapping != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE)) {
+    if (model_answer(keel_dma_ref(name), dma_known(mapping))) {
         mapping->refs++;
     }
 }

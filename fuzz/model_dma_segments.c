@@ -73,8 +73,7 @@ void dma_model_segment_alloc(const struct model_op *op)
         dma_model.owners[i] = segment;
         memset(dma_bytes + i * KEEL_PAGE_SIZE, 0, KEEL_PAGE_SIZE);
     }
-    model_is_new(made.value);
-    dma_rename(DMA_SEGMENT, op, made.value);
+    dma_made(DMA_SEGMENT, op, made.value);
 }
 
 void dma_model_segment_ref(const struct model_op *op)
@@ -82,7 +81,7 @@ void dma_model_segment_ref(const struct model_op *op)
     keel_segment_t name = {dma_name(DMA_SEGMENT, op->names[0])};
     struct dma_segment *segment = dma_segment_named(name.value);
     model_call("segment_ref(0x%llx)", SHOW(name.value));
-    if (model_answer(keel_segment_ref(name), segment != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE)) {
+    if (model_answer(keel_segment_ref(name), dma_known(segment))) {
         segment->refs++;
     }
 }
@@ -92,7 +91,7 @@ void dma_model_segment_release(const struct model_op *op)
     keel_segment_t name = {dma_name(DMA_SEGMENT, op->names[0])};
     struct dma_segment *segment = dma_segment_named(name.value);
     model_call("segment_release(0x%llx)", SHOW(name.value));
-    if (model_answer(keel_segment_release(name), segment != NULL ? KEEL_OK : KEEL_E_BAD_HANDLE)) {
+    if (model_answer(keel_segment_release(name), dma_known(segment))) {
         segment->refs--;
         dma_segment_settle(segment);
     }
@@ -100,10 +99,7 @@ void dma_model_segment_release(const struct model_op *op)
 
 static keel_status_t copy_status(const struct dma_segment *segment, uint64_t offset, uint64_t size)
 {
-    uint64_t room = segment != NULL ? segment->count * KEEL_PAGE_SIZE : 0;
-    return segment == NULL                           ? KEEL_E_BAD_HANDLE
-           : offset <= room && size <= room - offset ? KEEL_OK
-                                                     : KEEL_E_INVALID;
+    return dma_copy_status(segment, segment != NULL ? segment->count * KEEL_PAGE_SIZE : 0, offset, size);
 }
 
 /* Frames of a segment are side by side, so are their bytes in the model. */

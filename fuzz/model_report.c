@@ -192,6 +192,18 @@ static bool is_handle(const struct call_argument *argument)
     return argument->kind == CALL_HANDLE || argument->kind == CALL_HANDLE_OPTIONAL;
 }
 
+/* Is the value of argument `index` alone what can be wrong with the call's handles? */
+static bool is_alone(const struct call_descriptor *call, unsigned index, const uint64_t *live)
+{
+    for (unsigned i = 0; i < call->argument_count; i++) {
+        const struct call_argument *argument = &call->arguments[i];
+        if (i != index && argument->kind == CALL_HANDLE && live[argument->object] == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void offer(enum call_id id, unsigned index, uint64_t handle, const uint64_t *live)
 {
     static _Alignas(16) unsigned char memory[CALL_ARGUMENTS_MAX][MEMORY_SIZE];
@@ -217,7 +229,7 @@ void model_offer(uint64_t handle, enum object_kind is, const uint64_t *live)
         for (unsigned i = 0; i < call->argument_count && (call->contexts & CONTEXT_TASK) != 0; i++) {
             const struct call_argument *argument = &call->arguments[i];
             bool none = argument->kind == CALL_HANDLE_OPTIONAL && handle == 0;
-            if (is_handle(argument) && argument->object != is && !none) {
+            if (is_handle(argument) && argument->object != is && !none && is_alone(call, i, live)) {
                 offer((enum call_id)id, i, handle, live);
             }
         }

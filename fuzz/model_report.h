@@ -69,7 +69,8 @@ uint64_t model_pick(uint64_t (*names)[MODEL_SLOTS], unsigned kinds, unsigned kin
 /* A handle that was given for a new object: never the value of another one (H3). */
 void model_is_new(uint64_t handle);
 /* Every call there is refuses the value where it does not name what it wants (H1). `is`: the kind of object
- * that it names now, OBJECT_NONE for none; `live` has, by kind, a handle for the other arguments, or 0. */
+ * that it names now, OBJECT_NONE for none; `live` has, by kind, a handle for the other arguments, or 0: calls
+ * that need one of that kind are left out, they would refuse the 0. */
 void model_offer(uint64_t handle, enum object_kind is, const uint64_t *live);
 /* Objects of the kind that there are. */
 uint32_t model_objects(enum object_kind kind);

@@ -34,6 +34,8 @@ enum tasks_flags {
 
 /* Kinds of names. */
 enum tasks_kind { TASKS_TASK, TASKS_EVENT, TASKS_SEMAPHORE, TASKS_MUTEX, TASKS_KINDS };
+/* What Keel calls them. */
+extern const enum object_kind tasks_object_kinds[TASKS_KINDS];
 
 enum tasks_want { TASKS_ALONE, TASKS_SHARED, TASKS_UPGRADE };
 
@@ -145,7 +147,7 @@ void tasks_kills(struct tasks_task *task);
 /* Of one that is dead and that nobody names nothing is left. */
 void tasks_forget_task(struct tasks_task *task);
 
-/* --- model_tasks_offers.c --- */
+/* --- model_tasks_handles.c --- */
 
 /* Of each object that has too many references to release them one by one, all but one. */
 void tasks_drop_references(void);

@@ -6,8 +6,8 @@
 
 /* --- All kinds --- */
 
-static const enum object_kind pools[TASKS_KINDS] = {OBJECT_TASK, OBJECT_EVENT, OBJECT_SEMAPHORE,
-                                                    OBJECT_MUTEX};
+const enum object_kind tasks_object_kinds[TASKS_KINDS] = {OBJECT_TASK, OBJECT_EVENT, OBJECT_SEMAPHORE,
+                                                          OBJECT_MUTEX};
 
 static unsigned used(enum tasks_kind kind)
 {
@@ -22,7 +22,7 @@ static unsigned used(enum tasks_kind kind)
 static void create(struct tasks_task *self, const struct model_op *op, enum tasks_kind kind, uint64_t value,
                    keel_status_t status)
 {
-    bool full = used(kind) == object_slots(pools[kind]);
+    bool full = used(kind) == object_slots(tasks_object_kinds[kind]);
     if (!tasks_answers(self, status == KEEL_OK && full ? KEEL_E_LIMIT : status)) {
         return;
     }

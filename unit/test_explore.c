@@ -209,6 +209,22 @@ static void A2_explore_two_cpus_shooting_at_each_other(void)
     CHECK_OK(keel_space_release(space));
 }
 
+/* A page is unmapped while the other task comes to the space and reads it: it sees the page, or none. */
+static void unmap_against(void (*come_and_touch)(uint64_t))
+{
+    struct space *object = NULL;
+    space = unit_space();
+    map_new(0x1000);
+    CHECK_OK(resolve_space(space.value, &object));
+    keel_task_t other = race_start(come_and_touch, 0);
+    uint64_t unmapped = 0;
+    CHECK_OK(space_unmap(object, 0x1000, 1, &unmapped));
+    CHECK_EQUAL(unmapped, 1);
+    race_finish(other);
+    let_go_space(object);
+    CHECK_OK(keel_space_release(space));
+}
+
 static void activate_and_touch(uint64_t argument)
 {
     char seen = 0;
@@ -222,17 +238,7 @@ static void activate_and_touch(uint64_t argument)
 
 static void A2_explore_activation_against_unmap(void)
 {
-    struct space *object = NULL;
-    space = unit_space();
-    map_new(0x1000);
-    CHECK_OK(resolve_space(space.value, &object));
-    keel_task_t other = race_start(activate_and_touch, 0);
-    uint64_t unmapped = 0;
-    CHECK_OK(space_unmap(object, 0x1000, 1, &unmapped));
-    CHECK_EQUAL(unmapped, 1);
-    race_finish(other);
-    let_go_space(object);
-    CHECK_OK(keel_space_release(space));
+    unmap_against(activate_and_touch);
 }
 
 /* With two tags a CPU keeps one space besides the loaded one. */
@@ -254,17 +260,7 @@ static void go_back_and_touch(uint64_t argument)
 
 static void A2_explore_return_to_a_space_against_unmap(void)
 {
-    struct space *object = NULL;
-    space = unit_space();
-    map_new(0x1000);
-    CHECK_OK(resolve_space(space.value, &object));
-    keel_task_t other = race_start(go_back_and_touch, 0);
-    uint64_t unmapped = 0;
-    CHECK_OK(space_unmap(object, 0x1000, 1, &unmapped));
-    CHECK_EQUAL(unmapped, 1);
-    race_finish(other);
-    let_go_space(object);
-    CHECK_OK(keel_space_release(space));
+    unmap_against(go_back_and_touch);
 }
 
 static void take_its_tag(uint64_t argument)

@@ -22,57 +22,33 @@ static uint32_t not_mine(void *context)
     return KEEL_IRQ_NOT_MINE;
 }
 
-static keel_status_t make_event(uint32_t number, uint64_t *handle)
-{
-    (void)number;
-    keel_event_t made = {0};
-    keel_status_t status = keel_event_create(&made);
-    *handle = made.value;
-    return status;
-}
+static const struct keel_timer_options timer_options = {.handler = do_nothing};
+static const struct keel_work_options work_options = {.handler = do_nothing};
 
-static keel_status_t make_semaphore(uint32_t number, uint64_t *handle)
-{
-    keel_semaphore_t made = {0};
-    keel_status_t status = keel_semaphore_create(number, &made);
-    *handle = made.value;
-    return status;
-}
+/* One more object, number `number` of its kind; `call` gives its handle to `made`. */
+#define MAKE(kind, call)                                                                                     \
+    static keel_status_t make_##kind(uint32_t number, uint64_t *handle)                                      \
+    {                                                                                                        \
+        (void)number;                                                                                        \
+        keel_##kind##_t made = {0};                                                                          \
+        keel_status_t status = call;                                                                         \
+        *handle = made.value;                                                                                \
+        return status;                                                                                       \
+    }
+MAKE(event, keel_event_create(&made))
+MAKE(semaphore, keel_semaphore_create(number, &made))
+MAKE(spinlock, keel_spinlock_create(number % 2 == 0 ? 0 : KEEL_SPINLOCK_IRQ_OFF, &made))
+MAKE(cpu_local, keel_cpu_local_create(&made))
+MAKE(timer, keel_timer_create(&timer_options, &made))
+MAKE(work, keel_work_create(&work_options, &made))
+MAKE(dma, keel_dma_map(device, segment, 0, 1, 1 + number % 3, &made))
+/* The UART has eight, the printer what is left. */
+MAKE(io_port, keel_io_port_acquire(number < 8 ? 0x2f8 + number : 0x378, 1, &made))
 
-static keel_status_t make_spinlock(uint32_t number, uint64_t *handle)
+static keel_status_t make_and_arm(uint32_t number, uint64_t *handle)
 {
-    keel_spinlock_t made = {0};
-    keel_status_t status = keel_spinlock_create(number % 2 == 0 ? 0 : KEEL_SPINLOCK_IRQ_OFF, &made);
-    *handle = made.value;
-    return status;
-}
-
-static keel_status_t make_cpu_local(uint32_t number, uint64_t *handle)
-{
-    (void)number;
-    keel_cpu_local_t made = {0};
-    keel_status_t status = keel_cpu_local_create(&made);
-    *handle = made.value;
-    return status;
-}
-
-static keel_status_t make_timer(uint32_t number, uint64_t *handle)
-{
-    keel_timer_t made = {0};
-    const struct keel_timer_options options = {.handler = do_nothing};
-    keel_status_t status = keel_timer_create(&options, &made);
-    *handle = made.value;
-    return status == KEEL_OK ? keel_timer_arm(made, KEEL_FOREVER - number) : status;
-}
-
-static keel_status_t make_work(uint32_t number, uint64_t *handle)
-{
-    (void)number;
-    keel_work_t made = {0};
-    const struct keel_work_options options = {.handler = do_nothing};
-    keel_status_t status = keel_work_create(&options, &made);
-    *handle = made.value;
-    return status;
+    keel_status_t status = make_timer(number, handle);
+    return status == KEEL_OK ? keel_timer_arm((keel_timer_t){*handle}, KEEL_FOREVER - number) : status;
 }
 
 /* As many to a line as it takes. */
@@ -83,23 +59,6 @@ static keel_status_t make_irq_handler(uint32_t number, uint64_t *handle)
                                                      .source = 3 + number / KEEL_IRQ_SHARERS_MAX,
                                                      .flags = KEEL_IRQ_SHARED | KEEL_IRQ_LEVEL};
     keel_status_t status = keel_irq_handler_create(&options, &made);
-    *handle = made.value;
-    return status;
-}
-
-static keel_status_t make_dma(uint32_t number, uint64_t *handle)
-{
-    keel_dma_t made = {0};
-    keel_status_t status = keel_dma_map(device, segment, 0, 1, 1 + number % 3, &made);
-    *handle = made.value;
-    return status;
-}
-
-/* The UART has eight, the printer what is left. */
-static keel_status_t make_io_port(uint32_t number, uint64_t *handle)
-{
-    keel_io_port_t made = {0};
-    keel_status_t status = keel_io_port_acquire(number < 8 ? 0x2f8 + number : 0x378, 1, &made);
     *handle = made.value;
     return status;
 }
@@ -152,7 +111,7 @@ static void M8_pools_of_every_kind_have_an_end(void)
     fill(OBJECT_SEMAPHORE, make_semaphore, release_semaphore);
     fill(OBJECT_SPINLOCK, make_spinlock, release_spinlock);
     fill(OBJECT_CPU_LOCAL, make_cpu_local, release_cpu_local);
-    fill(OBJECT_TIMER, make_timer, cancel_and_release);
+    fill(OBJECT_TIMER, make_and_arm, cancel_and_release);
     fill(OBJECT_WORK, make_work, release_work);
     fill(OBJECT_IRQ_HANDLER, make_irq_handler, release_irq_handler);
 }
@@ -187,8 +146,6 @@ static void put_back(enum object_kind kind, uint64_t handle, uint64_t word)
 
 static void M6_what_is_armed_or_queued_needs_a_reference(void)
 {
-    const struct keel_timer_options timer_options = {.handler = do_nothing};
-    const struct keel_work_options work_options = {.handler = do_nothing};
     keel_timer_t timer = {0};
     keel_work_t work = {0};
     CHECK_OK(keel_timer_create(&timer_options, &timer));

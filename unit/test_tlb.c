@@ -105,8 +105,6 @@ static void A2_cpus_shooting_at_each_other_all_go_on(void)
     CHECK_OK(keel_space_release(shared));
 }
 
-/* Spawning and ending tasks while other CPUs come up, idle and run: stacks are unmapped everywhere before
- * reuse. */
 /* Waits with interrupts off, as a machine's code does that has to: it serves whoever waits for it. */
 static void serve_only(uint64_t argument)
 {
@@ -141,6 +139,8 @@ static void nothing(uint64_t argument)
     (void)argument;
 }
 
+/* Spawning and ending tasks while other CPUs come up, idle and run: stacks are unmapped everywhere before
+ * reuse. */
 static void A2_stacks_are_flushed_on_every_cpu_even_one_that_comes_up(void)
 {
     for (unsigned i = 0; i < 12; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Handles in the model of fuzz_model_tasks: of guards, of what is gone or something else, and in the end.
+ * Handles in the model of fuzz_model_tasks: guards, many references of an object, values that name something
+ * else or nothing, and what is left in the end.
  */
 #include "model_tasks.h"
 
@@ -33,13 +34,10 @@ void tasks_guards(const struct model_op *op)
     model_answer(keel_task_yield(), KEEL_OK);
 }
 
-static const enum object_kind object_kinds[TASKS_KINDS] = {OBJECT_TASK, OBJECT_EVENT, OBJECT_SEMAPHORE,
-                                                           OBJECT_MUTEX};
-
 /* As if somebody had made so many calls more that add one, or drop one. */
 static void add_references(unsigned kind, uint64_t handle, uint64_t *refs, uint64_t wanted)
 {
-    struct object *object = object_slot_of(object_kinds[kind], handle);
+    struct object *object = object_slot_of(tasks_object_kinds[kind], handle);
     atomic_u64_fetch_add(&object->ref.word, wanted - *refs);
     atomic_u32_fetch_add(&object->ref.handles, (uint32_t)(wanted - *refs));
     *refs = wanted;
@@ -102,7 +100,7 @@ void tasks_handle_offer(const struct model_op *op)
     }
     for (unsigned i = TASKS_OBJECTS; i < TASKS_KINDS * TASKS_OBJECTS; i++) {
         const struct tasks_object *object = &tasks.objects[i / TASKS_OBJECTS][i % TASKS_OBJECTS];
-        enum object_kind kind = object_kinds[i / TASKS_OBJECTS];
+        enum object_kind kind = tasks_object_kinds[i / TASKS_OBJECTS];
         bool named = object->used && object->refs > 0;
         is = named && object->handle == handle ? kind : is;
         live[kind] = named ? object->handle : live[kind];
