@@ -4,6 +4,8 @@
  */
 #include "core/area.h"
 
+#include <string.h>
+
 #include "core/assert.h"
 #include "core/cpu.h"
 #include "core/pagetable.h"
@@ -53,13 +55,9 @@ void area_init(void)
 {
     spinlock_init(&lock);
     lowest = 0;
-    set_taken(0, GRANULES, false);
-    for (uint32_t span = 0; span < SPANS; span++) {
-        users[span] = 0;
-    }
-    for (uint32_t granule = 0; granule < GRANULES; granule++) {
-        atomic_u32_init(&owners[granule], 0);
-    }
+    memset(taken, 0, sizeof(taken));
+    memset(users, 0, sizeof(users));
+    memset(owners, 0, sizeof(owners));       /* before there is a second CPU */
     set_taken(GRANULES - 1, GRANULES, true); /* the guard above the last area */
 }
 

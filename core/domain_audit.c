@@ -34,13 +34,11 @@ static uint64_t check_leaf(uint64_t entry, unsigned level, audit_report_t *repor
 static uint64_t count_pages(hal_paddr_t table, unsigned level, audit_report_t *report)
 {
     uint64_t pages = 0;
-    for (unsigned i = 0; i < HAL_IOMMU_ENTRIES; i++) {
+    for (unsigned i = hal_iommu_next(table, 0); i < HAL_IOMMU_ENTRIES; i = hal_iommu_next(table, i + 1)) {
         uint64_t entry = hal_iommu_load(table, i);
-        if (entry != 0) {
-            pages += hal_iommu_entry_is_leaf(entry, level)
-                         ? check_leaf(entry, level, report)
-                         : count_pages(hal_iommu_entry_target(entry), level - 1, report);
-        }
+        pages += hal_iommu_entry_is_leaf(entry, level)
+                     ? check_leaf(entry, level, report)
+                     : count_pages(hal_iommu_entry_target(entry), level - 1, report);
     }
     return pages;
 }

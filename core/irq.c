@@ -35,6 +35,12 @@ static unsigned source_of(const struct irq_line *line)
     return (unsigned)(line - lines);
 }
 
+const struct irq_line *irq_line_at(unsigned source)
+{
+    CORE_ASSERT(source < HAL_IRQ_SOURCES_MAX);
+    return &lines[source];
+}
+
 static void acquire_controller(void)
 {
     bool interrupts = spinlock_acquire(&controller);
@@ -43,7 +49,7 @@ static void acquire_controller(void)
 
 /* --- All below to the next such line: the line's lock is held --- */
 
-static bool must_be_masked(const struct irq_line *line)
+bool irq_must_be_masked(const struct irq_line *line)
 {
     bool enabled = false, held = false;
     for (uint32_t i = 0; i < IRQ_SHARERS_MAX && line->state == IRQ_OPEN; i++) {
@@ -69,7 +75,7 @@ static void resample(struct irq_line *line)
 /* Masks and unmasks as the rest of the line asks. */
 static void update(struct irq_line *line)
 {
-    bool masked = must_be_masked(line);
+    bool masked = irq_must_be_masked(line);
     if (masked == line->masked) {
         return;
     }
@@ -511,47 +517,5 @@ void irq_line_ring(struct irq_line *line)
     spinlock_release_irq_off(&line->lock);
     if (serves) {
         serve(line, false);
-    }
-}
-
-/* --- Audit --- */
-
-static void check_line(const struct irq_line *line, audit_report_t *report)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < IRQ_SHARERS_MAX; i++) {
-        const struct irq_handler *handler = line->sharers[i];
-        if (handler == NULL) {
-            continue;
-        }
-        count++;
-        if (handler->line != line || ref_word_state(atomic_u64_peek(&handler->object.ref.word)) == REF_FREE) {
-            report("T8", "a line calls a handler that is not its own, source", source_of(line));
-        }
-    }
-    if (count != line->sharer_count || (count == 0) != (line->state == IRQ_CLOSED)) {
-        report("T8", "a line is open without handlers, or the other way round, source", source_of(line));
-    }
-    if (line->masked != must_be_masked(line)) {
-        report("D8", "a line is not masked as it must be, source", source_of(line));
-    }
-    bool leads_nowhere = line->state != IRQ_CLOSED && line->message == NULL && is_message(line);
-    if (leads_nowhere != (line->state == IRQ_GONE) || (line->message != NULL && !is_message(line))) {
-        report("D4", "a line stands for a message that is not open, source", source_of(line));
-    }
-    if (hal_irq_is_routed(source_of(line)) != (line->state != IRQ_CLOSED && line->state != IRQ_GONE)) {
-        report("D4", "a source is routed though its line is closed, or the other way round, source",
-               source_of(line));
-    }
-}
-
-void irq_audit(audit_report_t *report)
-{
-    for (unsigned source = 0; source < HAL_IRQ_SOURCES_MAX; source++) {
-        const struct spinlock *lock = &lines[source].lock;
-        /* A CPU may stand in the middle of a step. */
-        if (atomic_u32_peek(&lock->next_ticket) == atomic_u32_peek(&lock->serving)) {
-            check_line(&lines[source], report);
-        }
     }
 }

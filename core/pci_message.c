@@ -319,7 +319,8 @@ void pci_messages_close(struct pci_function *function)
 
 /* --- Audit --- */
 
-static uint32_t count_open(const struct pci_function *function)
+/* Of the function; NULL: those that are not open. */
+static uint32_t count_of(const struct pci_function *function)
 {
     uint32_t count = 0;
     for (unsigned i = 0; i < MESSAGES_MAX; i++) {
@@ -334,11 +335,16 @@ void pci_message_audit(audit_report_t *report)
     if (atomic_u32_peek(&lock.next_ticket) != atomic_u32_peek(&lock.serving)) {
         return;
     }
+    uint32_t open = 0;
     for (uint32_t i = 0; i < pci_count(); i++) {
         const struct pci_function *function = pci_at(i);
-        uint32_t count = count_open(function);
-        if (count != function->messages.open || (count > 0 && function->owner == NULL)) {
+        uint32_t count = function->messages.open;
+        if (count > 0 && (count_of(function) != count || function->owner == NULL)) {
             report("D4", "messages are open of a device that nobody holds, index", i);
         }
+        open += count;
+    }
+    if (open + count_of(NULL) != MESSAGES_MAX) {
+        report("D4", "messages are open of a device that knows nothing of them, more or less than", open);
     }
 }

@@ -72,6 +72,13 @@ void remap_store(hal_paddr_t at, uint64_t value)
     }
 }
 
+void remap_fill(hal_paddr_t at, hal_paddr_t end, uint64_t stride, uint64_t value)
+{
+    for (uint64_t word = at.value; word < end.value; word += stride) {
+        remap_store(hal_paddr(word), value);
+    }
+}
+
 hal_paddr_t remap_page(void)
 {
     assert_true(page_count < PAGES_MAX);

@@ -245,8 +245,7 @@ static void forgetful(void)
 }
 
 #define EXPLORE(function, bound)                                                                             \
-    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = 1 << 20,                    \
-         .config.step_limit = 20000)
+    UNIT(function, .explore = true, .explore_bound = (bound), .config.step_limit = 20000)
 
 int main(int argc, char **argv)
 {

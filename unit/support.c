@@ -19,8 +19,9 @@
 #define FAILURES_SIZE      4096u
 #define CONSOLE_SIZE       65536u
 #define SETTLE_NS          UINT64_C(1000000)
-#define STEP_LIMIT         UINT64_C(20000000) /* a livelock; the longest test takes a tenth of it */
-#define EXPLORE_STEP_LIMIT UINT64_C(1000000)  /* the longest takes a hundredth of it */
+#define STEP_LIMIT         UINT64_C(20000000)  /* a livelock; the longest test takes a tenth of it */
+#define EXPLORE_STEP_LIMIT UINT64_C(1000000)   /* the longest takes a hundredth of it */
+#define EXPLORE_RAM        (UINT64_C(1) << 20) /* little: each schedule boots the machine anew */
 #define SETTLE_TURNS       2000u
 #define STEPS_SIZE         512u
 
@@ -297,6 +298,11 @@ void unit_prepare(const struct unit_case *test, struct hosted_config *config)
     config->step_limit = config->step_limit != 0 ? config->step_limit
                          : test->explore         ? EXPLORE_STEP_LIMIT
                                                  : STEP_LIMIT;
+    if (test->explore) {
+        config->ram_size = config->ram_size == 0 ? EXPLORE_RAM : config->ram_size;
+        config->no_pci = !test->devices;
+        config->iommu |= test->devices ? 0 : HOSTED_IOMMU_NONE;
+    }
     const char *stores = getenv("UNIT_STORES");
     config->store_buffer = stores != NULL ? (unsigned)strtoul(stores, NULL, 0) : config->store_buffer;
     config->lazy_window = test->explore; /* thousands of runs; guard pages are other tests' subject */

@@ -30,9 +30,10 @@ struct unit_case {
     bool by_amd;  /* all of that once more with AMD's remapping units in the place of Intel's */
     bool explore; /* every schedule within explore_bound preemptions, between the marks in the body */
     unsigned explore_bound;
-    enum hosted_end end;   /* how the run must end ... */
-    int32_t status;        /* ... with this status ... */
-    const char *message;   /* ... and a message that contains this; NULL: any */
+    bool devices;        /* explored with PCI and remapping units; without them each schedule boots faster */
+    enum hosted_end end; /* how the run must end ... */
+    int32_t status;      /* ... with this status ... */
+    const char *message; /* ... and a message that contains this; NULL: any */
     const char *violation; /* the machine must report one that begins so; NULL: it must report none */
     void (*early)(void);   /* called in the middle of the boot, before there are tasks */
     bool lends_slabs;      /* a slab allocator is injected, and may keep empty slabs at the end */

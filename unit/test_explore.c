@@ -285,8 +285,7 @@ static void A2_explore_end_of_a_space_against_loss_of_its_tag(void)
     race_finish(other);
 }
 
-#define EXPLORE(function, bound)                                                                             \
-    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = 1 << 20)
+#define EXPLORE(function, bound) UNIT(function, .explore = true, .explore_bound = (bound))
 
 int main(int argc, char **argv)
 {
@@ -301,9 +300,9 @@ int main(int argc, char **argv)
         EXPLORE(A2_explore_two_cpus_shooting_at_each_other, RACE_BOUND),
         EXPLORE(A2_explore_activation_against_unmap, 2),
         UNIT(A2_explore_return_to_a_space_against_unmap, .explore = true, .explore_bound = 2,
-             .config.ram_size = 1 << 20, .config.tlb_tags = 2),
+             .config.tlb_tags = 2),
         UNIT(A2_explore_end_of_a_space_against_loss_of_its_tag, .explore = true, .explore_bound = 2,
-             .config.ram_size = 1 << 20, .config.tlb_tags = 2),
+             .config.tlb_tags = 2),
     };
     return unit_main(tests, argc, argv);
 }

@@ -136,7 +136,7 @@ static void A2_explore_a_span_ends_and_begins(void)
     race(ENDS, MAKES);
 }
 
-#define EXPLORE(function) UNIT(function, .explore = true, .explore_bound = 2, .config.ram_size = 1 << 20)
+#define EXPLORE(function) UNIT(function, .explore = true, .explore_bound = 2)
 
 int main(int argc, char **argv)
 {

@@ -7,7 +7,6 @@
 #include "support.h"
 
 #define PAGE UINT64_C(0x1000)
-#define RAM  (UINT64_C(1) << 20) /* little: short runs */
 
 static uint32_t counts[2]; /* plain: of each CPU's handlers; the caller looks when its call has returned */
 static keel_spinlock_t lock;
@@ -192,16 +191,12 @@ static void T9_explore_call_against_going_idle(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T8_explore_call_both_ways, .explore = true, .explore_bound = RACE_BOUND, .config.ram_size = RAM),
-        UNIT(T8_explore_two_call_both, .explore = true, .explore_bound = RACE_BOUND, .config.ram_size = RAM),
-        UNIT(A2_explore_call_against_shootdown, .explore = true, .explore_bound = RACE_BOUND,
-             .config.ram_size = RAM),
-        UNIT(T5_explore_call_against_spinlock, .explore = true, .explore_bound = RACE_BOUND,
-             .config.ram_size = RAM),
-        UNIT(T8_explore_call_against_audit, .explore = true, .explore_bound = RACE_BOUND,
-             .config.ram_size = RAM),
-        UNIT(T9_explore_call_against_going_idle, .explore = true, .explore_bound = RACE_BOUND,
-             .config.ram_size = RAM),
+        UNIT(T8_explore_call_both_ways, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T8_explore_two_call_both, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(A2_explore_call_against_shootdown, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T5_explore_call_against_spinlock, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T8_explore_call_against_audit, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_call_against_going_idle, .explore = true, .explore_bound = RACE_BOUND),
     };
     return unit_main(tests, argc, argv);
 }

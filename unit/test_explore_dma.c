@@ -328,18 +328,16 @@ static void D3_explore_two_disable(void)
     put_away();
 }
 
-#define EXPLORE(function, bound)                                                                             \
-    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = UINT64_C(1) << 20)
+#define EXPLORE(function, bound) UNIT(function, .explore = true, .devices = true, .explore_bound = (bound))
 
 /* With units that are told by registers, and have done it then: nobody waits, which would let others go on.
  */
 #define EXPLORE_AT_ONCE(function, bound)                                                                     \
-    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = UINT64_C(1) << 20,          \
+    UNIT(function, .explore = true, .devices = true, .explore_bound = (bound),                               \
          .config.iommu = HOSTED_IOMMU_REGISTERS)
 
 #define EXPLORE_BY_AMD(function)                                                                             \
-    UNIT(function, .explore = true, .explore_bound = 1, .config.ram_size = UINT64_C(1) << 20,                \
-         .config.iommu = HOSTED_IOMMU_AMD)
+    UNIT(function, .explore = true, .devices = true, .explore_bound = 1, .config.iommu = HOSTED_IOMMU_AMD)
 
 int main(int argc, char **argv)
 {

@@ -197,8 +197,7 @@ static void M7_explore_slab_given_up_twice(void)
     CHECK_EQUAL(slab_counts().slab_frames, 0);
 }
 
-#define EXPLORE(function, bound)                                                                             \
-    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = 1 << 20)
+#define EXPLORE(function, bound) UNIT(function, .explore = true, .explore_bound = (bound))
 
 int main(int argc, char **argv)
 {

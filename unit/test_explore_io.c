@@ -170,8 +170,7 @@ static void A2_explore_store_against_unmap_and_reuse(void)
     CHECK_OK(keel_space_release(space));
 }
 
-#define EXPLORE(function, bound)                                                                             \
-    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = UINT64_C(1) << 20)
+#define EXPLORE(function, bound) UNIT(function, .explore = true, .devices = true, .explore_bound = (bound))
 
 int main(int argc, char **argv)
 {

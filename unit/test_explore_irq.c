@@ -215,17 +215,22 @@ static void D4_explore_release_against_remapped_interrupt_by_amd(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T9_explore_disable_against_interrupt, .explore = true, .explore_bound = 1, WITHOUT_REMAPPING),
-        UNIT(T8_explore_release_against_interrupt, .explore = true, .explore_bound = RACE_BOUND,
+        UNIT(T9_explore_disable_against_interrupt, .explore = true, .devices = true, .explore_bound = 1,
              WITHOUT_REMAPPING),
-        UNIT(D4_explore_release_against_remapped_interrupt, .explore = true, .explore_bound = 1),
-        UNIT(D4_explore_release_against_remapped_interrupt_by_amd, .explore = true, .explore_bound = 1,
-             .config.iommu = HOSTED_IOMMU_AMD),
-        UNIT(T8_explore_release_inside_the_handler, .explore = true, .explore_bound = RACE_BOUND,
+        UNIT(T8_explore_release_against_interrupt, .explore = true, .devices = true,
+             .explore_bound = RACE_BOUND, WITHOUT_REMAPPING),
+        UNIT(D4_explore_release_against_remapped_interrupt, .explore = true, .devices = true,
+             .explore_bound = 1),
+        UNIT(D4_explore_release_against_remapped_interrupt_by_amd, .explore = true, .devices = true,
+             .explore_bound = 1, .config.iommu = HOSTED_IOMMU_AMD),
+        UNIT(T8_explore_release_inside_the_handler, .explore = true, .devices = true,
+             .explore_bound = RACE_BOUND, WITHOUT_REMAPPING),
+        UNIT(T9_explore_affinity_against_interrupt, .explore = true, .devices = true, .explore_bound = 1,
              WITHOUT_REMAPPING),
-        UNIT(T9_explore_affinity_against_interrupt, .explore = true, .explore_bound = 1, WITHOUT_REMAPPING),
-        UNIT(T9_explore_interrupt_arrives_elsewhere, .explore = true, .explore_bound = 1, WITHOUT_REMAPPING),
-        UNIT(T9_explore_resume_against_hold, .explore = true, .explore_bound = RACE_BOUND, WITHOUT_REMAPPING),
+        UNIT(T9_explore_interrupt_arrives_elsewhere, .explore = true, .devices = true, .explore_bound = 1,
+             WITHOUT_REMAPPING),
+        UNIT(T9_explore_resume_against_hold, .explore = true, .devices = true, .explore_bound = RACE_BOUND,
+             WITHOUT_REMAPPING),
     };
     return unit_main(tests, argc, argv);
 }

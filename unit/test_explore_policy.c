@@ -208,8 +208,7 @@ static void M6_explore_count_of_free_frames(void)
     frame_put(frame_at(theirs));
 }
 
-#define EXPLORE(function, bound)                                                                             \
-    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = 1 << 20)
+#define EXPLORE(function, bound) UNIT(function, .explore = true, .explore_bound = (bound))
 
 int main(int argc, char **argv)
 {

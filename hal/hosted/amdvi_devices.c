@@ -190,6 +190,28 @@ void amdvi_table_store(uint64_t at, uint64_t value)
     *word = value;
 }
 
+/* 64 K entries at each boot: the words are 0, and nobody sees them change. */
+void amdvi_table_fill(uint64_t at, uint64_t end, uint64_t stride, uint64_t value)
+{
+    uint64_t first = (at - AMDVI_TABLE_AT) / 8, last = (end - AMDVI_TABLE_AT) / 8, others = 0;
+    if (!CONTRACT(last <= AMDVI_TABLE_SIZE / 8 && stride == 8 * AMDVI_WORDS, "not a word of each entry") ||
+        !CONTRACT(iommu_units[0].root == 0 && iommu_units[1].root == 0, "a unit goes by the table")) {
+        return;
+    }
+    for (uint64_t i = first; i < last; i += AMDVI_WORDS) {
+        others |= table[i];
+        table[i] = value;
+    }
+    unsigned count = (unsigned)((last - first + AMDVI_WORDS - 1) / AMDVI_WORDS);
+    CONTRACT(others == 0 && (first % AMDVI_WORDS == 0 || first % AMDVI_WORDS == 2),
+             "words that had a meaning");
+    if (first % AMDVI_WORDS == 0) {
+        open_count -= is_open(value) ? 0 : count;
+    } else {
+        amdvi_interrupts_fill_words(count, value);
+    }
+}
+
 static bool edit_contexts(struct iommu_unit *unit, enum iommu_view view, uint64_t at, const uint64_t old[2],
                           const uint64_t words[2])
 {

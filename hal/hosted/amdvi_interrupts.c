@@ -179,6 +179,12 @@ static void take_table(unsigned table, uint16_t source)
     holders[table] = source;
 }
 
+void amdvi_interrupts_fill_words(unsigned count, uint64_t word)
+{
+    CONTRACT((word & RESERVED) == 0 && CONTROL(word) != 2, "reserved bits, or all go by one table");
+    open_count -= is_open(word) ? 0 : count;
+}
+
 void amdvi_interrupts_edit_word(uint16_t source, uint64_t old, uint64_t word)
 {
     struct iommu_unit *unit = &iommu_units[iommu_unit_of(source)];

@@ -71,6 +71,8 @@ static inline bool amdvi_is_table(uint64_t at)
 
 uint64_t amdvi_table_load(uint64_t at);
 void amdvi_table_store(uint64_t at, uint64_t value);
+/* remap_fill. */
+void amdvi_table_fill(uint64_t at, uint64_t end, uint64_t stride, uint64_t value);
 /* Entries that would let their source reach all memory. */
 unsigned amdvi_table_open(void);
 
@@ -89,6 +91,8 @@ bool amdvi_interrupts_is_as_sent(uint64_t word, unsigned type);
 bool amdvi_interrupts_load(uint64_t word, uint32_t index, uint32_t *entry);
 /* The word becomes another. Called before it does. */
 void amdvi_interrupts_edit_word(uint16_t source, uint64_t old, uint64_t word);
+/* So many words become this one, of 0, and no unit is on. */
+void amdvi_interrupts_fill_words(unsigned count, uint64_t word);
 /* 8 bytes of a table. */
 uint64_t amdvi_interrupts_load_words(uint64_t at);
 void amdvi_interrupts_store_words(uint64_t at, uint64_t value);

@@ -244,6 +244,20 @@ uint64_t remap_load(hal_paddr_t at)
     return value;
 }
 
+unsigned remap_next(hal_paddr_t table, unsigned from)
+{
+    return is_drivers(table.value, HAL_PAGE_SIZE) ? mmu_next_filled(hal_frame_number(table), from)
+                                                  : HAL_PT_ENTRIES;
+}
+
+/* Only AMD's table has so many words. */
+void remap_fill(hal_paddr_t at, hal_paddr_t end, uint64_t stride, uint64_t value)
+{
+    if (CONTRACT(amdvi_is_table(at.value), "not the table of all devices")) {
+        amdvi_table_fill(at.value, end.value, stride, value);
+    }
+}
+
 /* Of which level the entry is nobody knows yet. Frames that nobody has used in this run are left out: no
  * entry may lead there. */
 void iommu_note_target(uint64_t entry)

@@ -169,6 +169,11 @@ bool hal_irq_is_routed(unsigned source)
     return false;
 }
 
+unsigned hal_irq_routed_count(void)
+{
+    return 0;
+}
+
 void hal_irq_mask(unsigned source, bool masked)
 {
     (void)source;

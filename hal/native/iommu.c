@@ -66,6 +66,13 @@ uint64_t hal_iommu_load(hal_paddr_t table, unsigned index)
     return 0;
 }
 
+unsigned hal_iommu_next(hal_paddr_t table, unsigned from)
+{
+    (void)table;
+    (void)from;
+    return HAL_IOMMU_ENTRIES;
+}
+
 void hal_iommu_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t entry, uint64_t step)
 {
     (void)table;

@@ -125,6 +125,18 @@ void remap_store(hal_paddr_t at, uint64_t value)
     __asm__ volatile("movq %1, %0" : "=m"(*word_at(at)) : "r"(value) : "memory");
 }
 
+unsigned remap_next(hal_paddr_t table, unsigned from)
+{
+    return hal_table_next(table, from, HAL_PT_ENTRIES);
+}
+
+void remap_fill(hal_paddr_t at, hal_paddr_t end, uint64_t stride, uint64_t value)
+{
+    for (uint64_t word = at.value; word < end.value; word += stride) {
+        remap_store(hal_paddr(word), value);
+    }
+}
+
 /* CLFLUSH reaches every CPU's caches, after all earlier stores to the line; MFENCE waits for it. */
 void remap_write_back(hal_paddr_t at, size_t size)
 {

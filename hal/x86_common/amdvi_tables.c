@@ -86,11 +86,11 @@ static hal_paddr_t device_at(uint16_t source)
 /* No rights, and a root that leads nowhere. An entry that was not valid would let everything through. */
 void amdvi_block_all(hal_paddr_t table, hal_paddr_t empty, bool interrupts)
 {
-    for (uint64_t at = 0; at < AMDVI_TABLE_SIZE; at += DEVICE_SIZE) {
-        remap_store(hal_paddr_add(table, at), device(empty, 0));
-        if (interrupts) {
-            remap_store(hal_paddr_add(table, at + INTERRUPTS_OFFSET), INTERRUPTS_VALID);
-        }
+    const hal_paddr_t end = hal_paddr_add(table, AMDVI_TABLE_SIZE);
+
+    remap_fill(table, end, DEVICE_SIZE, device(empty, 0));
+    if (interrupts) {
+        remap_fill(hal_paddr_add(table, INTERRUPTS_OFFSET), end, DEVICE_SIZE, INTERRUPTS_VALID);
     }
 }
 

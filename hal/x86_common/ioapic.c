@@ -39,7 +39,7 @@ struct pin {
 };
 
 static struct pin pins[HAL_IRQ_SOURCES_MAX];
-static unsigned source_count;
+static unsigned source_count, routed_count;
 static uint16_t source_ids[ACPI_IOAPICS_MAX]; /* of units, where interrupts are remapped */
 
 static uint8_t register_of(const struct pin *pin)
@@ -51,6 +51,12 @@ static void write_low(struct pin *pin, uint32_t value)
 {
     pin->low = value;
     ioapic_write(pin->unit, register_of(pin), value);
+}
+
+static void set_routed(struct pin *pin, bool routed)
+{
+    routed_count = routed_count - pin->routed + routed;
+    pin->routed = routed;
 }
 
 /* 0: there is no such unit. */
@@ -127,6 +133,7 @@ static void find_pins(unsigned unit, const struct acpi_ioapic *ioapic)
 void ioapic_init(const struct acpi_interrupts *interrupts)
 {
     source_count = 0;
+    routed_count = 0;
     for (unsigned source = 0; source < HAL_IRQ_SOURCES_MAX; source++) {
         pins[source].exists = false;
     }
@@ -172,10 +179,10 @@ bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu)
     }
     /* Masked in between: both halves change, and no message must go out with one of them. */
     write_low(pin, pin->low | ENTRY_MASKED);
-    pin->routed = true;
+    set_routed(pin, true);
     if (remap_interrupts_on()) {
         if (!remap_interrupt_set(source, source_ids[pin->unit], vector, apic_id, wire.level)) {
-            pin->routed = was_routed;
+            set_routed(pin, was_routed);
             write_low(pin, before);
             return false;
         }
@@ -196,7 +203,7 @@ static void close_pin(struct pin *pin, unsigned source)
     if (remap_interrupts_on()) {
         (void)remap_interrupt_clear(source); /* if that is not obeyed, nothing will be set there any more */
     }
-    pin->routed = false;
+    set_routed(pin, false);
 }
 
 void hal_irq_close(unsigned source)
@@ -211,6 +218,11 @@ void hal_irq_close(unsigned source)
 bool hal_irq_is_routed(unsigned source)
 {
     return source < source_count ? pins[source].exists && pins[source].routed : irq_message_is_routed(source);
+}
+
+unsigned hal_irq_routed_count(void)
+{
+    return routed_count + irq_message_routed_count();
 }
 
 bool ioapic_owner(unsigned source, uint16_t *source_id)

@@ -55,6 +55,11 @@ uint64_t hal_iommu_load(hal_paddr_t table, unsigned index)
     return remap_load(hal_paddr_add(table, (uint64_t)index * ENTRY_SIZE));
 }
 
+unsigned hal_iommu_next(hal_paddr_t table, unsigned from)
+{
+    return remap_next(table, from);
+}
+
 void hal_iommu_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t entry, uint64_t step)
 {
     if (amdvi_is_there()) {

@@ -24,11 +24,12 @@ static struct message {
     uint32_t apic_id;
 } messages[HAL_IRQ_SOURCES_MAX];
 
-static unsigned first;
+static unsigned first, routed_count;
 
 void irq_message_init(unsigned first_source)
 {
     first = first_source;
+    routed_count = 0;
     for (unsigned source = 0; source < HAL_IRQ_SOURCES_MAX; source++) {
         messages[source] = (struct message){.open = false};
     }
@@ -59,12 +60,18 @@ void irq_message_unroute(unsigned source)
     if (messages[source].routed && remap_interrupts_on()) {
         (void)remap_interrupt_clear(source); /* not obeyed: nothing is set before units start over */
     }
+    routed_count -= messages[source].routed;
     messages[source].routed = false;
 }
 
 bool irq_message_is_routed(unsigned source)
 {
     return messages[source].routed;
+}
+
+unsigned irq_message_routed_count(void)
+{
+    return routed_count;
 }
 
 bool irq_message_owner(unsigned source, uint16_t *requester)
@@ -85,6 +92,7 @@ bool irq_message_route(unsigned source, uint32_t apic_id)
                              false)) {
         return false;
     }
+    routed_count += !message->routed;
     message->routed = true;
     message->apic_id = apic_id;
     return true;

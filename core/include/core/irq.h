@@ -113,7 +113,10 @@ void irq_message_detach(unsigned source);
 /* For core/deadline.c, from the timer interrupt. */
 void irq_line_ring(struct irq_line *line);
 
-/* Lines and handlers agree (T8, D8). Frozen. */
+/* irq_audit.c: lines and handlers agree (T8, D8). Frozen. For it: of a source that there could be; and by
+ * what the rest of the line says, is its source masked? */
 void irq_audit(audit_report_t *report);
+const struct irq_line *irq_line_at(unsigned source);
+bool irq_must_be_masked(const struct irq_line *line);
 
 #endif

@@ -65,6 +65,9 @@ bool hal_iommu_entry_may_write(uint64_t entry);
 
 /* The entry at `index` of a domain's table. Who has the domain's lock reads what was last filled in. */
 uint64_t hal_iommu_load(hal_paddr_t table, unsigned index);
+/* First index of `from`, ... whose entry is not 0; HAL_IOMMU_ENTRIES: none. Frozen, or who has the lock; no
+ * scheduling point. */
+unsigned hal_iommu_next(hal_paddr_t table, unsigned from);
 /* Entries [index, index + count) become `entry`, `entry` + step, ...: each in one piece, and visible to the
  * hardware, in order with other calls here, when this returns. */
 void hal_iommu_fill(hal_paddr_t table, unsigned index, unsigned count, uint64_t entry, uint64_t step);

@@ -43,8 +43,9 @@ bool hal_irq_route(unsigned source, struct hal_irq_wire wire, unsigned cpu);
  * routed again; a wire is masked. What was sent before may still arrive. */
 void hal_irq_close(unsigned source);
 
-/* For audits: was it routed, and not closed since? */
+/* For audits: was it routed, and not closed since? And of how many sources is that true? */
 bool hal_irq_is_routed(unsigned source);
+unsigned hal_irq_routed_count(void);
 
 /* Of a wire. Edges that come while it is masked are lost. What was on its way before it was masked may still
  * arrive. (Messages are masked where they are sent.) */

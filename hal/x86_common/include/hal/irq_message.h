@@ -16,6 +16,7 @@ bool irq_message_route(unsigned source, uint32_t apic_id);
 /* hal_irq_close and hal_irq_is_routed, and ioapic_owner, of a message. */
 void irq_message_unroute(unsigned source);
 bool irq_message_is_routed(unsigned source);
+unsigned irq_message_routed_count(void);
 bool irq_message_owner(unsigned source, uint16_t *requester);
 
 /* For an audit: how many messages are open for the requester; and is this one of them, on any CPU? (It may be

@@ -11,6 +11,10 @@
  * all that is loaded later; stored in one piece, after all that was stored before. */
 uint64_t remap_load(hal_paddr_t at);
 void remap_store(hal_paddr_t at, uint64_t value);
+/* hal_iommu_next. */
+unsigned remap_next(hal_paddr_t table, unsigned from);
+/* Words at `at`, at + stride, ... before `end` become `value`: of a table that no unit goes by yet. */
+void remap_fill(hal_paddr_t at, hal_paddr_t end, uint64_t stride, uint64_t value);
 /* Memory has what CPUs wrote there: for a unit that does not look into their caches. */
 void remap_write_back(hal_paddr_t at, size_t size);
 /* Boot CPU: a zeroed page, for good. */
