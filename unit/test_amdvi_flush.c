@@ -161,7 +161,7 @@ static void D2_ring_that_stays_full(void **state)
     uint64_t last = 0, lost_from = 0;
     for (unsigned i = 0; i < 130; i++) {
         last = amdvi_flush(1, 0x1000, 1, false);
-        lost_from = accesses > 100000 && lost_from == 0 ? last : lost_from;
+        lost_from = accesses > remap_looks_max() && lost_from == 0 ? last : lost_from;
     }
     assert_true(lost_from != 0 && lost_from < last);
     check_well(&units[0]);

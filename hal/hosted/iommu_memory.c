@@ -204,10 +204,10 @@ bool remap_is_reserved(uint64_t first, uint64_t last)
     return reserved;
 }
 
-/* A unit here does something whenever it is looked at. */
+/* A unit here goes on whenever it is looked at, and has done all that a queue holds by then. */
 uint32_t remap_looks_max(void)
 {
-    return 5000;
+    return IOMMU_LOOKS_MAX;
 }
 
 static bool is_drivers(uint64_t at, uint64_t size)

@@ -17,7 +17,8 @@
 
 #define IOMMU_UNITS       2u
 #define IOMMU_RECORDS_MAX 4u
-#define IOMMU_LATE        3u /* looks at what the unit is about, until it is done */
+#define IOMMU_LATE        3u                         /* looks at what the unit is about, until it is done */
+#define IOMMU_LOOKS_MAX   (256u * IOMMU_LATE + 232u) /* at a full queue, and some more */
 
 #define IOMMU_READ    1u
 #define IOMMU_WRITE   2u

@@ -153,7 +153,7 @@ hal_paddr_t remap_page(void)
     return x86_pool_page();
 }
 
-/* A look takes some hundred cycles. */
+/* A look takes some hundred cycles, or a microsecond where it reads a register. */
 uint32_t remap_looks_max(void)
 {
     return 1000000;

@@ -14,6 +14,7 @@
 struct amdvi_unit amdvi_units[ACPI_IVRS_UNITS_MAX];
 
 static atomic_u32_t switching; /* 1: some CPU writes a control register */
+#define TURNS_MAX 1000000u     /* of who waits for it */
 
 /* The watcher and who starts over may be at it at once. Each is soon done. */
 static bool write_control(unsigned unit, uint64_t bits, bool on)
@@ -21,7 +22,7 @@ static bool write_control(unsigned unit, uint64_t bits, bool on)
     struct amdvi_unit *const u = &amdvi_units[unit];
 
     for (unsigned turns = 0; atomic_u32_exchange(&switching, 1) != 0; turns++) {
-        if (turns == AMDVI_READS_MAX) {
+        if (turns == TURNS_MAX) {
             return false;
         }
     }
@@ -36,7 +37,7 @@ bool amdvi_switch_off(unsigned unit, uint64_t bits, uint64_t running)
     if (!write_control(unit, bits, false)) {
         return false;
     }
-    for (unsigned reads = 0; reads < AMDVI_READS_MAX; reads++) {
+    for (unsigned reads = 0; reads < remap_looks_max(); reads++) {
         const uint64_t status = amdvi_read(unit, AMDVI_STATUS);
 
         if (amdvi_is_gone(status)) {

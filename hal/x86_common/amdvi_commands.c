@@ -96,7 +96,7 @@ bool amdvi_make_room(unsigned unit, uint32_t count)
         return true;
     }
     amdvi_write(unit, AMDVI_COMMAND_TAIL, TAIL_OFFSET(u->tail));
-    for (unsigned reads = 0; reads < AMDVI_READS_MAX; reads++) {
+    for (unsigned reads = 0; reads < remap_looks_max(); reads++) {
         const uint64_t head = amdvi_read(unit, AMDVI_COMMAND_HEAD);
 
         if (amdvi_is_gone(head)) {

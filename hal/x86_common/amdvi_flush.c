@@ -106,7 +106,7 @@ static bool await(unsigned unit, uint64_t ticket)
 {
     struct amdvi_unit *const u = &amdvi_units[unit];
 
-    for (unsigned reads = 0; reads < AMDVI_READS_MAX && !u->stands; reads++) {
+    for (unsigned reads = 0; reads < remap_looks_max() && !u->stands; reads++) {
         if (done_of(u) >= ticket) {
             return true;
         }

@@ -42,9 +42,6 @@ enum {
 /* Of every domain's tables. All units know as many. */
 #define AMDVI_LEVELS 3u
 
-/* A read of a register takes a microsecond or so. */
-#define AMDVI_READS_MAX 1000000u
-
 enum amdvi_status {
     AMDVI_TRANSLATES,
     AMDVI_SILENT, /* nothing answers at its address */

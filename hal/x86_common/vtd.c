@@ -16,7 +16,7 @@ struct vtd_unit vtd_units[ACPI_DMAR_UNITS_MAX];
 /* Until the status bits `bits` are all set, or all clear. */
 static bool wait_status(unsigned unit, uint32_t bits, bool set)
 {
-    for (unsigned reads = 0; reads < VTD_READS_MAX; reads++) {
+    for (unsigned reads = 0; reads < remap_looks_max(); reads++) {
         const uint32_t status = vtd_read32(unit, VTD_STATUS);
 
         if (vtd_is_gone(status)) {
@@ -108,7 +108,7 @@ static void unprotect(unsigned unit)
         return;
     }
     vtd_write32(unit, VTD_PROTECTED, 0);
-    for (unsigned reads = 0; reads < VTD_READS_MAX; reads++) {
+    for (unsigned reads = 0; reads < remap_looks_max(); reads++) {
         const uint32_t value = vtd_read32(unit, VTD_PROTECTED);
 
         if (vtd_is_gone(value) || (value & PROTECTED_NOW) == 0) {

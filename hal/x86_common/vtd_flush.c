@@ -75,7 +75,7 @@ static bool await(unsigned unit, uint64_t ticket)
 {
     struct vtd_unit *const u = &vtd_units[unit];
 
-    for (unsigned reads = 0; reads < VTD_READS_MAX && !u->stands; reads++) {
+    for (unsigned reads = 0; reads < remap_looks_max() && !u->stands; reads++) {
         if (done_of(u) >= ticket) {
             return true;
         }

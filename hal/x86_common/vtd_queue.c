@@ -47,7 +47,7 @@ static bool make_room(unsigned unit)
 {
     struct vtd_unit *const u = &vtd_units[unit];
 
-    for (unsigned reads = 0; reads < VTD_READS_MAX && u->free < POST_MAX; reads++) {
+    for (unsigned reads = 0; u->free < POST_MAX && reads < remap_looks_max(); reads++) {
         const uint64_t head = vtd_read64(unit, VTD_QUEUE_HEAD);
 
         if (head == UINT64_MAX) {
@@ -120,7 +120,7 @@ bool vtd_queue_off(unsigned unit)
 {
     const uint64_t tail = vtd_read64(unit, VTD_QUEUE_TAIL);
 
-    for (unsigned reads = 0; reads < VTD_READS_MAX && vtd_read64(unit, VTD_QUEUE_HEAD) != tail; reads++) {
+    for (unsigned reads = 0; reads < remap_looks_max() && vtd_read64(unit, VTD_QUEUE_HEAD) != tail; reads++) {
     }
     return vtd_give(unit, VTD_QUEUE, false, false);
 }

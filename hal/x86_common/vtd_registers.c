@@ -15,7 +15,7 @@
 /* Until no invalidation is under way in the register; answers what it shows then, all ones: never. */
 static uint64_t wait_invalidated(unsigned unit, uint32_t offset)
 {
-    for (unsigned reads = 0; reads < VTD_READS_MAX; reads++) {
+    for (unsigned reads = 0; reads < remap_looks_max(); reads++) {
         const uint64_t value = vtd_read64(unit, offset);
 
         if ((value & INVALIDATE) == 0) {

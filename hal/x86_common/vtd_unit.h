@@ -62,9 +62,6 @@ enum {
 /* Errors of the queue: a descriptor makes no sense, or what it asks for does not end. */
 #define VTD_FAULT_QUEUE UINT32_C(0x70)
 
-/* A read of a register takes a microsecond or so. */
-#define VTD_READS_MAX 1000000u
-
 struct vtd_unit {
     /* Constant once it was started. */
     uint64_t capability, extended;

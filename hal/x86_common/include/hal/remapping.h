@@ -24,7 +24,8 @@ hal_paddr_t remap_page(void);
 /* Boot CPU: all bytes [first, last] are in memory that the machine's map calls firmware's: neither registers
  * that Keel drives, nor ever a frame that somebody is given. */
 bool remap_is_reserved(uint64_t first, uint64_t last);
-/* struct hal_iommu's looks_max: more than any unit of the machine's needs. */
+/* So often a driver looks at a unit, as core does (struct hal_iommu), until it takes it to have stopped: more
+ * than any unit of the machine's needs. */
 uint32_t remap_looks_max(void);
 /* Writes a line, without its end, to the console. */
 void remap_print(const char *line);
