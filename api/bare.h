@@ -51,7 +51,7 @@ BARE(dma, dma, OBJECT_DMA)
 
 static inline struct hold *bare_held_mutex(uint64_t handle)
 {
-    return hold_find(holds_current(), bare_mutex(handle));
+    return hold_find(&task_current()->holds, bare_mutex(handle));
 }
 
 static inline struct hold *bare_held_spinlock(uint64_t handle)

@@ -19,7 +19,7 @@ static inline bool held_is_named(const struct ref *ref, uint64_t handle)
 
 static inline struct holds *holds_of_mutex(void)
 {
-    return holds_current();
+    return &task_current()->holds;
 }
 
 /* Whoever holds one is in atomic mode, and stays on this CPU. */

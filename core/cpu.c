@@ -14,6 +14,7 @@ static struct cpu cpus[HAL_CPU_MAX];
 void cpu_init(void)
 {
     hal_cpu_word_set(CONTEXT_EARLY);
+    hal_cpu_pointer_set(NULL);
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
         struct cpu *cpu = &cpus[id];
         cpu->current = NULL;
@@ -100,6 +101,7 @@ static uint32_t context_of(const struct cpu *cpu)
 void cpu_set_current(struct cpu *cpu, struct task *task)
 {
     cpu->current = task;
+    hal_cpu_pointer_set(task);
     cpu->holds = task != NULL ? &task->holds : NULL;
     hal_cpu_word_set(context_of(cpu));
 }

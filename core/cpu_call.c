@@ -97,8 +97,8 @@ void cpu_call(uint64_t cpus, void (*handler)(void *context), void *context)
     }
     if ((cpus >> self & 1) != 0) {
         run(&call, self);
-        works_run(); /* and what else is done when an interrupt handler has returned */
-        sched_preempt();
+        works_run(cpu_this()); /* and what else is done when an interrupt handler has returned */
+        sched_preempt(cpu_this());
     }
     hal_irq_restore(interrupts);
     while (atomic_u64_load_acquire(&call.left) != 0) {

@@ -121,14 +121,13 @@ void guard_release(struct hold *guard)
 {
     (void)hal_irq_disable();
     struct cpu *cpu = cpu_this();
-    struct holds *holds = cpu->holds;
     bool irq_off = guard->irq_off;
     bool reads = guard->kind == HOLD_GUARD_RCU;
-    hold_remove(holds, guard);
+    hold_remove(cpu->holds, guard);
     if (reads) {
         rcu_leave(cpu);
     }
-    atomic_leave(holds, irq_off);
+    atomic_leave(cpu, irq_off);
 }
 
 static void give_back(struct hold *hold)

@@ -62,7 +62,7 @@ static void give(struct mutex *mutex, struct task *task, uint32_t wanted)
     }
 }
 
-static void hand_over(struct mutex *mutex)
+KEEL_COLD static void hand_over(struct mutex *mutex)
 {
     struct task *first = wait_queue_first(&mutex->queue);
     while (first != NULL && admits(mutex, first->wait.want)) {
@@ -95,6 +95,18 @@ static keel_status_t wait_for(struct mutex *mutex, struct task *self, uint32_t w
     return status;
 }
 
+/* Likewise, where it may not be free. The list of what the task holds has room. */
+KEEL_COLD static keel_status_t lock_or_wait(struct mutex *mutex, struct task *self, uint32_t wanted,
+                                            uint64_t timeout, bool interrupts)
+{
+    if (wait_queue_first(&mutex->queue) != NULL || !admits(mutex, wanted)) {
+        return wait_for(mutex, self, wanted, timeout, interrupts);
+    }
+    give(mutex, self, wanted);
+    spinlock_release(&mutex->queue.lock, interrupts);
+    return KEEL_OK;
+}
+
 /* --- Calls --- */
 
 /* The caller's hold of that kind; NULL: it has none. */
@@ -104,23 +116,30 @@ static struct hold *hold_of(struct task *self, const struct mutex *mutex, enum h
     return hold != NULL && hold->kind == kind ? hold : NULL;
 }
 
-keel_status_t mutex_lock(struct mutex *mutex, bool shared, uint64_t timeout)
+/* E_BUSY: it has it already; E_LIMIT. */
+static inline keel_status_t may_lock(struct holds *holds, const struct mutex *mutex)
 {
-    struct task *self = task_current();
-    if (hold_find(&self->holds, mutex) != NULL) {
+    if (hold_find(holds, mutex) != NULL) {
         return KEEL_E_BUSY;
     }
-    if (holds_full(&self->holds)) {
-        return KEEL_E_LIMIT;
+    return holds_full(holds) ? KEEL_E_LIMIT : KEEL_OK;
+}
+
+keel_status_t mutex_lock(struct mutex *mutex, bool shared, uint64_t timeout)
+{
+    const uint32_t wanted = shared ? SHARED : ALONE;
+    struct task *self = task_current();
+    keel_status_t status = may_lock(&self->holds, mutex);
+    if (status != KEEL_OK) {
+        return status;
     }
     if (timeout > 0) {
         lock_order_note(&self->holds, OBJECT_MUTEX, &mutex->object,
                         shared ? "mutex_lock_shared" : "mutex_lock");
     }
-    const uint32_t wanted = shared ? SHARED : ALONE;
     bool interrupts = spinlock_acquire(&mutex->queue.lock);
-    if (wait_queue_first(&mutex->queue) != NULL || !admits(mutex, wanted)) {
-        return wait_for(mutex, self, wanted, timeout, interrupts);
+    if (!wait_queue_is_empty(&mutex->queue) || !admits(mutex, wanted)) {
+        return lock_or_wait(mutex, self, wanted, timeout, interrupts);
     }
     give(mutex, self, wanted);
     spinlock_release(&mutex->queue.lock, interrupts);
@@ -175,8 +194,10 @@ void mutex_unlock(struct hold *hold)
     } else {
         mutex->shared--;
     }
-    hold_remove(cpu_this()->holds, hold);
-    hand_over(mutex);
+    hold_remove(&task_current()->holds, hold);
+    if (!wait_queue_is_empty(&mutex->queue)) {
+        hand_over(mutex);
+    }
     spinlock_release(&mutex->queue.lock, interrupts);
     if (!ref_put_quick(&mutex->object.ref)) {
         mutex_put(mutex);

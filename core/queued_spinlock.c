@@ -101,7 +101,7 @@ static void admit(struct queued_spinlock *lock, unsigned cpu, bool shared)
 }
 
 /* Whoever is first in the queue and may have it gets it. */
-static void hand_over(struct queued_spinlock *lock)
+KEEL_COLD static void hand_over(struct queued_spinlock *lock)
 {
     while (lock->head != NULL && admits(lock, lock->head->shared)) {
         struct spin_waiter *first = lock->head;
@@ -233,7 +233,8 @@ static keel_status_t prepare(struct holds *holds, const struct queued_spinlock *
 keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bool try)
 {
     bool interrupts = hal_irq_disable();
-    struct holds *holds = cpu_this()->holds;
+    struct cpu *cpu = cpu_this();
+    struct holds *holds = cpu->holds;
     keel_status_t status = prepare(holds, lock);
     if (status != KEEL_OK) {
         hal_irq_restore(interrupts);
@@ -246,7 +247,7 @@ keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bo
     interrupts = interrupts && !lock->irq_off;
     atomic_enter(holds, lock->irq_off);
     if (!enter(lock, shared, NULL) && (try || !enter_or_wait(lock, shared, interrupts))) {
-        atomic_leave(holds, lock->irq_off);
+        atomic_leave(cpu, lock->irq_off);
         return KEEL_E_BUSY;
     }
     hold_add(holds, shared ? HOLD_SPINLOCK_SHARED : HOLD_SPINLOCK, lock->irq_off, lock);
@@ -257,14 +258,16 @@ keel_status_t queued_spinlock_lock(struct queued_spinlock *lock, bool shared, bo
 void queued_spinlock_unlock(struct hold *hold)
 {
     (void)hal_irq_disable();
-    struct holds *holds = cpu_this()->holds;
+    struct cpu *cpu = cpu_this();
     struct queued_spinlock *lock = hold->object;
-    hold_remove(holds, hold);
+    hold_remove(cpu->holds, hold);
     spinlock_acquire_irq_off(&lock->lock);
     atomic_u64_store_release(&lock->holders, atomic_u64_peek(&lock->holders) & ~bit_of(hal_cpu_id()));
-    hand_over(lock);
+    if (lock->head != NULL) {
+        hand_over(lock);
+    }
     spinlock_release_irq_off(&lock->lock);
-    atomic_leave(holds, lock->irq_off);
+    atomic_leave(cpu, lock->irq_off);
     if (!ref_put_quick(&lock->object.ref)) {
         queued_spinlock_put(lock);
     }

@@ -203,7 +203,7 @@ void sched_set_affinity(struct task *task, uint64_t affinity)
     }
     atomic_u64_store_relaxed(&task->affinity, affinity);
     unlock_and_interrupt(kicks | tell(task), false);
-    sched_preempt(); /* perhaps it is this CPU that was asked */
+    sched_preempt(cpu_this()); /* perhaps it is this CPU that was asked */
     hal_irq_restore(interrupts);
 }
 
@@ -427,7 +427,7 @@ void hal_upcall_timer(void)
 void hal_upcall_interrupt_exit(void)
 {
     works_run_after_interrupt();
-    sched_preempt();
+    sched_preempt(cpu_this());
 }
 
 /* This CPU found nothing to run. The lock is held: what is enqueued from here on sees that. */
@@ -457,7 +457,7 @@ _Noreturn void sched_idle(void)
             atomic_u32_store_relaxed(&cpu->resched, 0);
             spinlock_release_irq_off(&lock);
             hal_cpu_wait();
-            works_run();
+            works_run(cpu_this());
         }
     }
 }

@@ -180,24 +180,14 @@ keel_status_t space_query(struct space *space, uint64_t va, struct space_mapping
     return space_find(space, va, va + 1, mapping);
 }
 
-/* The tag under which the CPU may have something of the space (NULL: one that it has nothing under), or the
- * count of tags. */
-static unsigned tag_of(const struct cpu *cpu, const struct space *space)
+/* For a space that has none: one that nothing is under, or the next one's. */
+static unsigned choose_tag(struct cpu *cpu, unsigned unused)
 {
-    unsigned tag = 0;
-    while (tag < hal_tlb_tag_count() && cpu->tagged[tag] != space) {
-        tag++;
+    unsigned count = hal_tlb_tag_count(), tag = cpu->next_tag;
+    if (unused < count) {
+        return unused;
     }
-    return tag;
-}
-
-static unsigned choose_tag(struct cpu *cpu)
-{
-    unsigned tag = tag_of(cpu, NULL);
-    if (tag == hal_tlb_tag_count()) {
-        tag = cpu->next_tag;
-        cpu->next_tag = (tag + 1) % hal_tlb_tag_count();
-    }
+    cpu->next_tag = tag + 1 < count ? tag + 1 : 0;
     return tag;
 }
 
@@ -208,9 +198,12 @@ void space_load(struct space *space)
         return;
     }
     uint64_t bit = UINT64_C(1) << hal_cpu_id();
-    unsigned tag = tag_of(cpu, space);
-    bool keep = tag < hal_tlb_tag_count();
-    tag = keep ? tag : choose_tag(cpu);
+    unsigned count = hal_tlb_tag_count(), tag = 0, unused = count;
+    for (; tag < count && cpu->tagged[tag] != space; tag++) {
+        unused = cpu->tagged[tag] == NULL ? tag : unused;
+    }
+    bool keep = tag < count;
+    tag = keep ? tag : choose_tag(cpu, unused);
     struct space *evicted = keep ? NULL : cpu->tagged[tag];
     /* The bit before the load: a shootdown from here on includes this CPU. */
     if (!keep && space != NULL) {
@@ -223,6 +216,16 @@ void space_load(struct space *space)
     if (evicted != NULL) {
         atomic_u64_fetch_and(&evicted->cpus, ~bit);
     }
+}
+
+/* The tag under which the CPU may have something of the space, or the count of tags. */
+static unsigned tag_of(const struct cpu *cpu, const struct space *space)
+{
+    unsigned tag = 0;
+    while (tag < hal_tlb_tag_count() && cpu->tagged[tag] != space) {
+        tag++;
+    }
+    return tag;
 }
 
 void space_forget(struct space *space, uint64_t va, uint64_t page_count)

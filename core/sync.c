@@ -16,7 +16,7 @@ keel_status_t event_create(uint64_t *handle)
         return KEEL_E_LIMIT;
     }
     wait_queue_init(&event->queue);
-    event->sequence = 0;
+    atomic_u64_store_relaxed(&event->sequence, 0);
     *handle = object_handle(OBJECT_EVENT, &event->object);
     ref_publish(&event->object.ref, 1, true);
     return KEEL_OK;
@@ -31,16 +31,13 @@ void event_put(struct event *event)
 
 uint64_t event_sequence(struct event *event)
 {
-    bool interrupts = spinlock_acquire(&event->queue.lock);
-    uint64_t sequence = event->sequence;
-    spinlock_release(&event->queue.lock, interrupts);
-    return sequence;
+    return atomic_u64_load_acquire(&event->sequence);
 }
 
 keel_status_t event_wait(struct event *event, uint64_t sequence, uint64_t timeout)
 {
     bool interrupts = spinlock_acquire(&event->queue.lock);
-    if (event->sequence != sequence) {
+    if (atomic_u64_peek(&event->sequence) != sequence) {
         spinlock_release(&event->queue.lock, interrupts);
         return KEEL_OK;
     }
@@ -50,7 +47,7 @@ keel_status_t event_wait(struct event *event, uint64_t sequence, uint64_t timeou
 uint32_t event_signal(struct event *event, uint32_t limit)
 {
     bool interrupts = spinlock_acquire(&event->queue.lock);
-    event->sequence++;
+    atomic_u64_store_release(&event->sequence, atomic_u64_peek(&event->sequence) + 1);
     uint32_t woken = wait_queue_wake(&event->queue, limit);
     spinlock_release(&event->queue.lock, interrupts);
     return woken;

@@ -102,15 +102,6 @@ void task_put(struct task *task)
     ref_finish(&task->object.ref);
 }
 
-struct task *task_current(void)
-{
-    bool interrupts = hal_irq_disable();
-    struct task *task = cpu_this()->current;
-    hal_irq_restore(interrupts);
-    CORE_ASSERT(task != NULL);
-    return task;
-}
-
 enum task_state task_state(const struct task *task)
 {
     return (enum task_state)(atomic_u32_load_acquire(&task->state) & TASK_STATE_MASK);

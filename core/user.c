@@ -31,14 +31,14 @@ void user_vector_detach(void)
 void user_run(struct keel_user_regs *regs, struct keel_user_event *event)
 {
     bool interrupts = hal_irq_disable();
-    sched_preempt();
+    sched_preempt(cpu_this());
     if (hal_user_sanitise(regs, event)) {
         struct cpu *cpu = cpu_this();
         vector_attach(cpu, cpu->current);
         hal_user_run(regs, event);
         if (event->reason == KEEL_USER_INTERRUPT) {
             works_run_after_interrupt();
-            sched_preempt();
+            sched_preempt(cpu_this());
         }
     }
     hal_irq_restore(interrupts);

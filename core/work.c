@@ -140,8 +140,8 @@ keel_status_t work_schedule(struct work *work)
     bool interrupts = hal_irq_disable();
     bool added = put_in(work);
     if (cpu_context() == CONTEXT_TASK) {
-        works_run();
-        sched_preempt();
+        works_run(cpu_this());
+        sched_preempt(cpu_this());
     }
     hal_irq_restore(interrupts);
     if (!added) {

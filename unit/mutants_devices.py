@@ -75,7 +75,7 @@ DEVICES = (
            ("test_irq_storm",)),
     Mutant("works-leave-no-time", "T8", "core/work.c", "if (hal_time_now() < cpu->works.pause_end) {", "if (cpu->works.pause_end == 0) {",
            ("test_soft",)),
-    Mutant("work-of-a-call-waits", "T9", "core/cpu_call.c", "        works_run(); /* and what", "        /* and what", ("test_cpu_call",)),
+    Mutant("work-of-a-call-waits", "T9", "core/cpu_call.c", "        works_run(cpu_this()); /* and what", "        /* and what", ("test_cpu_call",)),
     Mutant("order-below-a-handler-unseen", "T5", "core/interrupt.c", "    cpu->interrupted_holds = cpu->holds;\n",
            "    cpu->interrupted_holds = NULL;\n", ("test_lock_order",)),
     Mutant("work-named-after-a-task", "T5", "core/lock_order.c", ": context == CONTEXT_SOFT    ? MAKER_WORK", ": context == CONTEXT_POLICY  ? MAKER_WORK",

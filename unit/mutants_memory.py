@@ -273,7 +273,7 @@ MEMORY = (
     Mutant("mapping-does-not-hold-its-range", "A5", "core/io_memory.c",
            "keel_status_t status = ref_get(&io->object.ref);",
            "keel_status_t status = i > 0 ? ref_get(&io->object.ref) : KEEL_OK;", ("test_io_memory",)),
-    Mutant("full-list-not-seen", "M6", "core/mutex.c", "    if (holds_full(&self->holds)) {", "    if (self->holds.count > HOLDS_MAX) {",
+    Mutant("full-list-not-seen", "M6", "core/mutex.c", "return holds_full(holds) ? KEEL_E_LIMIT", "return holds->count > HOLDS_MAX ? KEEL_E_LIMIT",
            ("test_mutex",)),
     Mutant("spinner-serves-nobody", "A2", "core/queued_spinlock.c", "        tlb_serve();\n", "", ("test_spinlock",)),
     Mutant("last-retired-is-left", "M8", "core/retire.c", "    has_task = count > 0;\n", "    has_task = true;\n", ("test_rcu",)),

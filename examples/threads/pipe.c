@@ -12,7 +12,9 @@
 static void changed(const struct pipe *pipe)
 {
     uint32_t woken;
-    (void)keel_event_signal(pipe->changed, UINT32_MAX, &woken);
+    if (pipe->waiting != 0) {
+        (void)keel_event_signal(pipe->changed, UINT32_MAX, &woken);
+    }
 }
 
 /* --- Ends --- */
@@ -146,16 +148,18 @@ int64_t pipe_open(struct thread *thread, uint64_t fds_va, uint64_t flags)
 /* --- Bytes --- */
 
 /* Lets others change the pipe. False: the process is dying. */
-static bool await_change(const struct thread *thread, const struct pipe *pipe)
+static bool await_change(const struct thread *thread, struct pipe *pipe)
 {
     uint64_t sequence = 0;
     if (atomic_load(&thread->process->dying)) {
         return false;
     }
     (void)keel_event_sequence(pipe->changed, &sequence);
+    pipe->waiting++;
     program_unlock(thread->process->program);
     thread_wait(pipe->changed, sequence, KEEL_FOREVER);
     program_lock(thread->process->program);
+    pipe->waiting--;
     return true;
 }
 
@@ -169,7 +173,7 @@ static bool take_bytes(struct pipe *pipe, uint64_t va, uint32_t size)
 {
     uint32_t run = run_of(pipe->first, size);
     if (keel_user_write(va, pipe->bytes + pipe->first, run) != KEEL_OK ||
-        keel_user_write(va + run, pipe->bytes, size - run) != KEEL_OK) {
+        (run < size && keel_user_write(va + run, pipe->bytes, size - run) != KEEL_OK)) {
         return false;
     }
     pipe->first = (pipe->first + size) % PIPE_SIZE;
@@ -183,7 +187,7 @@ static bool put_bytes(struct pipe *pipe, uint64_t va, uint32_t size)
     uint32_t start = (pipe->first + pipe->count) % PIPE_SIZE;
     uint32_t run = run_of(start, size);
     if (keel_user_read(va, pipe->bytes + start, run) != KEEL_OK ||
-        keel_user_read(va + run, pipe->bytes, size - run) != KEEL_OK) {
+        (run < size && keel_user_read(va + run, pipe->bytes, size - run) != KEEL_OK)) {
         return false;
     }
     pipe->count += size;

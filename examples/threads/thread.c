@@ -259,7 +259,7 @@ bool thread_late(uint64_t deadline)
 
 void thread_wait(keel_event_t event, uint64_t sequence, uint64_t deadline)
 {
-    uint64_t start = now();
+    uint64_t start = deadline == KEEL_FOREVER ? 0 : now();
     uint64_t timeout = deadline == KEEL_FOREVER ? KEEL_FOREVER : deadline > start ? deadline - start : 0;
     (void)keel_event_wait(event, sequence, timeout);
 }

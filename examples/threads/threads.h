@@ -51,6 +51,7 @@ struct pipe {
     char *bytes; /* of the heap: a ring of PIPE_SIZE; NULL: the slot is unused */
     uint32_t first, count;
     uint32_t readers, writers; /* open ends: descriptors of all processes, and calls in progress */
+    uint32_t waiting;          /* of these, calls that wait for it to change */
     keel_event_t changed;
 };
 

@@ -36,6 +36,17 @@ void hal_cpu_word_set(uint32_t word)
     cpu_current()->word = word;
 }
 
+void *hal_cpu_pointer(void)
+{
+    return cpu_current()->pointer;
+}
+
+void hal_cpu_pointer_set(void *pointer)
+{
+    CONTRACT(!cpu_current()->irq_on, "interrupts are on");
+    cpu_current()->pointer = pointer;
+}
+
 const char *hal_cpu_describe(unsigned cpu)
 {
     static const char *const names[HOSTED_CPU_MAX] = {"simulated CPU 0", "simulated CPU 1", "simulated CPU 2",

@@ -22,7 +22,8 @@ struct kept_store {
 
 struct cpu {
     unsigned id;
-    uint32_t word; /* core's, hal/cpu.h */
+    uint32_t word; /* core's, hal/cpu.h ... */
+    void *pointer; /* ... and this */
     bool online;   /* runs or will run core code */
     bool waiting;  /* in hal_cpu_wait */
     bool irq_on;

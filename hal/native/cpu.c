@@ -28,8 +28,9 @@
 #define SPINS_PER_YIELD 64u
 
 _Thread_local struct native_cpu native_cpu;
-/* Assembly in hal/cpu_word.h names it, which an optimiser of the whole program does not see. */
+/* Assembly in hal/cpu_word.h names them, which an optimiser of the whole program does not see. */
 __attribute__((used)) _Thread_local uint32_t native_cpu_word;
+__attribute__((used)) _Thread_local void *native_cpu_pointer;
 struct native_cpu *native_cpus[NATIVE_CPU_MAX];
 
 static uint64_t time_start;

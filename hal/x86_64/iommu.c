@@ -9,6 +9,7 @@
 #include "hal/atomic.h"
 #include "hal/cpu.h"
 #include "hal/machine.h"
+#include "hal/mmu.h"
 #include "hal/pte.h"
 #include "hal/vtd.h"
 #include "insn.h"

@@ -76,8 +76,8 @@
 #define X86_CPU_IDLE_STACK   24
 #define X86_CPU_APIC_ID      32
 #define X86_CPU_START        36
-#define X86_CPU_TSS_RSP0     48
-#define X86_CPU_USER_REGS    160
+#define X86_CPU_TSS_RSP0     56
+#define X86_CPU_USER_REGS    168
 #define X86_CPU_SIZE         320
 #define X86_CPUS_MAX         64
 

@@ -41,7 +41,8 @@ struct x86_cpu {
     uint64_t idle_stack;   /* where its first C code runs, and then its idle context */
     uint32_t apic_id;
     atomic_u32_t start;               /* how far it has come, hal/cpu_start.h */
-    uint32_t word;                    /* core's, hal/cpu.h */
+    void *pointer;                    /* core's, hal/cpu.h ... */
+    uint32_t word;                    /* ... and this */
     struct x86_tss tss;               /* unaligned fields: only named by these offsets and by C */
     unsigned id;                      /* as core counts the CPUs that run */
     unsigned slot;                    /* its place in x86_cpus */
@@ -60,6 +61,7 @@ struct x86_cpu {
 _Static_assert(offsetof(struct x86_cpu, self) == X86_CPU_SELF, "layout.h");
 _Static_assert(offsetof(struct x86_cpu, kernel_stack) == X86_CPU_KERNEL_STACK, "layout.h");
 _Static_assert(offsetof(struct x86_cpu, user_stack) == X86_CPU_USER_STACK, "layout.h");
+_Static_assert(offsetof(struct x86_cpu, pointer) == X86_CPU_POINTER, "hal/cpu_word.h");
 _Static_assert(offsetof(struct x86_cpu, word) == X86_CPU_WORD, "hal/cpu_word.h");
 _Static_assert(offsetof(struct x86_cpu, start) == X86_CPU_START, "layout.h");
 _Static_assert(offsetof(struct x86_cpu, apic_id) == X86_CPU_APIC_ID, "layout.h");

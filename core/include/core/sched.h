@@ -48,10 +48,10 @@ _Noreturn void sched_exit(void);
 void sched_tail(void);
 /* Switches, if a task runs that may be switched away from. Interrupts off. */
 KEEL_COLD void sched_preempt_now(void);
-/* The same if this CPU was asked to. */
-static inline void sched_preempt(void)
+/* The same on this CPU, `cpu`, if it was asked to. */
+static inline void sched_preempt(const struct cpu *cpu)
 {
-    if (atomic_u32_load_relaxed(&cpu_this()->resched) != 0) {
+    if (atomic_u32_load_relaxed(&cpu->resched) != 0) {
         sched_preempt_now();
     }
 }

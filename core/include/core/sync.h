@@ -16,7 +16,7 @@
 struct event {
     struct object object; /* first */
     struct wait_queue queue;
-    uint64_t sequence;
+    atomic_u64_t sequence; /* changed under the queue's lock */
 };
 
 struct semaphore {

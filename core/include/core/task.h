@@ -27,11 +27,13 @@
 #define CORE_TASK_H
 
 #include "core/area.h"
+#include "core/assert.h"
 #include "core/hold.h"
 #include "core/object.h"
 #include "core/space.h"
 #include "core/wait.h"
 #include "hal/context.h"
+#include "hal/cpu.h"
 
 #define TASK_NAME_SIZE 16u
 #define TASK_WORDS     8u
@@ -104,8 +106,13 @@ static inline bool task_may_run(const struct task *task, unsigned cpu)
 {
     return (atomic_u64_load_relaxed(&task->affinity) >> cpu & 1) != 0;
 }
-/* The task that runs on this CPU. Interrupts on or off; the caller is that task. */
-struct task *task_current(void);
+/* The task that runs on this CPU, as cpu_set_current said. Interrupts on or off; the caller is that task. */
+static inline struct task *task_current(void)
+{
+    struct task *task = hal_cpu_pointer();
+    CORE_ASSERT(task != NULL);
+    return task;
+}
 enum task_state task_state(const struct task *task);
 void *task_vector_image(const struct task *task);
 

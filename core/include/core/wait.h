@@ -68,6 +68,11 @@ uint64_t wait_deadline(uint64_t timeout);
  * wait); E_CANCELED. The queue's lock is held, as taken by spinlock_acquire; it is released here. */
 keel_status_t wait_queue_block(struct wait_queue *queue, enum wait_place place, uint64_t timeout,
                                bool interrupts);
+/* Nobody is in it, not even who has ceased to wait. The lock is held. */
+static inline bool wait_queue_is_empty(const struct wait_queue *queue)
+{
+    return queue->head == NULL;
+}
 /* The first that still waits; NULL: nobody does. It may cease to wait at any moment. The lock is held. */
 struct task *wait_queue_first(struct wait_queue *queue);
 /* Takes the first one off, and makes its wake-up the caller's to give: by sched_wake, once what the waiter is

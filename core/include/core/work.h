@@ -64,10 +64,11 @@ keel_status_t work_cancel(struct work *work);
 KEEL_COLD void works_run_pass(void);
 /* The same, unless there is a pause since the last one: then when that is over. */
 KEEL_COLD void works_run_later_or_now(void);
-/* The same, if anything is queued: a look at what only this CPU adds to, or another one while a pass runs. */
-static inline void works_run(void)
+/* The same on this CPU, `cpu`, if anything is queued: a look at what only it adds to, or another one while a
+ * pass runs. */
+static inline void works_run(const struct cpu *cpu)
 {
-    if (atomic_u32_peek(&cpu_this()->works.count) != 0) {
+    if (atomic_u32_peek(&cpu->works.count) != 0) {
         works_run_pass();
     }
 }

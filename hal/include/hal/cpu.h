@@ -11,10 +11,12 @@
  *
  *   uint32_t hal_cpu_word(void);
  *   void hal_cpu_word_set(uint32_t word);
+ *   void *hal_cpu_pointer(void);
+ *   void hal_cpu_pointer_set(void *pointer);
  *
- * One word of core's for each CPU, 0 until it is set. Reading is one step: what comes back belonged to the
- * CPU that ran the caller at that moment, also where a context switch can intervene. Set with interrupts off.
- */
+ * A word and a pointer of core's for each CPU, 0 and NULL until they are set. Reading is one step: what comes
+ * back belonged to the CPU that ran the caller at that moment, also where a context switch can intervene. Set
+ * with interrupts off. */
 #include "hal/cpu_word.h"
 
 /* CPUs that run or will run core code, 1..HAL_CPU_MAX. Constant from hal_upcall_boot on. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The CPU's word (hal/cpu.h): kept with the simulated CPU, and read without a scheduling point.
+ * The CPU's word and pointer (hal/cpu.h): kept with the simulated CPU, and read without a scheduling point.
  */
 #ifndef HAL_CPU_WORD_H
 #define HAL_CPU_WORD_H
@@ -9,5 +9,7 @@
 
 uint32_t hal_cpu_word(void);
 void hal_cpu_word_set(uint32_t word);
+void *hal_cpu_pointer(void);
+void hal_cpu_pointer_set(void *pointer);
 
 #endif
