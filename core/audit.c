@@ -346,6 +346,9 @@ static void check_tags_of_cpus(void)
 
 static void check_tasks_on_cpus(void)
 {
+    if (hal_cpu_pointer() != cpu_this()->current) {
+        audit_report("T1", "a CPU takes another task for the current one, cpu", hal_cpu_id());
+    }
     for (unsigned id = 0; id < hal_cpu_count(); id++) {
         const struct cpu *cpu = cpu_at(id);
         if (cpu->current == NULL) {

@@ -300,8 +300,11 @@ void unit_prepare(const struct unit_case *test, struct hosted_config *config)
                                                  : STEP_LIMIT;
     if (test->explore) {
         config->ram_size = config->ram_size == 0 ? EXPLORE_RAM : config->ram_size;
-        config->no_pci = !test->devices;
-        config->iommu |= test->devices ? 0 : HOSTED_IOMMU_NONE;
+    }
+    if (test->explore && !test->devices) {
+        assert_true(config->pci == NULL && config->disk == NULL && config->iommu == 0); /* it says .devices */
+        config->no_pci = true;
+        config->iommu = HOSTED_IOMMU_NONE;
     }
     const char *stores = getenv("UNIT_STORES");
     config->store_buffer = stores != NULL ? (unsigned)strtoul(stores, NULL, 0) : config->store_buffer;

@@ -400,6 +400,18 @@ static void T1_audit_sees_a_current_task_that_is_not_on(void)
     CHECK(unit_console_contains("audit: T1"));
 }
 
+static void T1_audit_sees_who_takes_another_task_for_the_current_one(void)
+{
+    bool interrupts = hal_irq_disable();
+    struct task *task = task_current();
+    hal_cpu_pointer_set(NULL);
+    CHECK_EQUAL(audit_run(), 1);
+    hal_cpu_pointer_set(task);
+    CHECK_EQUAL(audit_run(), 0);
+    hal_irq_restore(interrupts);
+    CHECK(unit_console_contains("takes another task for the current one"));
+}
+
 static void T1_audit_sees_a_task_outside_its_mask(void)
 {
     bool interrupts = hal_irq_disable();
@@ -523,6 +535,7 @@ int main(int argc, char **argv)
         UNIT(A3_audit_sees_a_cursor_without_its_task),
         UNIT(A1_audit_sees_a_table_that_is_linked_twice),
         UNIT(T1_audit_sees_a_current_task_that_is_not_on),
+        UNIT(T1_audit_sees_who_takes_another_task_for_the_current_one),
         UNIT(T1_audit_sees_a_task_outside_its_mask),
         UNIT(T1_audit_sees_one_task_on_two_cpus),
         UNIT(U3_audit_sees_foreign_vector_registers),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The audits of interrupt lines, messages, devices and domains (core/irq.c, core/pci_message.c, core/audit.c,
- * core/domain_audit.c): planted damage is seen.
+ * The audits of interrupt lines, messages, devices and domains (core/irq_audit.c, core/pci_message.c,
+ * core/audit.c, core/domain_audit.c): planted damage is seen.
  */
 #include "core/dma.h"
 #include "dma_script.h"
@@ -35,6 +35,25 @@ static void D8_audit_sees_a_line_that_disagrees(void)
     CHECK_OK(keel_irq_handler_release(one->handler));
 }
 
+/* Behind core: a source whose line is closed; also while another line is being changed. */
+static void D4_audit_sees_a_source_that_is_nobodys(void)
+{
+    start(one, EDGE, 0);
+    CHECK_OK(keel_irq_handler_release(one->handler));
+    bool interrupts = hal_irq_disable();
+    struct irq_line *line = (struct irq_line *)(uintptr_t)irq_line_at(EDGE), *other = line + 1;
+    CHECK_EQUAL(audit_run(), 0);
+    CHECK(hal_irq_route(EDGE, line->wire, 0));
+    CHECK_EQUAL(audit_run(), 1);
+    (void)atomic_u32_fetch_add(&other->lock.next_ticket, 1);
+    CHECK_EQUAL(audit_run(), 1);
+    (void)atomic_u32_fetch_sub(&other->lock.next_ticket, 1);
+    CHECK_EQUAL(unit_console_count("a source is routed though its line is unused"), 2);
+    hal_irq_close(EDGE);
+    CHECK_EQUAL(audit_run(), 0);
+    hal_irq_restore(interrupts);
+}
+
 static void D6_audit_sees_a_device_in_reset_that_is_held(void)
 {
     keel_pci_device_t device = dma_acquire(STORAGE);
@@ -42,6 +61,7 @@ static void D6_audit_sees_a_device_in_reset_that_is_held(void)
     PLANT(function->reset.state, enum pci_reset_state, PCI_RESET_LOST,
           "a device is held that is not what it was before its reset");
     PLANT(function->messages.open, uint32_t, 1, "messages are open of a device that nobody holds");
+    PLANT(function->messages.open, uint32_t, 1, "messages are open of a device that knows nothing of them");
     CHECK_OK(keel_pci_device_release(device));
 }
 
@@ -97,6 +117,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         UNIT(D8_audit_sees_a_line_that_disagrees, .config.cpu_count = 1),
+        UNIT(D4_audit_sees_a_source_that_is_nobodys, .config.cpu_count = 1),
         UNIT(D6_audit_sees_a_device_in_reset_that_is_held, .config.cpu_count = 1),
         UNIT(D1_audit_sees_a_domain_that_disagrees, .config.cpu_count = 1),
         UNIT(D1_audit_waits_for_who_is_changing_a_domain, .config.cpu_count = 1),

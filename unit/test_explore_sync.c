@@ -60,6 +60,35 @@ static void T9_explore_signal_against_wait(void)
     CHECK_OK(keel_event_release(event));
 }
 
+/* --- Who sees that the sequence has moved sees what was done before the signal (ThreadSanitizer looks) ---
+ */
+
+static uint32_t news; /* plain */
+
+static void tell_news(uint64_t argument)
+{
+    uint32_t woken;
+    (void)argument;
+    race_wait();
+    news = 1;
+    CHECK_OK(keel_event_signal(event, 1, &woken));
+    race_done();
+}
+
+static void T9_explore_sequence_against_signal(void)
+{
+    uint64_t sequence = 0;
+    news = 0;
+    CHECK_OK(keel_event_create(&event));
+    keel_task_t other = race_start(tell_news, 0);
+    CHECK_OK(keel_event_sequence(event, &sequence));
+    if (sequence != 0) {
+        CHECK_EQUAL(news, 1);
+    }
+    race_finish(other);
+    CHECK_OK(keel_event_release(event));
+}
+
 /* --- A token is given to who waits, or stays --- */
 
 static void take_token(uint64_t argument)
@@ -185,6 +214,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         UNIT(T9_explore_signal_against_wait, .explore = true, .explore_bound = RACE_BOUND),
+        UNIT(T9_explore_sequence_against_signal, .explore = true, .explore_bound = RACE_BOUND),
         UNIT(T9_explore_token_against_deadline, .explore = true, .explore_bound = RACE_BOUND),
         UNIT(T9_explore_deadline_against_going_to_sleep, .explore = true, .explore_bound = RACE_BOUND),
         UNIT(T9_explore_wake_up_is_not_spent_on_who_leaves, .explore = true, .explore_bound = RACE_BOUND),

@@ -7,8 +7,6 @@
 #include "race.h"
 #include "support.h"
 
-/* Thousands of machines are booted. */
-
 static keel_work_t work;
 static uint32_t touched, inside;
 static atomic_u32_t ran, asked, seen;

@@ -95,6 +95,19 @@ static void T9_writer_is_not_starved_by_readers(void)
     end();
 }
 
+static keel_event_t enough;
+
+static void share_until_told(uint64_t argument)
+{
+    uint64_t sequence;
+    (void)argument;
+    CHECK_OK(keel_event_create(&enough));
+    CHECK_OK(keel_event_sequence(enough, &sequence));
+    CHECK_OK(keel_mutex_lock_shared(mutex, 0));
+    CHECK_OK(keel_event_wait(enough, sequence, KEEL_FOREVER));
+    CHECK_OK(keel_mutex_unlock(mutex));
+}
+
 /* The one whom a sharer waits behind gives up: the sharer comes in, though nobody unlocks. */
 static void T9_who_gives_up_lets_others_in(void)
 {
@@ -106,6 +119,27 @@ static void T9_who_gives_up_lets_others_in(void)
     CHECK(unit_join(reader) == 0);
     CHECK(strchr(story, 'b') != NULL && strchr(story, '-') != NULL);
     CHECK_OK(keel_mutex_unlock(mutex));
+    end();
+}
+
+/* The one whom a sharer would wait behind has given up, and has had no chance to leave: the sharer does not
+ * wait. */
+static void T9_nobody_waits_behind_who_has_given_up(void)
+{
+    begin();
+    keel_task_t sharer = unit_spawn_until_blocked(share_until_told, 0);
+    keel_task_t writer = unit_spawn_until_blocked(come_in, 0 | GIVE_UP);
+    CHECK_STATUS(keel_mutex_lock_shared(mutex, 0), KEEL_E_TIMEOUT);
+    unit_let_time_pass();
+    CHECK(story[0] == '\0');
+    CHECK_OK(keel_mutex_lock_shared(mutex, 0));
+    CHECK_OK(keel_mutex_unlock(mutex));
+    uint32_t woken;
+    CHECK_OK(keel_event_signal(enough, 1, &woken));
+    CHECK(unit_join(writer) == 0);
+    CHECK(unit_join(sharer) == 0);
+    CHECK_OK(keel_event_release(enough));
+    check_story("-");
     end();
 }
 
@@ -321,6 +355,7 @@ int main(int argc, char **argv)
         UNIT(T9_who_gives_up_lets_others_in, .seeds = 10),
         UNIT(T5_every_way_to_hold_and_every_error),
         UNIT(H1_held_mutex_is_unlocked_by_its_own_handle),
+        UNIT(T9_nobody_waits_behind_who_has_given_up, .config.cpu_count = 1),
         UNIT(T9_upgrade_goes_first),
         UNIT(T9_upgrade_that_gives_up_still_shares, .seeds = 10),
         UNIT(T9_downgrade_lets_sharers_in),

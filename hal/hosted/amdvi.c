@@ -200,9 +200,7 @@ static void write_exclusion(struct iommu_unit *unit, uint32_t offset, uint64_t v
 static uint64_t read_command_head(struct iommu_unit *unit)
 {
     amdvi_commands_look(unit);
-    if (unit->queue_waits) {
-        iommu_wait();
-    }
+    iommu_wait_with(unit);
     return unit->head;
 }
 
@@ -223,6 +221,7 @@ uint64_t amdvi_read(unsigned unit, uint32_t offset)
     case EVENT_TAIL:
         return u->event_tail;
     default:
+        iommu_wait_with(at);
         return CONTRACT(offset == STATUS, "no register that a driver reads") ? read_status(at) : 0;
     }
 }

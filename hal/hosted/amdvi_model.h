@@ -91,7 +91,7 @@ bool amdvi_interrupts_is_as_sent(uint64_t word, unsigned type);
 bool amdvi_interrupts_load(uint64_t word, uint32_t index, uint32_t *entry);
 /* The word becomes another. Called before it does. */
 void amdvi_interrupts_edit_word(uint16_t source, uint64_t old, uint64_t word);
-/* So many words become this one, of 0, and no unit is on. */
+/* So many words become this one, of 0, and no unit goes by the table. */
 void amdvi_interrupts_fill_words(unsigned count, uint64_t word);
 /* 8 bytes of a table. */
 uint64_t amdvi_interrupts_load_words(uint64_t at);

@@ -17,8 +17,9 @@
 
 #define IOMMU_UNITS       2u
 #define IOMMU_RECORDS_MAX 4u
-#define IOMMU_LATE        3u                         /* looks at what the unit is about, until it is done */
-#define IOMMU_LOOKS_MAX   (256u * IOMMU_LATE + 232u) /* at a full queue, and some more */
+#define IOMMU_LATE        3u   /* looks at what the unit is about, until it is done */
+#define IOMMU_SLOTS_MAX   256u /* of a queue */
+#define IOMMU_LOOKS_MAX   (IOMMU_SLOTS_MAX * IOMMU_LATE + 232u) /* at a full queue, and some more */
 
 #define IOMMU_READ    1u
 #define IOMMU_WRITE   2u
@@ -300,6 +301,8 @@ bool iommu_is_firmwares(uint64_t address, uint64_t frame);
 
 /* The CPU reads a register again and again that changes only when others go on. */
 void iommu_wait(void);
+/* The same, if what the unit is about waits for accesses that are on their way. */
+void iommu_wait_with(const struct iommu_unit *unit);
 /* The unit stands still, as configured, or is about to: it does no command now. */
 bool iommu_gives_up(struct iommu_unit *unit);
 /* Its queue was switched off: it stands still once. */

@@ -23,6 +23,13 @@ void iommu_wait(void)
     hosted_point(HAL_POINT_RELAX, NULL);
 }
 
+void iommu_wait_with(const struct iommu_unit *unit)
+{
+    if (unit->queue_waits) {
+        iommu_wait();
+    }
+}
+
 /* Only the first does. */
 bool iommu_gives_up(struct iommu_unit *unit)
 {

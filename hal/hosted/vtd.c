@@ -217,6 +217,7 @@ uint32_t vtd_read32(unsigned unit, uint32_t offset)
     case VERSION:
         return 0x10;
     case STATUS:
+        iommu_wait_with(&iommu_units[unit]);
         return read_status(&iommu_units[unit]);
     case FAULT_STATUS:
         return fault_status(&iommu_units[unit]);

@@ -220,9 +220,7 @@ uint64_t iommu_queue_read_head(struct iommu_unit *unit)
 {
     if ((unit->status & IOMMU_QUEUE) == 0 || unit->queue_size != 0) {
         iommu_queue_look(unit);
-        if (unit->queue_waits) {
-            iommu_wait();
-        }
+        iommu_wait_with(unit);
         return unit->head;
     }
     unit->firmware_left -= unit->firmware_left != 0;
@@ -252,6 +250,7 @@ void iommu_queue_write_address(struct iommu_unit *unit, uint64_t value)
     uint64_t address = value & IOMMU_ADDRESS, size = HAL_PAGE_SIZE << (value & 7);
     CONTRACT((unit->status & IOMMU_QUEUE) == 0, "the queue is on");
     CONTRACT((value & 0xff8) == 0, "reserved bits, or descriptors of another size");
+    CONTRACT(size / DESCRIPTOR_SIZE <= IOMMU_SLOTS_MAX, "so long a queue takes more looks");
     if (CONTRACT(ram_contains(address, size) && ram_use(address) == HAL_FRAME_TABLE,
                  "the queue is not the driver's")) {
         unit->queue = address;

@@ -3,6 +3,7 @@
  * One of AMD's remapping units: its start-up, and its control register. See amdvi_unit.h.
  */
 #include "amdvi_unit.h"
+#include "hal/cpu.h"
 
 /* What firmware knows of the board: the HyperTransport tunnel, and how requests may pass each other. */
 #define CONTROL_KEPT (UINT64_C(1) << 1 | UINT64_C(1) << 8 | UINT64_C(1) << 9 | UINT64_C(1) << 11)
@@ -25,6 +26,7 @@ static bool write_control(unsigned unit, uint64_t bits, bool on)
         if (turns == TURNS_MAX) {
             return false;
         }
+        hal_cpu_relax();
     }
     u->control = on ? u->control | bits : u->control & ~bits;
     amdvi_write(unit, AMDVI_CONTROL, u->control);

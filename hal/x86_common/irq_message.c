@@ -26,6 +26,12 @@ static struct message {
 
 static unsigned first, routed_count;
 
+static void set_routed(struct message *message, bool routed)
+{
+    routed_count = routed_count - message->routed + routed;
+    message->routed = routed;
+}
+
 void irq_message_init(unsigned first_source)
 {
     first = first_source;
@@ -45,6 +51,7 @@ bool hal_irq_message_open(unsigned source, uint16_t requester)
     if (remap_interrupts_on() && !remap_interrupt_can_hold(requester)) {
         return false;
     }
+    set_routed(&messages[source], false);
     messages[source] = (struct message){.open = true, .requester = requester};
     return true;
 }
@@ -60,8 +67,7 @@ void irq_message_unroute(unsigned source)
     if (messages[source].routed && remap_interrupts_on()) {
         (void)remap_interrupt_clear(source); /* not obeyed: nothing is set before units start over */
     }
-    routed_count -= messages[source].routed;
-    messages[source].routed = false;
+    set_routed(&messages[source], false);
 }
 
 bool irq_message_is_routed(unsigned source)
@@ -92,8 +98,7 @@ bool irq_message_route(unsigned source, uint32_t apic_id)
                              false)) {
         return false;
     }
-    routed_count += !message->routed;
-    message->routed = true;
+    set_routed(message, true);
     message->apic_id = apic_id;
     return true;
 }

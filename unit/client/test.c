@@ -27,6 +27,7 @@ static struct unit_case case_of(const struct keel_test *test)
         .seeds = test->seeds,
         .explore = test->explore,
         .explore_bound = test->bound,
+        .devices = test->devices,
         .lends_slabs = test->lends_slabs,
         .leaves_things = test->leaves_things,
         .lock_orders = test->lock_orders,

@@ -60,7 +60,7 @@ enum hal_point_kind {
     { hal_point(HAL_POINT_UPDATE, a); return atomic_fetch_or_explicit(&a->value, v, memory_order_seq_cst); }     \
     static inline type atomic_##name##_fetch_and(atomic_##name##_t *a, type v)                                   \
     { hal_point(HAL_POINT_UPDATE, a); return atomic_fetch_and_explicit(&a->value, v, memory_order_seq_cst); }    \
-    /* For the audit and for printing only: no scheduling point, no ordering. */                                 \
+    /* For audits, printing, and who alone may change it now: no scheduling point, no ordering. */               \
     static inline type atomic_##name##_peek(const atomic_##name##_t *a)                                          \
     { return hal_atomic_load_##name(a, memory_order_relaxed); }
 

@@ -13,7 +13,8 @@ uint64_t remap_load(hal_paddr_t at);
 void remap_store(hal_paddr_t at, uint64_t value);
 /* hal_iommu_next. */
 unsigned remap_next(hal_paddr_t table, unsigned from);
-/* Words at `at`, at + stride, ... before `end` become `value`: of a table that no unit goes by yet. */
+/* Boot CPU: words at `at`, at + stride, ... before `end`, which are 0, become `value`: of a table for all
+ * sources (hal/amdvi.h), while no unit goes by one. */
 void remap_fill(hal_paddr_t at, hal_paddr_t end, uint64_t stride, uint64_t value);
 /* Memory has what CPUs wrote there: for a unit that does not look into their caches. */
 void remap_write_back(hal_paddr_t at, size_t size);

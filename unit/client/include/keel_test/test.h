@@ -19,7 +19,7 @@
 struct keel_test {
     const char *name;
     void (*body)(void);
-    uint64_t ram_size;        /* bytes, whole pages; default 16 MiB */
+    uint64_t ram_size;        /* bytes, whole pages; default 16 MiB, 1 MiB where it explores */
     unsigned cpus;            /* 1..8; default 2 */
     const char *command_line; /* NULL: none */
     const void *initrd;       /* NULL: none */
@@ -27,6 +27,7 @@ struct keel_test {
     unsigned seeds;       /* this many more runs, randomly interleaved, with seeds 1, 2, ... */
     bool explore;         /* every schedule within `bound` preemptions (keel_test/race.h); nothing else */
     unsigned bound;       /* 0 is no preemption, and switches only where a CPU waits */
+    bool devices;         /* it explores with PCI and remapping units, which other tests have anyway */
     bool lends_slabs;     /* a slab allocator is injected, and may keep empty slabs at the end */
     bool leaves_things;   /* no look for what is left */
     uint32_t lock_orders; /* circles in the order of locks that the test means to make */
