@@ -276,7 +276,7 @@ set(U5_PROTECTIONS_OF_SKYLAKE "^keel: cpu 1: WP NX SMEP SMAP XSAVE PCID$")
 keel_add_bochs_test(
     default hello INITRD hello
     RUNNER --expect ${KEEL_TRANSCRIPTS}/hello.transcript --says ${U5_PROTECTIONS_OF_SKYLAKE}
-           --says "^keel: clock: tsc, [0-9]+ MHz by hpet, invariant, watched$"
+           --says "^keel: clock: tsc, [0-9]+ MHz by hpet, invariant, watched$" --says "^keel: timer: by the TSC$"
            --says "^keel: clock: CPUID says [0-9]+ MHz of the TSC, measured are [0-9]+$"
 )
 # All IPIs, those that start CPUs among them, by the MSRs of x2APIC mode.

@@ -18,6 +18,7 @@
 #define BASE_ADDRESS   UINT64_C(0x000ffffffffff000)
 #define MSR_X2APIC     0x800u
 #define MSR_X2APIC_ICR 0x830u
+#define MSR_DEADLINE   0x6e0u
 
 /* Register offsets (table 10-1). */
 enum {
@@ -43,6 +44,7 @@ enum {
 
 #define LVT_MASKED      (UINT32_C(1) << 16)
 #define LVT_NMI         (UINT32_C(4) << 8)
+#define LVT_DEADLINE    (UINT32_C(2) << 17)
 #define SPURIOUS_ENABLE (UINT32_C(1) << 8)
 #define DIVIDE_BY_16    UINT32_C(3)
 #define ICR_PENDING     (UINT32_C(1) << 12)
@@ -185,6 +187,18 @@ uint32_t x86_apic_error(void)
 {
     apic_write(APIC_ERROR, 0);
     return apic_read(APIC_ERROR);
+}
+
+/* The fence: a write to the deadline's MSR does not wait for one to the xAPIC's registers (10.5.4.1). */
+void x86_apic_timer_by_tsc(bool by_tsc)
+{
+    apic_write(APIC_LVT_TIMER, (by_tsc ? LVT_DEADLINE : 0) | X86_VECTOR_TIMER);
+    x86_mfence();
+}
+
+void x86_apic_timer_ring_at(uint64_t tsc)
+{
+    x86_wrmsr(MSR_DEADLINE, tsc);
 }
 
 void x86_apic_timer_start(uint32_t ticks)

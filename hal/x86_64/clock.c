@@ -20,7 +20,7 @@
 
 /* What is written here is written before other CPUs run, or while they stand still. */
 static atomic_u32_t chosen; /* enum clock_kind; once it is not the TSC it never is again */
-static uint64_t tsc_start;
+static uint64_t tsc_start, tsc_hz;
 uint64_t x86_tsc_factor;             /* boot/tests/kernels/planted.c puts it out of tune */
 static struct clock_counter counter; /* the clock, or what watches it */
 static enum clock_kind counter_kind;
@@ -40,9 +40,14 @@ uint64_t hal_time_now(void)
     return clock_counter_ns(&counter);
 }
 
+bool x86_clock_is_tsc(void)
+{
+    return atomic_u32_load_acquire(&chosen) == CLOCK_TSC;
+}
+
 uint64_t x86_clock_patience(void)
 {
-    return atomic_u32_load_acquire(&chosen) == CLOCK_TSC ? UINT64_MAX : clock_counter_patience(&counter);
+    return x86_clock_is_tsc() ? UINT64_MAX : clock_counter_patience(&counter);
 }
 
 /* ---- choosing ---- */
@@ -140,6 +145,11 @@ static bool tsc_is_invariant(void)
     return x86_cpuid(0x80000000, 0).eax >= 0x80000007 && (x86_cpuid(0x80000007, 0).edx >> 8 & 1) != 0;
 }
 
+uint64_t x86_clock_tsc_hz(void)
+{
+    return x86_clock_is_tsc() && tsc_is_invariant() ? tsc_hz : 0;
+}
+
 /* A counter that wraps sooner tells nothing from one look to the next. */
 static bool can_watch(void)
 {
@@ -148,7 +158,8 @@ static bool can_watch(void)
 
 static void use_tsc(const struct clock_rates *rates)
 {
-    x86_tsc_factor = clock_factor(rates->tsc_hz);
+    tsc_hz = rates->tsc_hz;
+    x86_tsc_factor = clock_factor(tsc_hz);
     tsc_start = x86_rdtsc();
     clock_counter_begin(&counter, 0);
     cross_check(rates->tsc_hz);

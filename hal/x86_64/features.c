@@ -90,6 +90,7 @@ static void find(struct x86_features *f)
 
     f->xsave = bit(basic.ecx, 26) && leaves >= 0xd;
     f->x2apic = bit(basic.ecx, 21);
+    f->tsc_deadline = bit(basic.ecx, 24);
     if (leaves >= 7) {
         const struct x86_cpuid seven = x86_cpuid(7, 0);
         f->smep = bit(seven.ebx, 7);
@@ -122,7 +123,8 @@ bool x86_features_same(void)
     find(&own);
     return own.xsave == boot->xsave && own.smep == boot->smep && own.smap == boot->smap &&
            own.umip == boot->umip && own.pages_1g == boot->pages_1g && own.x2apic == boot->x2apic &&
-           own.pcid == boot->pcid && own.xcr0 == boot->xcr0 && own.fpu_pointer_leak == boot->fpu_pointer_leak;
+           own.pcid == boot->pcid && own.tsc_deadline == boot->tsc_deadline && own.xcr0 == boot->xcr0 &&
+           own.fpu_pointer_leak == boot->fpu_pointer_leak;
 }
 
 void x86_control_init(void)

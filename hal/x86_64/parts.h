@@ -26,7 +26,7 @@ void x86_print(const char *format, ...);
 
 /* features.c: what this CPU can do, and the control registers that follow from it. */
 struct x86_features {
-    bool xsave, smep, smap, umip, pages_1g, x2apic, pcid;
+    bool xsave, smep, smap, umip, pages_1g, x2apic, pcid, tsc_deadline;
     bool fpu_pointer_leak; /* AMD: FXSAVE and XSAVE may leave the x87 pointers out */
     uint64_t xcr0;         /* state components switched on; 0 without XSAVE */
     uint32_t vector_size, mxcsr_mask;
@@ -174,7 +174,10 @@ bool x86_apic_reaches(uint32_t apic_id);
 void x86_apic_send(uint32_t apic_id, uint32_t command);
 void x86_apic_acknowledge(void);
 bool x86_apic_in_service(uint64_t vector); /* delivered by the APIC and not acknowledged yet */
-void x86_apic_timer_start(uint32_t ticks); /* one shot; 0 stops it */
+/* The timer: one shot, by its counter (after x86_apic_enable) or at a value of the TSC. A change stops it. */
+void x86_apic_timer_by_tsc(bool by_tsc);
+void x86_apic_timer_start(uint32_t ticks); /* by its counter; 0 stops it */
+void x86_apic_timer_ring_at(uint64_t tsc); /* by the TSC; 0 stops it */
 uint32_t x86_apic_timer_left(void);
 uint32_t x86_apic_error(void);
 
@@ -195,6 +198,8 @@ bool x86_counter_open(enum clock_kind kind, struct clock_counter *counter);
 /* clock.c */
 uint64_t x86_clock_init(const char *command_line,
                         size_t size); /* answers the rate of the APIC's timer, in Hz */
+bool x86_clock_is_tsc(void);
+uint64_t x86_clock_tsc_hz(void);   /* where that is the clock, and its rate never changes; otherwise 0 */
 uint64_t x86_clock_patience(void); /* nanoseconds for which the clock may stay unread; UINT64_MAX: for ever */
 void x86_clock_watch(void);        /* any CPU, interrupts off, every now and then */
 

@@ -49,7 +49,8 @@ struct x86_cpu {
     struct keel_user_regs *user_regs; /* where the program that runs here leaves its registers */
     struct keel_user_event *user_event;
     uint64_t deadline; /* of the timer, UINT64_MAX: disarmed */
-    bool waiting;      /* inside hal_cpu_wait */
+    bool timer_by_tsc;
+    bool waiting; /* inside hal_cpu_wait */
     uint64_t nmi_count, kernel_debug_count, stray_interrupt_count, apic_error_count;
     uint32_t apic_error_status; /* of all of them together */
     atomic_u32_t asked;         /* X86_ASKED_* */
