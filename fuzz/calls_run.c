@@ -206,6 +206,7 @@ void calls_begin(void)
     calls_world.random = calls_world.input.seed;
     calls_world.print = getenv("KEEL_PRINT") != NULL;
     calls_policies_reset();
+    calls_buffers_share();
 }
 
 void calls_run(const char *target, struct hosted_config *config)

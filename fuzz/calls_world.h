@@ -37,6 +37,8 @@ static inline bool calls_fails(void)
 
 /* Decodes and makes the call of one operation. */
 void calls_execute(const struct calls_op *op);
+/* Calls of several tasks get the same buffers, one after the other (benign.h). */
+void calls_buffers_share(void);
 /* One operation as a readable call. */
 void calls_print(const struct calls_op *op);
 /* The handle that a byte of an operation names. */

@@ -51,7 +51,7 @@ const char *iommu_entry_wrong(const struct iommu_part *part, uint64_t entry)
     if (iommu_entry_is_leaf(entry, part->level)) {
         return iommu_target_wrong(part->address, frame, iommu_span(part->level) >> HAL_PAGE_SHIFT);
     }
-    return frame < ram.frame_count && ram.use[frame] == HAL_FRAME_TABLE && ram.refs[frame] == 0
+    return frame < ram.frame_count && ram.use[frame] == HAL_FRAME_TABLE && !mmu_is_linked(frame)
                ? NULL
                : "leads to a table that is none";
 }

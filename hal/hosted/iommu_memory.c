@@ -165,7 +165,7 @@ static void arrive(struct page *page)
     }
     for (unsigned line = 0; line < 64; line++) {
         if (page->buffered >> line & 1) {
-            memcpy(page->seen + line * LINE_WORDS, page->written + line * LINE_WORDS, 8 * LINE_WORDS);
+            raw_copy(page->seen + line * LINE_WORDS, page->written + line * LINE_WORDS, 8 * LINE_WORDS);
         }
     }
     page->known |= page->buffered;
@@ -215,7 +215,7 @@ static bool is_drivers(uint64_t at, uint64_t size)
 {
     return CONTRACT(ram_contains(at, size) && at % 8 == 0, "not 8 aligned bytes of RAM") &&
            CONTRACT(ram_use(at) == HAL_FRAME_TABLE, "not a table") &&
-           CONTRACT(ram.refs[at >> HAL_PAGE_SHIFT] == 0 && !mmu_is_root(at >> HAL_PAGE_SHIFT),
+           CONTRACT(!mmu_is_linked(at >> HAL_PAGE_SHIFT) && !mmu_is_root(at >> HAL_PAGE_SHIFT),
                     "a table of the CPUs");
 }
 

@@ -54,6 +54,9 @@ bool mmu_is_root(uint64_t frame);
 /* Does a leaf that is marked as I/O memory keep the rules for one? */
 bool mmu_io_leaf_is_right(uint64_t entry, unsigned level);
 
+/* Does a table that a CPU may go by lead to the frame of RAM? */
+bool mmu_is_linked(uint64_t frame);
+
 /* Reports every way in which a CPU could still reach the frame (M1, A2), or page of I/O memory. */
 void mmu_check_unreachable(uint64_t frame);
 

@@ -59,9 +59,9 @@ void pci_fill(struct function *function)
     const struct hosted_pci_function *from = function->made_from;
     uint8_t *config = function->config;
     memset(config, 0, PCI_CONFIG_SIZE);
-    memcpy(config + ID, &from->vendor_id, 2);
-    memcpy(config + ID + 2, &from->device_id, 2);
-    memcpy(config + COMMAND, &from->command, 2);
+    pci_store(config + ID, from->vendor_id, 2);
+    pci_store(config + ID + 2, from->device_id, 2);
+    pci_store(config + COMMAND, from->command, 2);
     memcpy(config + CLASS + 1, &from->class_code, 3);
     config[STATUS] = from->capabilities != 0 ? STATUS_CAPABILITIES : 0;
     config[HEADER] = from->header;
@@ -76,7 +76,7 @@ void pci_fill(struct function *function)
         config[BUSES + 2] = from->last;
     }
     for (size_t i = 0; i < sizeof from->words / sizeof from->words[0] && from->words[i].offset != 0; i++) {
-        memcpy(config + from->words[i].offset, &from->words[i].value, 4);
+        pci_store(config + from->words[i].offset, from->words[i].value, 4);
     }
 }
 
@@ -193,7 +193,7 @@ static void write_command(struct function *function, uint16_t value)
     fixed |= function->made_from->lie == HOSTED_PCI_MASTERS ? COMMAND_MASTER : 0;
     fixed |= function->made_from->lie == HOSTED_PCI_DECODES ? COMMAND_DECODES : 0;
     value = (uint16_t)((value & ~fixed) | (now & fixed));
-    memcpy(function->config + COMMAND, &value, 2);
+    pci_store(function->config + COMMAND, value, 2);
     function->quiet_since = schedule_now();
     function->resetting = false;
 }
@@ -210,7 +210,7 @@ static void write_bar(struct function *function, unsigned index, uint32_t value)
         value = ~value;
     }
     value = (value & mask) | (now & ~mask);
-    memcpy(function->config + BARS + 4u * index, &value, 4);
+    pci_store(function->config + BARS + 4u * index, value, 4);
 }
 
 /* Registers of the header that neither place nor start anything. */
@@ -218,7 +218,7 @@ static bool write_header(struct function *function, uint32_t offset, unsigned wi
 {
     if (offset == STATUS && width == 2) {
         uint16_t status = (uint16_t)(pci_load(function->config + STATUS, 2) & ~(value & STATUS_CLEARED));
-        memcpy(function->config + STATUS, &status, 2);
+        pci_store(function->config + STATUS, status, 2);
         return true;
     }
     if (width == 1 && (offset == CACHE_LINE || offset == CACHE_LINE + 1)) {
@@ -321,7 +321,7 @@ void hosted_pci_poke(struct hal_pci_address at, uint32_t offset, unsigned width,
     struct function *function = fits(at, offset, width) ? find(at) : NULL;
     machine.edits++;
     if (function) {
-        memcpy(function->config + offset, &value, width);
+        pci_store(function->config + offset, value, width);
     }
 }
 

@@ -27,8 +27,17 @@ struct function {
 static inline uint32_t pci_load(const uint8_t *bytes, unsigned width)
 {
     uint32_t value = 0;
-    memcpy(&value, bytes, width);
+    for (unsigned i = 0; i < width; i++) {
+        value |= (uint32_t)bytes[i] << 8 * i;
+    }
     return value;
+}
+
+static inline void pci_store(uint8_t *bytes, uint32_t value, unsigned width)
+{
+    for (unsigned i = 0; i < width; i++) {
+        bytes[i] = (uint8_t)(value >> 8 * i);
+    }
 }
 
 /* bus:8, device:5, function:3. */

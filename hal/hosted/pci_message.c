@@ -126,12 +126,12 @@ void pci_message_restart(struct function *function, bool wakes)
     if (function->msi != 0) {
         uint16_t control = (uint16_t)(control_of(function, function->msi) & ~(uint16_t)MSI_WRITABLE);
         control |= wakes ? MSI_ENABLE : 0;
-        memcpy(config + function->msi + CONTROL, &control, 2);
+        pci_store(config + function->msi + CONTROL, control, 2);
     }
     if (function->msix != 0) {
         uint16_t control = control_of(function, function->msix) & MSIX_LAST;
         control |= wakes ? MSIX_ENABLE : 0;
-        memcpy(config + function->msix + CONTROL, &control, 2);
+        pci_store(config + function->msix + CONTROL, control, 2);
     }
     for (unsigned i = 0; i < function->entries; i++) {
         entries[function->first_entry + i] = (struct entry){.words = {[WORD_CONTROL] = wakes ? 0 : MASKED}};
@@ -309,7 +309,7 @@ static bool write_msi(struct function *function, uint32_t offset, unsigned width
             machine_check("D6", "a message is changed while it may be sent");
         }
     }
-    memcpy(function->config + offset, &value, width);
+    pci_store(function->config + offset, value, width);
     return true;
 }
 
@@ -320,7 +320,7 @@ static bool switch_off_second(struct function *function, uint8_t id, uint8_t fir
     if (second == 0 || offset != second + (uint32_t)CONTROL) {
         return false;
     }
-    memset(function->config + offset, 0, 2);
+    pci_store(function->config + offset, 0, 2);
     return true;
 }
 
@@ -330,7 +330,7 @@ bool pci_message_write(struct function *function, uint32_t offset, unsigned widt
     if (function->msix != 0 && offset == function->msix + (uint32_t)CONTROL && width == 2) {
         value = (control_of(function, function->msix) & MSIX_LAST) |
                 (value & (uint32_t)(MSIX_ENABLE | MSIX_MASK_ALL));
-        memcpy(function->config + offset, &value, width);
+        pci_store(function->config + offset, value, width);
         known = true;
     } else if (function->msi != 0 && offset >= function->msi) {
         known = write_msi(function, offset, width, value);

@@ -72,7 +72,7 @@ void pci_reset_stick(struct function *function)
 {
     const struct hosted_pci_word *stuck = &function->made_from->stuck;
     if (function->was_reset && stuck->offset != 0) {
-        memcpy(function->config + stuck->offset, &stuck->value, 4);
+        pci_store(function->config + stuck->offset, stuck->value, 4);
     }
 }
 
@@ -83,7 +83,7 @@ static void move_bars(struct function *function, bool wakes)
         uint8_t *bar = function->config + BARS + 4 * index;
         uint32_t value = pci_load(bar, 4), mask = function->made_from->masks[index];
         value = wakes ? value ^ (mask & (0 - mask)) : value & ~mask;
-        memcpy(bar, &value, 4);
+        pci_store(bar, value, 4);
     }
 }
 
@@ -102,7 +102,7 @@ static void restart(struct function *function)
     function->config[INTERRUPT_LINE] = 0;
     if (function->express != 0) {
         uint16_t control = (uint16_t)(EXPRESS_CONTROL_FIRST | payload);
-        memcpy(function->config + function->express + EXPRESS_CONTROL, &control, 2);
+        pci_store(function->config + function->express + EXPRESS_CONTROL, control, 2);
     }
     pci_message_restart(function, wakes);
     const struct hosted_device *model = function->made_from->device_model;
@@ -141,7 +141,7 @@ static bool write_express(struct function *function, uint32_t value)
     bool can =
         (pci_load(function->config + function->express + EXPRESS_CAPABILITIES, 4) & EXPRESS_CAN_RESET) != 0;
     uint16_t control = (uint16_t)(value & ~(uint32_t)EXPRESS_RESET);
-    memcpy(function->config + function->express + EXPRESS_CONTROL, &control, 2);
+    pci_store(function->config + function->express + EXPRESS_CONTROL, control, 2);
     if (can && (value & EXPRESS_RESET) != 0) {
         reset(function);
     }
@@ -170,7 +170,7 @@ bool pci_reset_write(struct function *function, uint32_t offset, unsigned width,
         return write_advanced(function, value);
     }
     if ((offset == CACHE_LINE && width == 2) || (offset == INTERRUPT_LINE && width == 1)) {
-        memcpy(function->config + offset, &value, width);
+        pci_store(function->config + offset, value, width);
         return true;
     }
     return false;

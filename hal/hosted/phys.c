@@ -29,7 +29,7 @@ static bool allowed(uint64_t frame, enum access access)
     case HAL_FRAME_STACK:
         return access == ACCESS_ZERO;
     case HAL_FRAME_TABLE:
-        return access == ACCESS_ZERO && ram.refs[frame] == 0 && !mmu_is_root(frame) &&
+        return access == ACCESS_ZERO && !mmu_is_linked(frame) && !mmu_is_root(frame) &&
                !(iommu_in_use && iommu_is_linked(frame));
     default:
         return false;

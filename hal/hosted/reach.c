@@ -41,6 +41,22 @@ static bool may_be_linked(uint64_t frame)
     return frame >= ram.frame_count || ram.refs[frame];
 }
 
+/* A table that core takes apart from below counts for what it led to until it goes itself; nothing leads
+ * there any more. */
+bool mmu_is_linked(uint64_t frame)
+{
+    for (unsigned i = 0; i < machine.config.cpu_count && ram.refs[frame] != 0; i++) {
+        const struct cpu *cpu = &machine.cpus[i];
+        for (unsigned tag = 0; cpu->online && tag < machine.config.tlb_tags; tag++) {
+            if (cpu->roots[tag].value != 0 &&
+                leads_to(hal_frame_number(cpu->roots[tag]), HAL_PT_LEVELS - 1, frame)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void check_stale(const struct cpu *cpu, uint64_t frame)
 {
     for (size_t i = 0; i < cpu->tlb.count; i++) {
