@@ -68,3 +68,8 @@ void big_stack_call(void (*function)(void *), void *argument)
     call.caller = machine.current->fiber;
     fiber_switch(call.caller, &call.caller_stack_pointer, fiber, stack_pointer, true);
 }
+
+bool big_stack_contains(const void *address)
+{
+    return (uintptr_t)address - (uintptr_t)stack < BIG_STACK_SIZE;
+}

@@ -61,6 +61,12 @@ struct engine *unicorn_engine(unsigned cpu);
 /* The same if it was made already, otherwise NULL. */
 struct engine *unicorn_engine_if_any(unsigned cpu);
 
+/* It is in no state to go on: the CPU gets another one. On the big stack. */
+void unicorn_engine_discard(struct engine *engine);
+
+/* unicorn_guard.c: so many instructions from the entry's on. False: Unicorn gave up. On the big stack. */
+bool unicorn_emulate(struct engine *engine, size_t instructions);
+
 /* unicorn_map.c: fills in what is missing; false: the access faults, and the event is there. */
 bool unicorn_fill_missing(struct engine *engine, uint64_t rip);
 /* The instruction that wrote to its own frame is done. */

@@ -227,19 +227,22 @@ struct slice {
     struct engine *engine;
     struct keel_user_regs *regs;
     uint64_t instructions;
+    bool gave_up;
 };
 
 static void run_slice(void *data)
 {
-    const struct slice *slice = data;
+    struct slice *slice = data;
     struct engine *engine = slice->engine;
     do {
         engine->missing = false;
         load_registers(engine, slice->regs);
-        /* The end address is one that is never executed. The IRETQ counts as an instruction. An error is an
-         * access that the hook refused. */
-        uc_emu_start(engine->uc, ENTRY_BASE + ENTRY_CODE, ENTRY_BASE + ENTRY_GDT, 0,
-                     engine->self_writing ? 2 : (size_t)slice->instructions + 1);
+        /* The IRETQ counts as an instruction. */
+        if (!unicorn_emulate(engine, engine->self_writing ? 2 : (size_t)slice->instructions + 1)) {
+            slice->gave_up = true;
+            unicorn_engine_discard(engine);
+            return;
+        }
         store_registers(engine, slice->regs);
     } while (engine->missing && unicorn_fill_missing(engine, slice->regs->rip));
     if (engine->self_writing) {
@@ -264,7 +267,13 @@ uint64_t unicorn_run(struct cpu *cpu, struct keel_user_regs *regs, struct keel_u
     engine->event = (struct keel_user_event){0};
     engine->registers_kept = false;
     engine->timestamp = false;
-    big_stack_call(run_slice, &(struct slice){engine, regs, slice});
+    struct slice run = {engine, regs, slice, false};
+    big_stack_call(run_slice, &run);
+    if (run.gave_up) { /* the program is where it was; memory that it has written stays written */
+        *event = (struct keel_user_event){
+            .reason = KEEL_USER_EXCEPTION, .vector = VECTOR_INVALID_OPCODE, .address = regs->rip};
+        return EVENT_TIME;
+    }
     *event = engine->event;
     if (engine->timestamp) {
         execute_timestamp(regs);

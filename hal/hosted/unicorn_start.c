@@ -97,6 +97,17 @@ struct engine *unicorn_engine_if_any(unsigned cpu)
     return engines[cpu];
 }
 
+void unicorn_engine_discard(struct engine *engine)
+{
+    for (unsigned cpu = 0; cpu < HOSTED_CPU_MAX; cpu++) {
+        engines[cpu] = engines[cpu] == engine ? NULL : engines[cpu];
+    }
+    (void)uc_context_free(engine->pristine);
+    (void)uc_close(engine->uc);
+    (void)munmap(engine->entry_page, HAL_PAGE_SIZE);
+    free(engine);
+}
+
 struct engine *unicorn_engine(unsigned cpu)
 {
     if (engines[cpu]) {
