@@ -274,6 +274,34 @@ static void enable(uint64_t argument)
     race_done();
 }
 
+#define FRAMES_MAX 256u
+static keel_frame_t all[FRAMES_MAX];
+static keel_space_t space;
+
+/* All memory is taken but that of a space which ends: its tables become a device's while it is taken apart.
+ */
+static void M1_explore_end_of_a_space_against_enable(void)
+{
+    unsigned count = 0;
+    device = dma_acquire(CARD);
+    space = unit_space();
+    keel_frame_t frame = unit_frame();
+    CHECK_OK(keel_space_map(space, KEEL_USER_START, frame, KEEL_READ));
+    CHECK_OK(keel_frame_release(frame));
+    keel_task_t other = race_prepare(enable, 0);
+    while (count < FRAMES_MAX && keel_frame_alloc(&all[count]) == KEEL_OK) {
+        count++;
+    }
+    race_begin();
+    CHECK_OK(keel_space_release(space));
+    race_finish(other);
+    CHECK(theirs == KEEL_OK || theirs == KEEL_E_NO_MEMORY);
+    while (count > 0) {
+        CHECK_OK(keel_frame_release(all[--count]));
+    }
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 /* Nobody looks at a life that is being made. */
 static void D3_explore_map_against_enable(void)
 {
@@ -344,6 +372,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         EXPLORE(D2_explore_write_against_release, 2),
         EXPLORE(D2_explore_write_against_flush, 1),
+        EXPLORE(M1_explore_end_of_a_space_against_enable, 1),
         EXPLORE(D2_explore_two_releases, 1),
         EXPLORE(D2_explore_release_against_disable, 1),
         EXPLORE(D2_explore_late_release_against_disable, 1),
