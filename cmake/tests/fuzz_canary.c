@@ -8,27 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* Absent without ThreadSanitizer. */
-__attribute__((weak)) void *__tsan_get_current_fiber(void);
-__attribute__((weak)) void *__tsan_create_fiber(unsigned flags);
-__attribute__((weak)) void __tsan_destroy_fiber(void *fiber);
-__attribute__((weak)) void __tsan_switch_to_fiber(void *fiber, unsigned flags);
-
-static int shared;
-
-static void race(void)
-{
-    if (__tsan_create_fiber == NULL) {
-        return;
-    }
-    void *self = __tsan_get_current_fiber();
-    void *other = __tsan_create_fiber(0);
-    shared++;
-    __tsan_switch_to_fiber(other, 1); /* 1: the switch itself orders nothing */
-    shared++;
-    __tsan_switch_to_fiber(self, 1);
-    __tsan_destroy_fiber(other);
-}
+#include "plant_race.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             seen = 1;
         }
         free((void *)(uintptr_t)fresh);
-        race();
+        plant_race();
         seen = data[size];
     }
     (void)seen;
