@@ -244,16 +244,15 @@ static void forgetful(void)
     CHECK(++runs < 10);
 }
 
-#define EXPLORE(function, bound)                                                                             \
-    UNIT(function, .explore = true, .explore_bound = (bound), .config.step_limit = 20000)
+#define PLANTED(function, bound) EXPLORE(function, bound, .config.step_limit = 20000)
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        EXPLORE(lost_update, 2),        EXPLORE(right_update, 2),        EXPLORE(counted_by_hand, 2),
-        EXPLORE(client_lost_update, 2), EXPLORE(client_right_update, 2), EXPLORE(missed_wake_up, 2),
-        EXPLORE(right_wake_up, 2),      EXPLORE(data_race, 1),           EXPLORE(death, 2),
-        EXPLORE(forgetful, 2),          EXPLORE(store_overtaken, 2),     EXPLORE(store_fenced, 2),
+        PLANTED(lost_update, 2),        PLANTED(right_update, 2),        PLANTED(counted_by_hand, 2),
+        PLANTED(client_lost_update, 2), PLANTED(client_right_update, 2), PLANTED(missed_wake_up, 2),
+        PLANTED(right_wake_up, 2),      PLANTED(data_race, 1),           PLANTED(death, 2),
+        PLANTED(forgetful, 2),          PLANTED(store_overtaken, 2),     PLANTED(store_fenced, 2),
     };
     return unit_main(tests, argc, argv);
 }

@@ -50,6 +50,10 @@ struct unit_case {
         }                                                                                                    \
     }
 
+/* A test whose schedules within `bound` preemptions are explored; the same with PCI and remapping units. */
+#define EXPLORE(function, bound, ...)         UNIT(function, .explore = true, .explore_bound = (bound), __VA_ARGS__)
+#define EXPLORE_DEVICES(function, bound, ...) EXPLORE(function, bound, .devices = true, __VA_ARGS__)
+
 void unit_run_case(void **state);
 
 /* Whether the run that has just ended was one with which all is well. */

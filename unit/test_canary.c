@@ -104,7 +104,7 @@ int main(int argc, char **argv)
         UNIT(canary_leak),
         UNIT(canary_machine_check, .leaves_things = true),
         UNIT(canary_audit, .leaves_things = true),
-        UNIT(canary_race, .explore = true, .explore_bound = 1),
+        EXPLORE(canary_race, 1),
         UNIT(canary_panic),
         UNIT(canary_lock_order),
     };

@@ -285,8 +285,6 @@ static void A2_explore_end_of_a_space_against_loss_of_its_tag(void)
     race_finish(other);
 }
 
-#define EXPLORE(function, bound) UNIT(function, .explore = true, .explore_bound = (bound))
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -299,10 +297,8 @@ int main(int argc, char **argv)
         EXPLORE(T9_explore_join_against_exit, 2),
         EXPLORE(A2_explore_two_cpus_shooting_at_each_other, RACE_BOUND),
         EXPLORE(A2_explore_activation_against_unmap, 2),
-        UNIT(A2_explore_return_to_a_space_against_unmap, .explore = true, .explore_bound = 2,
-             .config.tlb_tags = 2),
-        UNIT(A2_explore_end_of_a_space_against_loss_of_its_tag, .explore = true, .explore_bound = 2,
-             .config.tlb_tags = 2),
+        EXPLORE(A2_explore_return_to_a_space_against_unmap, 2, .config.tlb_tags = 2),
+        EXPLORE(A2_explore_end_of_a_space_against_loss_of_its_tag, 2, .config.tlb_tags = 2),
     };
     return unit_main(tests, argc, argv);
 }

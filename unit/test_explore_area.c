@@ -136,14 +136,12 @@ static void A2_explore_a_span_ends_and_begins(void)
     race(ENDS, MAKES);
 }
 
-#define EXPLORE(function) UNIT(function, .explore = true, .explore_bound = 2)
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        EXPLORE(A2_explore_two_areas_begin_a_span),
-        EXPLORE(A2_explore_two_areas_end_a_span),
-        EXPLORE(A2_explore_a_span_ends_and_begins),
+        EXPLORE(A2_explore_two_areas_begin_a_span, 2),
+        EXPLORE(A2_explore_two_areas_end_a_span, 2),
+        EXPLORE(A2_explore_a_span_ends_and_begins, 2),
     };
     return unit_main(tests, argc, argv);
 }

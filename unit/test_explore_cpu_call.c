@@ -191,12 +191,12 @@ static void T9_explore_call_against_going_idle(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T8_explore_call_both_ways, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T8_explore_two_call_both, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(A2_explore_call_against_shootdown, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T5_explore_call_against_spinlock, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T8_explore_call_against_audit, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_call_against_going_idle, .explore = true, .explore_bound = RACE_BOUND),
+        EXPLORE(T8_explore_call_both_ways, RACE_BOUND),
+        EXPLORE(T8_explore_two_call_both, RACE_BOUND),
+        EXPLORE(A2_explore_call_against_shootdown, RACE_BOUND),
+        EXPLORE(T5_explore_call_against_spinlock, RACE_BOUND),
+        EXPLORE(T8_explore_call_against_audit, RACE_BOUND),
+        EXPLORE(T9_explore_call_against_going_idle, RACE_BOUND),
     };
     return unit_main(tests, argc, argv);
 }

@@ -356,33 +356,29 @@ static void D3_explore_two_disable(void)
     put_away();
 }
 
-#define EXPLORE(function, bound) UNIT(function, .explore = true, .devices = true, .explore_bound = (bound))
-
 /* With units that are told by registers, and have done it then: nobody waits, which would let others go on.
  */
 #define EXPLORE_AT_ONCE(function, bound)                                                                     \
-    UNIT(function, .explore = true, .devices = true, .explore_bound = (bound),                               \
-         .config.iommu = HOSTED_IOMMU_REGISTERS)
+    EXPLORE_DEVICES(function, bound, .config.iommu = HOSTED_IOMMU_REGISTERS)
 
-#define EXPLORE_BY_AMD(function)                                                                             \
-    UNIT(function, .explore = true, .devices = true, .explore_bound = 1, .config.iommu = HOSTED_IOMMU_AMD)
+#define EXPLORE_BY_AMD(function) EXPLORE_DEVICES(function, 1, .config.iommu = HOSTED_IOMMU_AMD)
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        EXPLORE(D2_explore_write_against_release, 2),
-        EXPLORE(D2_explore_write_against_flush, 1),
-        EXPLORE(M1_explore_end_of_a_space_against_enable, 1),
-        EXPLORE(D2_explore_two_releases, 1),
-        EXPLORE(D2_explore_release_against_disable, 1),
-        EXPLORE(D2_explore_late_release_against_disable, 1),
-        EXPLORE(D3_explore_map_against_disable, 1),
-        EXPLORE(D1_explore_two_maps, 1),
+        EXPLORE_DEVICES(D2_explore_write_against_release, 2),
+        EXPLORE_DEVICES(D2_explore_write_against_flush, 1),
+        EXPLORE_DEVICES(M1_explore_end_of_a_space_against_enable, 1),
+        EXPLORE_DEVICES(D2_explore_two_releases, 1),
+        EXPLORE_DEVICES(D2_explore_release_against_disable, 1),
+        EXPLORE_DEVICES(D2_explore_late_release_against_disable, 1),
+        EXPLORE_DEVICES(D3_explore_map_against_disable, 1),
+        EXPLORE_DEVICES(D1_explore_two_maps, 1),
         EXPLORE_AT_ONCE(D8_explore_cut_off_against_next_life, 1),
         EXPLORE_AT_ONCE(D1_explore_map_against_next_life, 1),
         EXPLORE_AT_ONCE(D3_explore_map_against_enable, 1),
-        EXPLORE(D8_explore_cut_off_against_release, 1),
-        EXPLORE(D3_explore_two_enable, 1),
+        EXPLORE_DEVICES(D8_explore_cut_off_against_release, 1),
+        EXPLORE_DEVICES(D3_explore_two_enable, 1),
         EXPLORE_AT_ONCE(D3_explore_two_disable, 1),
         EXPLORE_BY_AMD(D2_explore_write_against_release_by_amd),
         EXPLORE_BY_AMD(D2_explore_release_against_disable_by_amd),

@@ -494,8 +494,6 @@ static void M2_explore_split_against_release(void)
     }
 }
 
-#define EXPLORE(function, bound) UNIT(function, .explore = true, .explore_bound = (bound))
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {

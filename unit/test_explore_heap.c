@@ -197,8 +197,6 @@ static void M7_explore_slab_given_up_twice(void)
     CHECK_EQUAL(slab_counts().slab_frames, 0);
 }
 
-#define EXPLORE(function, bound) UNIT(function, .explore = true, .explore_bound = (bound))
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {

@@ -170,18 +170,16 @@ static void A2_explore_store_against_unmap_and_reuse(void)
     CHECK_OK(keel_space_release(space));
 }
 
-#define EXPLORE(function, bound) UNIT(function, .explore = true, .devices = true, .explore_bound = (bound))
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        EXPLORE(D5_explore_two_acquisitions, 2),
-        EXPLORE(D5_explore_two_holders_of_a_device, 2),
-        EXPLORE(D6_explore_last_release_against_next_holder, 1),
-        EXPLORE(D6_explore_two_acquire_after_a_reset, 1),
-        EXPLORE(D5_explore_acquisition_of_a_held_range, 2),
-        EXPLORE(A5_explore_last_release_against_map, 1),
-        EXPLORE(A2_explore_store_against_unmap_and_reuse, 1),
+        EXPLORE_DEVICES(D5_explore_two_acquisitions, 2),
+        EXPLORE_DEVICES(D5_explore_two_holders_of_a_device, 2),
+        EXPLORE_DEVICES(D6_explore_last_release_against_next_holder, 1),
+        EXPLORE_DEVICES(D6_explore_two_acquire_after_a_reset, 1),
+        EXPLORE_DEVICES(D5_explore_acquisition_of_a_held_range, 2),
+        EXPLORE_DEVICES(A5_explore_last_release_against_map, 1),
+        EXPLORE_DEVICES(A2_explore_store_against_unmap_and_reuse, 1),
     };
     return unit_main(tests, argc, argv);
 }

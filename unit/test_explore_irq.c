@@ -215,22 +215,15 @@ static void D4_explore_release_against_remapped_interrupt_by_amd(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T9_explore_disable_against_interrupt, .explore = true, .devices = true, .explore_bound = 1,
-             WITHOUT_REMAPPING),
-        UNIT(T8_explore_release_against_interrupt, .explore = true, .devices = true,
-             .explore_bound = RACE_BOUND, WITHOUT_REMAPPING),
-        UNIT(D4_explore_release_against_remapped_interrupt, .explore = true, .devices = true,
-             .explore_bound = 1),
-        UNIT(D4_explore_release_against_remapped_interrupt_by_amd, .explore = true, .devices = true,
-             .explore_bound = 1, .config.iommu = HOSTED_IOMMU_AMD),
-        UNIT(T8_explore_release_inside_the_handler, .explore = true, .devices = true,
-             .explore_bound = RACE_BOUND, WITHOUT_REMAPPING),
-        UNIT(T9_explore_affinity_against_interrupt, .explore = true, .devices = true, .explore_bound = 1,
-             WITHOUT_REMAPPING),
-        UNIT(T9_explore_interrupt_arrives_elsewhere, .explore = true, .devices = true, .explore_bound = 1,
-             WITHOUT_REMAPPING),
-        UNIT(T9_explore_resume_against_hold, .explore = true, .devices = true, .explore_bound = RACE_BOUND,
-             WITHOUT_REMAPPING),
+        EXPLORE_DEVICES(T9_explore_disable_against_interrupt, 1, WITHOUT_REMAPPING),
+        EXPLORE_DEVICES(T8_explore_release_against_interrupt, RACE_BOUND, WITHOUT_REMAPPING),
+        EXPLORE_DEVICES(D4_explore_release_against_remapped_interrupt, 1),
+        EXPLORE_DEVICES(D4_explore_release_against_remapped_interrupt_by_amd, 1,
+                        .config.iommu = HOSTED_IOMMU_AMD),
+        EXPLORE_DEVICES(T8_explore_release_inside_the_handler, RACE_BOUND, WITHOUT_REMAPPING),
+        EXPLORE_DEVICES(T9_explore_affinity_against_interrupt, 1, WITHOUT_REMAPPING),
+        EXPLORE_DEVICES(T9_explore_interrupt_arrives_elsewhere, 1, WITHOUT_REMAPPING),
+        EXPLORE_DEVICES(T9_explore_resume_against_hold, RACE_BOUND, WITHOUT_REMAPPING),
     };
     return unit_main(tests, argc, argv);
 }

@@ -272,14 +272,14 @@ static void T9_explore_one_request_ends_one_wait(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T5_explore_spinlock_hand_over, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T5_explore_reader_against_writer, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T5_explore_circle, .explore = true, .explore_bound = RACE_BOUND, .lock_orders = 1),
-        UNIT(T9_explore_two_upgrades, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_who_gives_up_against_unlock, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_cancel_against_token, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_one_request_ends_one_wait, .explore = true, .explore_bound = 1),
-        UNIT(T9_explore_kill_against_going_to_sleep, .explore = true, .explore_bound = RACE_BOUND),
+        EXPLORE(T5_explore_spinlock_hand_over, RACE_BOUND),
+        EXPLORE(T5_explore_reader_against_writer, RACE_BOUND),
+        EXPLORE(T5_explore_circle, RACE_BOUND, .lock_orders = 1),
+        EXPLORE(T9_explore_two_upgrades, RACE_BOUND),
+        EXPLORE(T9_explore_who_gives_up_against_unlock, RACE_BOUND),
+        EXPLORE(T9_explore_cancel_against_token, RACE_BOUND),
+        EXPLORE(T9_explore_one_request_ends_one_wait, 1),
+        EXPLORE(T9_explore_kill_against_going_to_sleep, RACE_BOUND),
     };
     return unit_main(tests, argc, argv);
 }

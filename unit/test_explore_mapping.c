@@ -209,21 +209,17 @@ static void A2_explore_promotion_against_a_write(void)
     end();
 }
 
-#define EXPLORE(function, bound, ram)                                                                        \
-    UNIT(function, .explore = true, .explore_bound = (bound), .config.ram_size = (ram))
-#define MIB (UINT64_C(1) << 20)
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        EXPLORE(A3_explore_map_against_the_table_going, 1, MIB),
-        EXPLORE(M1_explore_walk_against_the_table_going, 2, MIB),
-        EXPLORE(A3_explore_two_maps_that_need_the_same_tables, 2, MIB),
-        EXPLORE(A3_explore_two_maps_of_one_page, 2, MIB),
-        EXPLORE(A3_explore_two_unmaps_of_one_page, 1, MIB),
-        EXPLORE(A3_explore_map_against_a_cursor, 1, MIB),
-        EXPLORE(A2_explore_touch_against_unmap_and_reuse, 1, MIB),
-        EXPLORE(A2_explore_promotion_against_a_write, 1, 6 * MIB),
+        EXPLORE(A3_explore_map_against_the_table_going, 1),
+        EXPLORE(M1_explore_walk_against_the_table_going, 2),
+        EXPLORE(A3_explore_two_maps_that_need_the_same_tables, 2),
+        EXPLORE(A3_explore_two_maps_of_one_page, 2),
+        EXPLORE(A3_explore_two_unmaps_of_one_page, 1),
+        EXPLORE(A3_explore_map_against_a_cursor, 1),
+        EXPLORE(A2_explore_touch_against_unmap_and_reuse, 1),
+        EXPLORE(A2_explore_promotion_against_a_write, 1, .config.ram_size = UINT64_C(6) << 20),
     };
     return unit_main(tests, argc, argv);
 }

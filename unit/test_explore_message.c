@@ -163,16 +163,11 @@ static void T9_explore_open_against_handler(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(D4_explore_close_against_message, .explore = true, .devices = true, .explore_bound = 1,
-             WITH_DEVICES),
-        UNIT(D4_explore_last_release_against_next_holder, .explore = true, .devices = true,
-             .explore_bound = 1, WITH_DEVICES),
-        UNIT(D4_explore_close_against_mask, .explore = true, .devices = true, .explore_bound = 1,
-             WITH_DEVICES),
-        UNIT(T9_explore_open_against_handler, .explore = true, .devices = true, .explore_bound = 1,
-             WITH_DEVICES),
-        UNIT(T9_explore_affinity_against_message, .explore = true, .devices = true, .explore_bound = 1,
-             WITH_DEVICES),
+        EXPLORE_DEVICES(D4_explore_close_against_message, 1, WITH_DEVICES),
+        EXPLORE_DEVICES(D4_explore_last_release_against_next_holder, 1, WITH_DEVICES),
+        EXPLORE_DEVICES(D4_explore_close_against_mask, 1, WITH_DEVICES),
+        EXPLORE_DEVICES(T9_explore_open_against_handler, 1, WITH_DEVICES),
+        EXPLORE_DEVICES(T9_explore_affinity_against_message, 1, WITH_DEVICES),
     };
     return unit_main(tests, argc, argv);
 }

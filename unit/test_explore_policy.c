@@ -208,8 +208,6 @@ static void M6_explore_count_of_free_frames(void)
     frame_put(frame_at(theirs));
 }
 
-#define EXPLORE(function, bound) UNIT(function, .explore = true, .explore_bound = (bound))
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {

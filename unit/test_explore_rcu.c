@@ -86,9 +86,9 @@ static void T7_explore_two_grace_periods(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T7_explore_publish_and_reclaim, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T7_explore_retire, .explore = true, .explore_bound = 1),
-        UNIT(T7_explore_two_grace_periods, .explore = true, .explore_bound = RACE_BOUND),
+        EXPLORE(T7_explore_publish_and_reclaim, RACE_BOUND),
+        EXPLORE(T7_explore_retire, 1),
+        EXPLORE(T7_explore_two_grace_periods, RACE_BOUND),
     };
     return unit_main(tests, argc, argv);
 }

@@ -174,8 +174,6 @@ static void T9_explore_two_deadlines(void)
     race_finish(other);
 }
 
-#define EXPLORE(function, bound) UNIT(function, .explore = true, .explore_bound = (bound))
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {

@@ -213,13 +213,13 @@ static void T9_explore_hand_over_against_deadline(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T9_explore_signal_against_wait, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_sequence_against_signal, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_token_against_deadline, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_deadline_against_going_to_sleep, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_wake_up_is_not_spent_on_who_leaves, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T5_explore_two_holders, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_hand_over_against_deadline, .explore = true, .explore_bound = RACE_BOUND),
+        EXPLORE(T9_explore_signal_against_wait, RACE_BOUND),
+        EXPLORE(T9_explore_sequence_against_signal, RACE_BOUND),
+        EXPLORE(T9_explore_token_against_deadline, RACE_BOUND),
+        EXPLORE(T9_explore_deadline_against_going_to_sleep, RACE_BOUND),
+        EXPLORE(T9_explore_wake_up_is_not_spent_on_who_leaves, RACE_BOUND),
+        EXPLORE(T5_explore_two_holders, RACE_BOUND),
+        EXPLORE(T9_explore_hand_over_against_deadline, RACE_BOUND),
     };
     return unit_main(tests, argc, argv);
 }

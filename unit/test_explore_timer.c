@@ -77,9 +77,9 @@ static void M6_explore_release_against_fire(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T9_explore_cancel_against_fire, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_arm_against_fire, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(M6_explore_release_against_fire, .explore = true, .explore_bound = RACE_BOUND),
+        EXPLORE(T9_explore_cancel_against_fire, RACE_BOUND),
+        EXPLORE(T9_explore_arm_against_fire, RACE_BOUND),
+        EXPLORE(M6_explore_release_against_fire, RACE_BOUND),
     };
     return unit_main(tests, argc, argv);
 }

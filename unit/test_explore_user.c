@@ -131,8 +131,6 @@ static void P2_explore_fault_against_injection(void)
     CHECK_OK(keel_space_release(space));
 }
 
-#define EXPLORE(function, bound) UNIT(function, .explore = true, .explore_bound = (bound))
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {

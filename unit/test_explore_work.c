@@ -172,13 +172,13 @@ static void T8_explore_interrupt_against_everything(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(T9_explore_queue_on_two_cpus, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_cancel_against_queue_and_run, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(M6_explore_release_against_run, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T9_explore_cancel_against_run, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T8_explore_queue_against_run, .explore = true, .explore_bound = RACE_BOUND),
-        UNIT(T8_explore_interrupt_against_everything, .explore = true, .explore_bound = RACE_BOUND,
-             .config.cpu_count = 1, .config.explore_timers = true),
+        EXPLORE(T9_explore_queue_on_two_cpus, RACE_BOUND),
+        EXPLORE(T9_explore_cancel_against_queue_and_run, RACE_BOUND),
+        EXPLORE(M6_explore_release_against_run, RACE_BOUND),
+        EXPLORE(T9_explore_cancel_against_run, RACE_BOUND),
+        EXPLORE(T8_explore_queue_against_run, RACE_BOUND),
+        EXPLORE(T8_explore_interrupt_against_everything, RACE_BOUND, .config.cpu_count = 1,
+                .config.explore_timers = true),
     };
     return unit_main(tests, argc, argv);
 }
