@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Events and semaphores (keel/sync.h). What each keeps is changed under its queue's
- * lock; an event's sequence is read without.
+ * Events and semaphores (keel/sync.h). What each keeps is changed under its queue's lock; an event's sequence
+ * is read without.
  *
  * Tokens are handed over: a waker gives them to the task that it takes off the queue, before it wakes it. So
  * nobody who comes later can be faster, and a token is never in two hands or in none.
