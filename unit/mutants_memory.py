@@ -173,7 +173,7 @@ MEMORY = (
            "    if (first == KEEL_FRAME_NONE) {\n        drain_all(buddy);\n", "    if (first == 0) {\n        drain_all(buddy);\n",
            ("test_services_buddy",)),
     Mutant("buddy-lock-does-not-lock", "M5", "services/buddy.c", "memory_order_acquire) == 0;",
-           "memory_order_acquire) < 2;", ("test_services_buddy_threads",)),
+           "memory_order_acquire) < 2;", ("test_services_buddy",)),
     Mutant("unique-beside-other-references", "M2", "core/ref.c", "if (ref_word_count(word) != 2) {",
            "if (ref_word_count(word) > 3) {", ("test_ref", "test_unique")),
     Mutant("mapping-taken-for-the-handle", "M2", "core/ref.c", "if (atomic_u32_load_acquire(&ref->handles) != 1) {",

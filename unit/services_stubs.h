@@ -13,4 +13,7 @@ extern unsigned stub_log_lines;
 /* What keel_time_now answers. One thread only. */
 extern uint64_t stub_time;
 
+/* Called instead of letting the host run another thread, where something spins. One thread only. */
+extern void (*stub_relax)(void);
+
 #endif

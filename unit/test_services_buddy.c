@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -371,6 +372,40 @@ static void M5_buddy_agrees_with_the_model(void **state)
     }
 }
 
+/* --- Locks --- */
+
+static atomic_uint *held_lock;
+
+static void release_held_lock(void)
+{
+    atomic_store(held_lock, 0);
+    held_lock = NULL;
+}
+
+/* Somebody else has the lock until the call spins for it. */
+static bool waits_for(atomic_uint *lock, uint64_t count)
+{
+    uint64_t first;
+    void (*relax)(void) = stub_relax;
+    held_lock = lock;
+    stub_relax = release_held_lock;
+    atomic_store(lock, 1);
+    assert_true(alloc(count, count, &first));
+    stub_relax = relax;
+    return held_lock == NULL;
+}
+
+/* Its threads (test_services_buddy_threads.c) meet only if the host lets them. */
+static void M5_buddy_waits_for_its_locks(void **state)
+{
+    (void)state;
+    begin(MODEL_FRAMES);
+    add(0, MODEL_FRAMES);
+    assert_true(waits_for(&buddy->lock, 2));
+    assert_true(waits_for(&buddy->lock, 1));
+    assert_true(waits_for(&buddy->magazines[0].lock, 1));
+}
+
 #define BUDDY(function) cmocka_unit_test_teardown(function, teardown)
 
 int main(void)
@@ -388,6 +423,7 @@ int main(void)
         BUDDY(M5_buddy_covers_all_frame_numbers),
         BUDDY(M8_buddy_caches_are_bounded_and_hit),
         BUDDY(M5_buddy_agrees_with_the_model),
+        BUDDY(M5_buddy_waits_for_its_locks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
