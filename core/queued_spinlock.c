@@ -19,14 +19,19 @@ struct spin_waiter {
     atomic_u32_t granted;
 };
 
-/* What each CPU spins for: the lock's address; 0: nothing. An address read here may be of a lock that is gone
- * meanwhile: a slot of the pool all the same. */
-static atomic_u64_t waits_for[HAL_CPU_MAX];
+/* What each CPU spins for. */
+static struct spinning {
+    /* The lock's address; 0: nothing. One read here may be of a lock that is gone meanwhile: a slot of the
+     * pool all the same. */
+    atomic_u64_t lock;
+    atomic_u64_t number; /* another one each time that it begins to, and that a handler interrupts it */
+} spinning[HAL_CPU_MAX];
 
 void queued_spinlock_init(void)
 {
     for (unsigned cpu = 0; cpu < HAL_CPU_MAX; cpu++) {
-        atomic_u64_init(&waits_for[cpu], 0);
+        atomic_u64_init(&spinning[cpu].lock, 0);
+        atomic_u64_init(&spinning[cpu].number, 0);
     }
 }
 
@@ -121,42 +126,62 @@ void spin_turn(void)
     hal_cpu_relax();
 }
 
+static void spins_for(struct spinning *self, uint64_t lock)
+{
+    atomic_u64_store_release(&self->number, atomic_u64_load_relaxed(&self->number) + 1);
+    atomic_u64_store_release(&self->lock, lock);
+}
+
 uint64_t spin_hide(void)
 {
-    uint64_t lock = atomic_u64_load_relaxed(&waits_for[hal_cpu_id()]);
-    atomic_u64_store_release(&waits_for[hal_cpu_id()], 0);
+    struct spinning *self = &spinning[hal_cpu_id()];
+    uint64_t lock = atomic_u64_load_relaxed(&self->lock);
+    spins_for(self, 0);
     return lock;
 }
 
 void spin_unhide(uint64_t lock)
 {
-    atomic_u64_store_release(&waits_for[hal_cpu_id()], lock);
+    atomic_u64_store_release(&spinning[hal_cpu_id()].lock, lock);
 }
 
-static const struct queued_spinlock *awaited(unsigned cpu)
+/* Who holds the lock that the CPU waits for. 0: it does not, or was let in and has not noticed yet. */
+static uint64_t waits_for(unsigned cpu)
 {
-    return (const struct queued_spinlock *)(uintptr_t)atomic_u64_load_acquire(&waits_for[cpu]);
+    const struct queued_spinlock *lock =
+        (const struct queued_spinlock *)(uintptr_t)atomic_u64_load_acquire(&spinning[cpu].lock);
+    uint64_t holders = lock != NULL ? atomic_u64_load_acquire(&lock->holders) : 0;
+    return (holders & bit_of(cpu)) == 0 ? holders : 0;
 }
 
 /* Does a holder of `lock`, which this CPU waits for, wait for this CPU, itself or by way of others?
  *
- * `stuck` begins with this CPU, which does not move while it looks here, and grows by CPUs that wait for a
- * lock of one that is in it already; so none of them moves either, and what is found stays true. */
+ * `stuck` begins with this CPU, which does not move while it looks here, and grows by CPUs that wait for one
+ * that is in it already. What its handlers hold for a moment looks as if a CPU held it that waits: so in the
+ * end all of them must still be in the same wait, and not have been interrupted in it. Then there was a
+ * moment at which all waited for each other. */
 static bool is_circle(const struct queued_spinlock *lock)
 {
-    uint64_t stuck = bit_of(hal_cpu_id()), before = 0;
+    uint64_t numbers[HAL_CPU_MAX];
+    const uint64_t self = bit_of(hal_cpu_id());
+    uint64_t stuck = self, before = 0;
     while (stuck != before) {
         before = stuck;
         for (unsigned cpu = 0; cpu < hal_cpu_count(); cpu++) {
-            const struct queued_spinlock *other = awaited(cpu);
-            uint64_t holders = other != NULL ? atomic_u64_load_acquire(&other->holders) : 0;
-            /* Who has been let in and has not noticed yet is not stuck. */
-            if ((holders & bit_of(cpu)) == 0 && (holders & stuck) != 0) {
+            uint64_t number = atomic_u64_load_acquire(&spinning[cpu].number);
+            if ((stuck & bit_of(cpu)) == 0 && (waits_for(cpu) & stuck) != 0) {
+                numbers[cpu] = number;
                 stuck |= bit_of(cpu);
             }
         }
     }
-    return (atomic_u64_load_acquire(&lock->holders) & stuck) != 0;
+    bool circle = (atomic_u64_load_acquire(&lock->holders) & stuck) != 0;
+    for (unsigned cpu = 0; cpu < hal_cpu_count() && circle; cpu++) {
+        if ((stuck & ~self & bit_of(cpu)) != 0) {
+            circle = waits_for(cpu) != 0 && atomic_u64_load_acquire(&spinning[cpu].number) == numbers[cpu];
+        }
+    }
+    return circle;
 }
 
 /* Out of the queue. False: it was granted meanwhile. */
@@ -176,14 +201,14 @@ static bool withdraw(struct queued_spinlock *lock, struct spin_waiter *waiter)
 static bool spin(struct queued_spinlock *lock, struct spin_waiter *waiter)
 {
     bool granted = true;
-    atomic_u64_store_release(&waits_for[waiter->cpu], (uint64_t)(uintptr_t)lock);
+    spins_for(&spinning[waiter->cpu], (uint64_t)(uintptr_t)lock);
     for (uint32_t turn = 1; granted && atomic_u32_load_acquire(&waiter->granted) == 0; turn++) {
         spin_turn();
         if (turn % TURNS_PER_LOOK == 0 && is_circle(lock)) {
             granted = !withdraw(lock, waiter);
         }
     }
-    atomic_u64_store_release(&waits_for[waiter->cpu], 0);
+    atomic_u64_store_release(&spinning[waiter->cpu].lock, 0);
     return granted;
 }
 

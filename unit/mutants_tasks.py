@@ -256,9 +256,11 @@ TASKS = (
     Mutant("writer-beside-readers", "T5", "core/queued_spinlock.c", "(lock->shared && shared)", "shared || lock->shared", ("test_spinlock",)),
     Mutant("circle-not-seen", "T5", "core/queued_spinlock.c", "turn % TURNS_PER_LOOK == 0 && is_circle(lock)",
            "turn == 0 && is_circle(lock)", ("test_explore_locks",)),
+    Mutant("handler-closes-a-circle", "T5", "core/queued_spinlock.c", "circle = waits_for(cpu) != 0 && atomic_u64_load_acquire(&spinning[cpu].number) == numbers[cpu];",
+           "circle = numbers[cpu] != UINT64_MAX;", ("test_spinlock",)),
     Mutant("long-wait-is-a-circle", "T5", "core/queued_spinlock.c",
-           "return (atomic_u64_load_acquire(&lock->holders) & stuck) != 0;",
-           "return atomic_u64_load_acquire(&lock->holders) != 0 && stuck != 0;", ("test_spinlock",)),
+           "bool circle = (atomic_u64_load_acquire(&lock->holders) & stuck) != 0;",
+           "bool circle = atomic_u64_load_acquire(&lock->holders) != 0 && stuck != 0;", ("test_spinlock",)),
     Mutant("who-leaves-keeps-others-spinning", "T9", "core/queued_spinlock.c",
            "        hand_over(lock); /* it may have stood between readers */\n", "", ("test_spinlock",)),
     # The order of locks
@@ -320,7 +322,7 @@ TASKS = (
            "cpu_context() == CONTEXT_EARLY && !lock->irq_off", ("test_timer",)),
     Mutant("handler-in-a-task-s-name", "T8", "core/interrupt.c", "    cpu->holds = &cpu->interrupt_holds;\n", "", ("test_timer",)),
     Mutant("handler-is-taken-for-stuck", "T5", "core/queued_spinlock.c",
-           "    atomic_u64_store_release(&waits_for[hal_cpu_id()], 0);\n    return lock;", "    return lock;", ("test_timer",)),
+           "    spins_for(self, 0);\n    return lock;", "    return lock;", ("test_timer",)),
     Mutant("call-is-over-before-its-handler", "T8", "core/cpu_call.c",
            "    call->handler(call->context);\n    interrupt_leave(&outer);\n    atomic_u64_fetch_and(&call->left, ~(UINT64_C(1) << self)); /* its last moment */\n",
            "    void (*handler)(void *) = call->handler;\n    void *context = call->context;\n    atomic_u64_fetch_and(&call->left, ~(UINT64_C(1) << self));\n"

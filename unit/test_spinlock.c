@@ -353,6 +353,78 @@ static void T5_long_wait_is_no_circle(void)
     CHECK_OK(keel_spinlock_release(inner_lock));
 }
 
+/* An order that everybody keeps: outer_lock, inner_lock, handlers_lock. Whoever spins for the first is
+ * interrupted by a handler that holds the last, which is what it is for that moment that makes a circle of
+ * them: nobody may leave it. */
+#define LINE   5u
+#define ROUNDS 30u
+
+static keel_spinlock_t handlers_lock;
+static atomic_u32_t over;
+
+static void relax(unsigned turns)
+{
+    for (unsigned i = 0; i < turns; i++) {
+        CHECK_OK(keel_cpu_relax());
+    }
+}
+
+static uint32_t hold_for_a_moment(void *context)
+{
+    (void)context;
+    CHECK_OK(keel_spinlock_lock(handlers_lock));
+    relax(10);
+    CHECK_OK(keel_spinlock_unlock(handlers_lock));
+    return KEEL_IRQ_HANDLED;
+}
+
+static void take_in_order(uint64_t first)
+{
+    const keel_spinlock_t order[] = {outer_lock, inner_lock, handlers_lock};
+    static const unsigned times[] = {1, 20};
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        CHECK_OK(keel_spinlock_lock(order[first]));
+        for (unsigned i = 0; i < times[first]; i++) {
+            CHECK_OK(keel_spinlock_lock(order[first + 1]));
+            CHECK_OK(keel_spinlock_unlock(order[first + 1]));
+        }
+        CHECK_OK(keel_spinlock_unlock(order[first]));
+    }
+    atomic_u32_fetch_add(&over, 1);
+}
+
+static void T5_handler_closes_no_circle(void)
+{
+    const struct keel_irq_handler_options options = {.handler = hold_for_a_moment, .source = LINE};
+    keel_irq_handler_t handler = {0};
+    keel_task_t tasks[3];
+    atomic_u32_init(&over, 0);
+    outer_lock = unit_spinlock(0);
+    inner_lock = unit_spinlock(0);
+    handlers_lock = unit_spinlock(KEEL_SPINLOCK_IRQ_OFF);
+    CHECK_OK(keel_irq_handler_create(&options, &handler));
+    CHECK_OK(keel_irq_handler_enable(handler));
+    for (uint64_t i = 0; i < 3; i++) {
+        tasks[i] = unit_spawn(take_in_order, i % 2);
+    }
+    for (uint64_t cpu = 0; atomic_u32_load_acquire(&over) < 3; cpu++) {
+        CHECK_OK(keel_irq_handler_set_affinity(handler, UINT64_C(1) << cpu % 4));
+        hosted_irq_assert(LINE, true);
+        hosted_irq_assert(LINE, false);
+        CHECK_OK(keel_cpu_relax());
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(unit_join(tasks[i]) == 0);
+    }
+    while (keel_irq_handler_disable(handler) == KEEL_E_BUSY) {
+        CHECK_OK(keel_cpu_relax());
+    }
+    CHECK_OK(keel_irq_handler_release(handler));
+    CHECK_OK(keel_spinlock_release(outer_lock));
+    CHECK_OK(keel_spinlock_release(inner_lock));
+    CHECK_OK(keel_spinlock_release(handlers_lock));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +438,7 @@ int main(int argc, char **argv)
              .lock_orders = 1),
         UNIT(T5_circle_of_spinlocks_comes_apart, .seeds = 40, .config.cpu_count = 3, .lock_orders = 2),
         UNIT(T5_long_wait_is_no_circle, .seeds = 10, .config.cpu_count = 2),
+        UNIT(T5_handler_closes_no_circle, .seeds = 150, .config.switch_period = 8, .config.cpu_count = 4),
     };
     return unit_main(tests, argc, argv);
 }
