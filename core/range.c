@@ -6,11 +6,15 @@
 
 #include "core/cpu.h"
 #include "core/pagetable.h"
+#include "core/sched.h"
 #include "core/task.h"
+#include "core/wait.h"
 #include "keel/cold.h"
 
-/* Turns of spinning before a waiter lets other tasks run: the holder may be one of this CPU's. */
-#define SPIN_TURNS 64u
+/* Turns of spinning before a waiter lets other tasks run: the holder may be one of this CPU's. After more of
+ * them it leaves the CPU: its scheduler may rather have it run than the holder. */
+#define SPIN_TURNS  64u
+#define YIELD_TURNS (16 * SPIN_TURNS)
 
 unsigned range_level(uint64_t start, uint64_t end)
 {
@@ -99,10 +103,12 @@ static uint32_t try_table(struct frame *table)
 
 static void wait_turn(unsigned turn)
 {
-    if (turn % SPIN_TURNS == SPIN_TURNS - 1) {
+    if (turn % SPIN_TURNS != SPIN_TURNS - 1) {
+        hal_cpu_relax();
+    } else if (turn < YIELD_TURNS) {
         task_yield();
     } else {
-        hal_cpu_relax();
+        wait_pause_until(hal_time_now() + SCHED_TICK_NS);
     }
 }
 

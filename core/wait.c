@@ -183,6 +183,20 @@ void wait_queue_wake_all(struct wait_queue *queue)
     spinlock_release(&queue->lock, interrupts);
 }
 
+void wait_pause_until(uint64_t deadline)
+{
+    bool interrupts = hal_irq_disable();
+    struct task *task = cpu_this()->current;
+    atomic_u32_store_release(&task->state, TASK_BLOCKED | TASK_ON);
+    uint32_t requests = atomic_u32_exchange(&task->wait.outcome, WAIT_WAITING) & ~WAIT_OUTCOME;
+    (void)deadline_set(&task->wait.deadline, deadline);
+    if (finish(task, deadline) == KEEL_E_CANCELED) {
+        requests |= WAIT_CANCEL_NEXT;
+    }
+    atomic_u32_fetch_or(&task->wait.outcome, requests);
+    hal_irq_restore(interrupts);
+}
+
 keel_status_t wait_sleep_until(uint64_t deadline)
 {
     bool interrupts = hal_irq_disable();

@@ -320,6 +320,84 @@ static void T9_next_deadline_is_kept_where_the_last_one_was(void)
     CHECK(unit_join(early) == 0);
 }
 
+/* --- Waits inside Keel --- */
+
+#define TABLE_VA UINT64_C(0x400000)
+#define TIMES    20u
+#define NAP      UINT64_C(20000)
+
+static keel_space_t mapped_space;
+static keel_frame_t mapped_frame;
+static keel_task_t at_times;
+static keel_timer_t timer;
+static bool inside, asked; /* one CPU */
+
+static void map_and_unmap(uint64_t page)
+{
+    uint64_t unmapped = 0, va = TABLE_VA + page * KEEL_PAGE_SIZE;
+    CHECK_OK(keel_space_map(mapped_space, va, mapped_frame, KEEL_READ));
+    CHECK_OK(keel_space_unmap(mapped_space, va, 1, &unmapped));
+}
+
+static void map_all_the_time(uint64_t argument)
+{
+    (void)argument;
+    while (atomic_u32_load_acquire(&done) == 0) {
+        map_and_unmap(0);
+        SCRIPT_SET(lets_go, true);
+        CHECK_OK(keel_cpu_relax());
+        CHECK_OK(keel_task_yield());
+    }
+}
+
+/* Whoever waits inside Keel is also asked to stop waiting, which its next sleep does. */
+static void cancel_who_waits(void *context)
+{
+    (void)context;
+    if (inside && !asked) {
+        struct keel_task_info info = {0};
+        CHECK_OK(keel_task_info(at_times, &info));
+        asked = info.state == KEEL_TASK_BLOCKED;
+        CHECK_OK(asked ? keel_task_cancel(at_times) : keel_timer_arm(timer, SCHED_TICK_NS / 4));
+    }
+}
+
+/* It comes in the middle of the other's call, and the scheduler would rather see it run from then on. */
+static void map_at_times(uint64_t argument)
+{
+    (void)argument;
+    for (unsigned i = 0; i < TIMES; i++) {
+        CHECK_STATUS(keel_task_sleep(NAP), asked ? KEEL_E_CANCELED : KEEL_OK);
+        SCRIPT_SET(lets_go, false);
+        asked = false;
+        inside = true;
+        CHECK_OK(keel_timer_arm(timer, SCHED_TICK_NS / 4));
+        map_and_unmap(1);
+        inside = false;
+    }
+    SCRIPT_SET(lets_go, true);
+    atomic_u32_store_release(&done, 1);
+}
+
+static void T9_waiter_inside_keel_leaves_the_cpu(void)
+{
+    mapped_space = unit_space();
+    mapped_frame = unit_frame();
+    map_and_unmap(2);
+    inject(0 | KEEL_CPU_PREEMPT);
+    const struct keel_timer_options options = {.handler = cancel_who_waits};
+    CHECK_OK(keel_timer_create(&options, &timer));
+    inside = asked = false;
+    at_times = unit_spawn(map_at_times, 0);
+    keel_task_t often = unit_spawn(map_all_the_time, 0);
+    CHECK(unit_join(often) == 0);
+    CHECK(unit_join(at_times) == 0);
+    (void)keel_timer_cancel(timer);
+    CHECK_OK(keel_timer_release(timer));
+    CHECK_OK(keel_frame_release(mapped_frame));
+    CHECK_OK(keel_space_release(mapped_space));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +418,7 @@ int main(int argc, char **argv)
         UNIT(T9_task_that_nobody_is_told_of_is_found),
         UNIT(T9_deadlines_are_kept_by_idle_cpus, .config.cpu_count = 3),
         UNIT(T9_next_deadline_is_kept_where_the_last_one_was, .config.cpu_count = 3),
+        UNIT(T9_waiter_inside_keel_leaves_the_cpu, .config.cpu_count = 1, .seeds = 60),
     };
     return unit_main(tests, argc, argv);
 }

@@ -62,9 +62,10 @@ struct keel_frame_allocator {
  *
  * Who asks, and when: a CPU asks `pick` when its task waits, ends, yields or is preempted, and when it idles,
  * each time that it was interrupted; an idle CPU has ticks, and so asks again, only while tasks are queued.
- * Idle CPUs ask soon after the injection. A scheduler that answers "none" to a CPU for 10 of its ticks in a
- * row (100 ms), while a task is queued that may run there, is taken to have lost it: that counts as wrong,
- * and Keel starts the task. */
+ * Idle CPUs ask soon after the injection. A scheduler that answers "none" to an idle CPU for 10 of its
+ * ticks in a row (100 ms), while a task is queued that may run there, is taken to have lost it: that counts
+ * as wrong, and Keel starts the task. A task that runs goes on for as long as the scheduler wants: but where
+ * a call waits inside Keel for another task, it comes to leave the CPU to others. */
 struct keel_scheduler {
     void *context;
     /* `task` is runnable; it was not queued before; `reason` is an enum keel_enqueue_reason. `cpu` is where

@@ -89,6 +89,9 @@ void wait_expire(struct task *task);
 /* Blocks the calling task until hal_time_now() >= deadline. E_CANCELED. */
 keel_status_t wait_sleep_until(uint64_t deadline);
 
+/* The same for a wait of Keel's own: requests to stop waiting may end it early, and are kept for the next. */
+void wait_pause_until(uint64_t deadline);
+
 /* Asks the task to stop waiting. The caller holds a reference. */
 void wait_cancel(struct task *task, enum wait_request request);
 /* Is there a request that the calling task has to answer before it goes to user mode? Takes a single one. */
