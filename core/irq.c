@@ -72,6 +72,12 @@ static void resample(struct irq_line *line)
     }
 }
 
+bool irq_must_be_routed(const struct irq_line *line)
+{
+    return line->state == IRQ_OPEN ||
+           (line->message == NULL && (line->state == IRQ_THROTTLED || line->state == IRQ_CUT_OFF));
+}
+
 /* Masks and unmasks as the rest of the line asks. */
 static void update(struct irq_line *line)
 {
@@ -224,6 +230,16 @@ static void detach(struct irq_line *line, const struct irq_handler *handler)
     }
 }
 
+/* Of a message that is silent nothing passes, whatever its device thinks of the mask. */
+static void shut_if_silent(struct irq_line *line)
+{
+    if (line->message != NULL && line->state != IRQ_CLOSED && !irq_must_be_routed(line)) {
+        acquire_controller();
+        hal_irq_close(source_of(line));
+        spinlock_release_irq_off(&controller);
+    }
+}
+
 /* The line has stormed. */
 static void silence(struct irq_line *line, uint64_t now)
 {
@@ -232,6 +248,7 @@ static void silence(struct irq_line *line, uint64_t now)
     line->rings = false;
     line->state = pause != 0 ? IRQ_THROTTLED : IRQ_CUT_OFF;
     update(line);
+    shut_if_silent(line);
     if (pause != 0) {
         line->silent_until = now + pause;
         (void)deadline_set(&line->deadline, line->silent_until);
@@ -320,6 +337,7 @@ keel_status_t irq_handler_set_affinity(struct irq_handler *handler, uint64_t aff
     bool interrupts = spinlock_acquire(&handler->line->lock);
     bool gone = handler->line->state == IRQ_GONE;
     keel_status_t status = gone ? KEEL_E_NOT_FOUND : route(handler->line, affinity, true);
+    shut_if_silent(handler->line);
     if (status == KEEL_OK && !handler->line->masked) {
         resample(handler->line); /* the machine may mask it in between */
     }
@@ -498,15 +516,22 @@ void hal_upcall_irq(unsigned source)
     }
 }
 
+/* The silence is over. Rings again for what was lost. */
+static void resume(struct irq_line *line, uint64_t now)
+{
+    bool routed = line->message == NULL || route(line, UINT64_C(1) << line->cpu, true) == KEEL_OK;
+    line->state = routed ? IRQ_OPEN : IRQ_CUT_OFF;
+    irq_storm_resume(&line->storm, now);
+    update(line);
+}
+
 void irq_line_ring(struct irq_line *line)
 {
     (void)spinlock_acquire(&line->lock);
     uint64_t now = hal_time_now();
     bool resumes = line->state == IRQ_THROTTLED && now >= line->silent_until;
     if (resumes) {
-        line->state = IRQ_OPEN;
-        irq_storm_resume(&line->storm, now);
-        update(line); /* and rings again for what was lost */
+        resume(line, now);
     }
     line->rings = line->rings && resumes;
     bool due = line->resample && !line->masked && !line->rings;

@@ -5,11 +5,6 @@
  */
 #include "core/irq.h"
 
-static bool must_be_routed(const struct irq_line *line)
-{
-    return line->state != IRQ_CLOSED && line->state != IRQ_GONE;
-}
-
 static void check_line(const struct irq_line *line, unsigned source, audit_report_t *report)
 {
     bool is_message = source >= hal_irq_message_first();
@@ -34,7 +29,7 @@ static void check_line(const struct irq_line *line, unsigned source, audit_repor
     if (leads_nowhere != (line->state == IRQ_GONE) || (line->message != NULL && !is_message)) {
         report("D4", "a line stands for a message that is not open, source", source);
     }
-    if (hal_irq_is_routed(source) != must_be_routed(line)) {
+    if (hal_irq_is_routed(source) != irq_must_be_routed(line)) {
         report("D4", "a source is routed though its line is closed, or the other way round, source", source);
     }
 }
@@ -76,7 +71,7 @@ void irq_audit(audit_report_t *report)
         bool quiet = is_quiet(line); /* otherwise a CPU may stand in the middle of a step */
         all_quiet = all_quiet && quiet;
         if (quiet && !is_unused(line)) {
-            routed += must_be_routed(line);
+            routed += irq_must_be_routed(line);
             check_line(line, source, report);
         }
     }

@@ -220,6 +220,15 @@ static void T9_message_while_masked_is_not_lost(void)
     }
 }
 
+/* Its device does not care whether it is masked. */
+static bool send_all_the_same(uint32_t i)
+{
+    bool interrupts = hal_irq_disable();
+    struct hal_irq_message message = hal_irq_message_describe(one.source);
+    hal_irq_restore(interrupts);
+    return hosted_message((uint16_t)(message_devices[i].device << 3), message.address, message.data);
+}
+
 static void D8_messages_that_storm_are_masked(void)
 {
     for (uint32_t i = 0; i < MESSAGE_DEVICES; i++) {
@@ -229,10 +238,16 @@ static void D8_messages_that_storm_are_masked(void)
             CHECK_OK(keel_cpu_relax());
         }
         CHECK(!send(i));
+        CHECK(!send_all_the_same(i));
         CHECK_EQUAL(state_of(&one), KEEL_IRQ_THROTTLED);
+        CHECK_AUDIT();
+        CHECK_OK(keel_irq_handler_set_affinity(one.handler, CPU_1));
+        CHECK(!send_all_the_same(i));
         CHECK_OK(keel_task_sleep(20 * MS));
         CHECK_EQUAL(state_of(&one), KEEL_IRQ_OPEN);
         CHECK(send(i));
+        CHECK(send_all_the_same(i));
+        CHECK_AUDIT();
         CHECK_OK(keel_irq_handler_release(one.handler));
         CHECK_OK(keel_pci_device_release(device));
     }

@@ -114,9 +114,10 @@ void irq_message_detach(unsigned source);
 void irq_line_ring(struct irq_line *line);
 
 /* irq_audit.c: lines and handlers agree (T8, D8). Frozen. For it: of a source that there could be; and by
- * what the rest of the line says, is its source masked? */
+ * what the rest of the line says, is its source masked, and is it routed? */
 void irq_audit(audit_report_t *report);
 const struct irq_line *irq_line_at(unsigned source);
 bool irq_must_be_masked(const struct irq_line *line);
+bool irq_must_be_routed(const struct irq_line *line);
 
 #endif
