@@ -468,7 +468,10 @@ static bool finish(struct irq_line *line, bool *interrupted, uint64_t begin, boo
     if (storms) {
         silence(line, now);
     }
-    line->in_service = (line->again || line->again_late) && !line->masked;
+    line->in_service = line->again && !line->masked;
+    if (line->again_late && !line->again && !line->masked) {
+        resample(line); /* soon, not now: nobody may keep this CPU here by asking for it over and over */
+    }
     *interrupted = line->again;
     line->again = false;
     line->again_late = false;

@@ -216,6 +216,58 @@ static void T9_toggling_puts_nothing_off(void)
     CHECK_OK(keel_irq_handler_release(one->handler));
 }
 
+/* While a slow handler runs, another CPU asks again and again for edges that it may have lost: the CPU that
+ * serves the line goes on with its task all the same, and what was asked for last is done. */
+static atomic_u32_t over;
+static uint32_t calls_in_a_row, calls_before;
+
+static uint32_t dawdle(void *context)
+{
+    (void)context;
+    calls_in_a_row++;
+    wait_for(30000);
+    return KEEL_IRQ_NOT_MINE;
+}
+
+static void toggle(uint64_t argument)
+{
+    for (uint64_t i = 0; i < argument; i++) {
+        (void)keel_irq_handler_disable(one->handler);
+        calls_before = calls_of(one);
+        CHECK_OK(keel_irq_handler_enable(one->handler));
+        CHECK_OK(keel_cpu_relax());
+    }
+    atomic_u32_store_release(&over, 1);
+}
+
+static void T9_toggling_keeps_nobody_in_the_handler(void)
+{
+    keel_task_t self = {0};
+    uint32_t most = 0;
+    atomic_u32_init(&over, 0);
+    CHECK_OK(create(one, EDGE, KEEL_IRQ_SHARED, 1));
+    CHECK_OK(create_with(&devices[1], dawdle, EDGE, KEEL_IRQ_SHARED, 1));
+    CHECK_OK(keel_irq_handler_enable(devices[1].handler));
+    one->answer = KEEL_IRQ_NOT_MINE;
+    CHECK_OK(keel_task_self(&self));
+    CHECK_OK(keel_task_set_affinity(self, 1));
+    keel_task_t other = unit_spawn(toggle, 200);
+    CHECK_OK(keel_task_set_affinity(other, 2));
+    while (atomic_u32_load_acquire(&over) == 0) {
+        calls_in_a_row = 0;
+        pulse(EDGE);
+        most = calls_in_a_row > most ? calls_in_a_row : most;
+        CHECK_OK(keel_task_sleep(MS / 5)); /* or it storms all the time */
+    }
+    CHECK(most > 0 && most < 5);
+    CHECK(unit_join(other) == 0);
+    CHECK_OK(keel_task_sleep(20 * MS)); /* perhaps it has stormed */
+    CHECK(calls_of(one) > calls_before);
+    CHECK_OK(keel_irq_handler_release(one->handler));
+    CHECK_OK(keel_irq_handler_release(devices[1].handler));
+    CHECK_OK(keel_task_release(self));
+}
+
 /* Who holds the line takes the hold along: by its release, or disabled while it runs. */
 static uint32_t disable_and_hold(void *context)
 {
@@ -443,6 +495,7 @@ int main(int argc, char **argv)
         UNIT(T8_handlers_come_and_go_in_a_handler, .config.cpu_count = 1),
         UNIT(T9_disable_says_that_the_handler_runs, .config.cpu_count = 2),
         UNIT(T8_lines_go_where_they_may, .by_amd = true, .config.cpu_count = 4, .seeds = 3),
+        UNIT(T9_toggling_keeps_nobody_in_the_handler, .config.cpu_count = 2, .seeds = 20),
         UNIT(D4_forged_messages_call_nobody, .config.cpu_count = 1),
         UNIT(T9_cpu_counts_its_interrupts),
     };
