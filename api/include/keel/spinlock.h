@@ -11,8 +11,8 @@
  * ever do not: one of them, or more, gets E_BUSY.
  *
  * E_BAD_HANDLE and E_LIMIT (the object's count is full) of each call's handle are not repeated below. A
- * locked spinlock stays when its last handle is released, until it is unlocked. Context of all calls below:
- * task, atomic, irq.
+ * locked spinlock whose last handle is released stays, and stays locked until its holder exits or returns (a
+ * handle that is closed unlocks nothing). Context of all calls below: task, atomic, irq.
  */
 #ifndef KEEL_SPINLOCK_H
 #define KEEL_SPINLOCK_H

@@ -63,8 +63,9 @@ keel_status_t keel_semaphore_up(keel_semaphore_t semaphore, uint32_t tokens);
 
 /* A mutex is held by one task, or shared by several (a reader-writer lock), and handed over: who unlocks it
  * makes the longest waiter its holder, and nobody overtakes a waiter. A task that exits unlocks what it
- * holds. A locked mutex stays when its last handle is released, until it is unlocked. A task can hold
- * KEEL_HOLDS_MAX mutexes, guards and spinlocks together (keel/guard.h). */
+ * holds. A locked mutex whose last handle is released stays, and stays locked until its holder exits: a
+ * handle that is closed unlocks nothing. A task can hold KEEL_HOLDS_MAX mutexes, guards and spinlocks
+ * together (keel/guard.h). */
 
 /* Nobody holds it. Errors: E_LIMIT (no free slot), E_INVALID. */
 keel_status_t keel_mutex_create(keel_mutex_t *mutex);

@@ -4,7 +4,7 @@
  * (keel/user.h).
  *
  * Context of all calls: task; of those that never wait, atomic as well; of those that are not about the
- * calling task either, irq (api/calls.tbl).
+ * calling task either, irq, but for keel_task_set_affinity, which may move it (api/calls.tbl).
  */
 #ifndef KEEL_TASK_H
 #define KEEL_TASK_H
