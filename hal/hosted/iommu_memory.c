@@ -219,10 +219,11 @@ static bool is_drivers(uint64_t at, uint64_t size)
                     "a table of the CPUs");
 }
 
-/* Before there is a kernel nobody else runs. */
+/* Before there is a kernel nobody else runs, nor while it is looked at: an audit of large mappings is no step
+ * of the kernel's. */
 static void point(void)
 {
-    if (machine.running) {
+    if (machine.running && machine.frozen == 0) {
         hosted_point(HAL_POINT_HAL, NULL);
     }
 }
