@@ -336,6 +336,7 @@ static keel_status_t begin_life(struct domain *domain, uint64_t page_limit)
     domain->faults = 0;
     domain->fault_address = 0;
     spinlock_release(&domain->lock, interrupts);
+    pci_keep_snooped(domain->function);
     if (!pci_command_change(domain->function, PCI_COMMAND_MASTER, true)) {
         detach(domain);
         return KEEL_E_UNSUPPORTED;

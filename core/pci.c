@@ -172,6 +172,7 @@ keel_status_t pci_acquire(uint32_t index, uint64_t *handle)
         ref_unclaim(&device->object.ref);
         return status;
     }
+    pci_keep_snooped(device->function);
     *handle = object_handle(OBJECT_PCI_DEVICE, &device->object);
     ref_publish(&device->object.ref, 1, true);
     return KEEL_OK;

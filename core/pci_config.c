@@ -13,9 +13,11 @@ enum {
     STATUS_ERRORS = 0xf900,
     EXPRESS_CONTROL = 8,
     /* Errors that are told, relaxed ordering, the size of what it reads at a time. Not: payloads, reset; no
-     * snoop, by which it would read what caches have newer (M9). */
+     * snoop, by which it would read what caches have newer (pci_keep_snooped). */
     EXPRESS_CONTROL_BITS = 0x701f,
+    EXPRESS_CONTROL_NO_SNOOP = 1 << 11,
     EXPRESS_CONTROL_RESET = 1 << 15,
+    EXPRESS_CONTROL_NEVER = EXPRESS_CONTROL_NO_SNOOP | EXPRESS_CONTROL_RESET,
     EXPRESS_STATUS = 10,
     EXPRESS_STATUS_ERRORS = 0xf,
     MESSAGES_SIZE = 24, /* of MSI or MSI-X, at most */
@@ -33,7 +35,7 @@ static const struct writable {
     {0, PCI_STATUS, 2, true, STATUS_ERRORS, 0},
     {0, PCI_CACHE_LINE, 1, false, 0xff, 0},
     {0, LATENCY, 1, false, 0xff, 0},
-    {PCI_CAPABILITY_EXPRESS, EXPRESS_CONTROL, 2, false, EXPRESS_CONTROL_BITS, EXPRESS_CONTROL_RESET},
+    {PCI_CAPABILITY_EXPRESS, EXPRESS_CONTROL, 2, false, EXPRESS_CONTROL_BITS, EXPRESS_CONTROL_NEVER},
     {PCI_CAPABILITY_EXPRESS, EXPRESS_STATUS, 2, true, EXPRESS_STATUS_ERRORS, 0},
 };
 
@@ -89,12 +91,31 @@ static void write_command(const struct pci_function *function, uint16_t value)
     }
 }
 
+/* Is anything of it given out? */
+static bool is_given(const struct pci_function *function)
+{
+    return pci_is_changed(function) && function->header == PCI_HEADER_DEVICE && function->fault == NULL;
+}
+
+void pci_keep_snooped(const struct pci_function *function)
+{
+    const struct pci_capability *express = find(function, PCI_CAPABILITY_EXPRESS);
+    uint32_t at = express != NULL ? express->offset + (uint32_t)EXPRESS_CONTROL : 0;
+    if (express == NULL || !is_given(function) || at + 2 > PCI_STANDARD_SIZE || is_in_another(function, at)) {
+        return;
+    }
+    uint32_t control = pci_config_read(function, at, 2);
+    if ((control & EXPRESS_CONTROL_NO_SNOOP) != 0) {
+        pci_config_write(function, at, 2, control & ~(uint32_t)EXPRESS_CONTROL_NEVER);
+    }
+}
+
 keel_status_t pci_config_change(const struct pci_function *function, uint32_t offset, unsigned width,
                                 uint32_t value)
 {
     const struct writable *writable = register_at(function, offset, width);
-    if (writable == NULL || !pci_is_changed(function) || function->header != PCI_HEADER_DEVICE ||
-        function->fault != NULL || (writable->capability != 0 && is_in_another(function, offset))) {
+    if (writable == NULL || !is_given(function) ||
+        (writable->capability != 0 && is_in_another(function, offset))) {
         return KEEL_E_DENIED;
     }
     uint32_t now =

@@ -86,6 +86,29 @@ static void D6_command_register_is_shared(void)
     CHECK_OK(keel_pci_device_release(device));
 }
 
+static const struct hosted_pci_function express[] = {{.device = 1,
+                                                      .vendor_id = 0x6666,
+                                                      .class_code = 0x088000,
+                                                      .command = 6,
+                                                      .capabilities = 0x40,
+                                                      .words = {{0x40, 0x10}, {0x48, 0x2810}}}};
+
+/* It would read what memory had before CPUs wrote it. Nobody else can have it do so, but the device by a
+ * reset of its own, and then it does not master the bus before it is told again. */
+static void M9_no_snoop_is_off_while_a_device_is_held(void)
+{
+    const struct hal_pci_address at = {.device = 1};
+    keel_pci_device_t device = acquire(0);
+    CHECK_EQUAL(read_config(device, 0x48, 2), 0x2010);
+    CHECK_STATUS(keel_pci_config_write(device, 0x48, 2, 0x2810), KEEL_E_DENIED);
+    CHECK_OK(keel_pci_config_write(device, 0x48, 2, 0x201f));
+    hal_pci_write(at, 0x48, 2, 0x2810);
+    CHECK_STATUS(keel_pci_config_write(device, 0x48, 2, 0x2810), KEEL_E_DENIED);
+    CHECK_OK(keel_dma_enable(device, 0));
+    CHECK_EQUAL(read_config(device, 0x48, 2), 0x2010);
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 #define OVERLAPPING(number, first, ...)                                                                      \
     {                                                                                                        \
         .device = (number), .vendor_id = 0x6666, .class_code = 0x088000, .command = 6,                       \
@@ -130,6 +153,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         UNIT(D6_only_harmless_registers_are_written),
         UNIT(D6_command_register_is_shared),
+        UNIT(M9_no_snoop_is_off_while_a_device_is_held, .config.pci = express, .config.pci_count = 1),
         UNIT(D7_registers_of_two_capabilities_are_not_written, .config.pci = overlapping,
              .config.pci_count = sizeof overlapping / sizeof overlapping[0]),
     };

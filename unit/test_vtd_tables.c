@@ -238,8 +238,8 @@ static void D1_ranges_of_firmware_are_told(void **state)
     assert_int_equal(vtd_describe()->levels, 0);
 }
 
-/* Where the access of a source on bus 0 leads; 0: nowhere. By tables of three levels. */
-static uint64_t walk(uint16_t source, uint64_t address)
+/* The leaf by which the source on bus 0 reaches the address, and its level; 0: none. By tables of three. */
+static uint64_t leaf(uint16_t source, uint64_t address, unsigned *level)
 {
     uint64_t contexts = test_word(ROOT) & ~UINT64_C(0xfff), table;
     uint64_t low = contexts == 0 ? 0 : test_word(contexts + 16 * source);
@@ -247,14 +247,22 @@ static uint64_t walk(uint16_t source, uint64_t address)
         return 0;
     }
     table = low & ~UINT64_C(0xfff);
-    for (unsigned level = 2;; level--) {
-        uint64_t span = HAL_PAGE_SIZE << 9 * level;
+    for (*level = 2;; --*level) {
+        uint64_t span = HAL_PAGE_SIZE << 9 * *level;
         uint64_t entry = test_word(table + address / span % 512 * 8);
-        if (entry == 0 || vtd_entry_is_leaf(entry, level)) {
-            return entry == 0 ? 0 : vtd_entry_target(entry).value + address % span;
+        if (entry == 0 || vtd_entry_is_leaf(entry, *level)) {
+            return entry;
         }
         table = vtd_entry_target(entry).value;
     }
+}
+
+/* Where the access of the source leads; 0: nowhere. */
+static uint64_t walk(uint16_t source, uint64_t address)
+{
+    unsigned level;
+    uint64_t entry = leaf(source, address, &level);
+    return entry == 0 ? 0 : vtd_entry_target(entry).value + address % (HAL_PAGE_SIZE << 9 * level);
 }
 
 static uint32_t domain_of(uint16_t source)
@@ -409,6 +417,27 @@ static void D1_entries_say_what_they_were_made_of(void **state)
     assert_int_equal(written_back, 0);
 }
 
+/* All of the units that share tables: the bit is reserved for one that cannot. */
+static void M9_devices_are_snooped_where_units_can(void **state)
+{
+    (void)state;
+    for (unsigned can = 0; can < 4; can++) {
+        (void)reset_capable(1);
+        begin_firmware();
+        name_units(2);
+        units[0].extended |= (can & 1) != 0 ? SNOOPS : 0;
+        units[1].extended |= (can & 2) != 0 ? SNOOPS : 0;
+        want(0, 2, 0x7c000000, 0x7c000fff);
+        vtd_begin(&dmar);
+        const uint64_t bit = can == 3 ? 0x800 : 0;
+        assert_true(vtd_leaf_entry(hal_paddr(0x7000), 0, true, false) == (0x7001 | bit));
+        assert_true(vtd_leaf_entry(hal_paddr(0x600000), 1, true, true) == (0x600083 | bit));
+        assert_true(vtd_table_entry(hal_paddr(0x7000), 1) == 0x7003);
+        unsigned level;
+        assert_true(leaf(16, 0x7c000000, &level) == (0x7c000003 | bit));
+    }
+}
+
 static void D2_filled_entries_are_seen(void **state)
 {
     (void)state;
@@ -525,6 +554,7 @@ int main(void)
         cmocka_unit_test(M8_firmwares_devices_are_bounded),
         cmocka_unit_test(D3_firmwares_memory_without_units_that_obey),
         cmocka_unit_test(D1_entries_say_what_they_were_made_of),
+        cmocka_unit_test(M9_devices_are_snooped_where_units_can),
         cmocka_unit_test(D2_filled_entries_are_seen),
         cmocka_unit_test(D1_source_finds_its_domain),
         cmocka_unit_test(D2_half_an_entry_is_absent),

@@ -34,6 +34,7 @@
 #define DRAINS                  (UINT64_C(3) << 54)
 #define QUEUED                  UINT64_C(2)
 #define REMAPS                  UINT64_C(8)
+#define SNOOPS                  UINT64_C(0x80)
 #define ADDRESS_BITS(count)     ((uint64_t)((count) - 1) << 16)
 /* Tables of 3 levels, addresses to match, 2 MiB pages, 256 domains, what is on its way is waited for. */
 #define CAPABLE (FAULTS_AT(0x20, 4) | DRAINS | ADDRESS_BITS(39) | UINT64_C(2) << 8 | UINT64_C(1) << 34 | 2)

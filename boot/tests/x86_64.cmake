@@ -178,6 +178,14 @@ keel_add_kernel_test(
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/domains.transcript
            --says "^keel: iommu: blocked: 00:05.0 reads at 0x3456789000 "
 )
+# The same by leaves that say that devices are snooped (M9): to a unit without snoop control the bit is a reserved one.
+keel_add_kernel_test(
+    domains-snooped domains
+    QEMU -m 3G -device intel-iommu,intremap=on,caching-mode=on,snoop-control=on ${edu}
+         -device edu,addr=6,dma_mask=0xffffffffffffffff
+    RUNNER --no-iommu --expect ${KEEL_TRANSCRIPTS}/kernels/domains.transcript
+           --says "^keel: iommu: blocked: 00:05.0 reads at 0x3456789000 "
+)
 # The same behind AMD's hardware, whose model in QEMU 7.2 logs no attempt.
 keel_add_kernel_test(
     dma-amd dma QEMU -m 128M ${edu}

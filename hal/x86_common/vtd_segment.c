@@ -31,14 +31,15 @@ static unsigned range_count, mapped_count; /* ranges; sources that have them */
 struct common {
     unsigned levels, leaves; /* bits */
     unsigned domain_bits, address_bits;
-    bool drain, coherent, keep_absence;
+    bool drain, coherent, snoops, keep_absence;
 };
 static const struct common everything = {.levels = ~0u,
                                          .leaves = ~0u,
                                          .domain_bits = DOMAIN_BITS_MAX,
                                          .address_bits = ~0u,
                                          .drain = true,
-                                         .coherent = true};
+                                         .coherent = true,
+                                         .snoops = true};
 
 static void add_unit(struct common *common, const struct vtd_unit *u)
 {
@@ -52,6 +53,7 @@ static void add_unit(struct common *common, const struct vtd_unit *u)
                                : common->address_bits;
     common->drain = common->drain && VTD_CAPABILITY_DRAINS(u->capability) == DRAINS_BOTH;
     common->coherent = common->coherent && VTD_EXTENDED_COHERENT(u->extended);
+    common->snoops = common->snoops && VTD_EXTENDED_SNOOPS(u->extended);
     /* What waits in a write buffer is not there yet for the unit. */
     common->keep_absence = common->keep_absence || VTD_CAPABILITY_ABSENCE(u->capability) ||
                            VTD_CAPABILITY_WRITE_BUFFER(u->capability);
@@ -143,6 +145,7 @@ void vtd_segment_begin(const struct acpi_dmar *dmar)
             add_unit(&common, &u);
         }
     }
+    vtd_segment.snoops = common.snoops;
     map_ranges(&common);
 }
 
@@ -191,6 +194,7 @@ const char *vtd_segment_join(const struct acpi_dmar *dmar, const enum vtd_status
     why = why_not(dmar, statuses, &common);
     levels_offered = why == NULL ? levels_of(&common) : 0;
     vtd_segment.coherent = common.coherent;
+    vtd_segment.snoops = common.snoops;
     vtd_segment.iommu = (struct hal_iommu){.levels = covers_rest ? levels_offered : 0,
                                            .address_bits = address_bits(&common),
                                            .leaf_level_max = leaf_level_max(&common),

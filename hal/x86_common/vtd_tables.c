@@ -7,7 +7,8 @@
 
 #define ENTRY_READ    (UINT64_C(1) << 0)
 #define ENTRY_WRITE   (UINT64_C(1) << 1)
-#define ENTRY_LEAF    (UINT64_C(1) << 7) /* above level 0 */
+#define ENTRY_LEAF    (UINT64_C(1) << 7)  /* above level 0 */
+#define ENTRY_SNOOP   (UINT64_C(1) << 11) /* of leaves; reserved where a unit has no snoop control */
 #define ENTRY_ADDRESS UINT64_C(0x000ffffffffff000)
 #define ENTRY_SIZE    8u
 
@@ -34,10 +35,11 @@ uint64_t vtd_table_entry(hal_paddr_t table, unsigned level)
     return written_back(table).value | ENTRY_READ | ENTRY_WRITE;
 }
 
+/* A device that asks not to be snooped would read what memory had before CPUs wrote it (M9). */
 uint64_t vtd_leaf_entry(hal_paddr_t page, unsigned level, bool may_read, bool may_write)
 {
     return page.value | (may_read ? ENTRY_READ : 0) | (may_write ? ENTRY_WRITE : 0) |
-           (level > 0 ? ENTRY_LEAF : 0);
+           (level > 0 ? ENTRY_LEAF : 0) | (vtd_segment.snoops ? ENTRY_SNOOP : 0);
 }
 
 bool vtd_entry_is_leaf(uint64_t entry, unsigned level)

@@ -46,6 +46,7 @@ enum {
 #define VTD_EXTENDED_COHERENT(value)       (((value) & 1) != 0)
 #define VTD_EXTENDED_QUEUE(value)          (((value) >> 1 & 1) != 0)
 #define VTD_EXTENDED_REMAPS(value)         (((value) >> 3 & 1) != 0) /* interrupts */
+#define VTD_EXTENDED_SNOOPS(value)         (((value) >> 7 & 1) != 0) /* snoop control */
 #define VTD_EXTENDED_IOTLB_OFFSET(value)   ((uint32_t)((value) >> 8 & 0x3ff) * 16)
 
 /* Commands, and what the status shows of each (11.4.4). */
@@ -138,6 +139,7 @@ struct vtd_segment {
     uint8_t units[ACPI_DMAR_UNITS_MAX]; /* those that translate */
     hal_paddr_t root;                   /* the table of all of them */
     bool coherent;                      /* all of them look into CPUs' caches */
+    bool snoops;                        /* all of them can have devices look there, too */
     struct hal_iommu iommu;
 };
 extern struct vtd_segment vtd_segment;

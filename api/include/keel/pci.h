@@ -93,9 +93,10 @@ keel_status_t keel_pci_config_read(keel_pci_device_t device, uint64_t offset, ui
  * 15, errors that a one clears), the size of cache lines, the latency timer. Of the first PCI Express
  * capability: Device Control (bits 0 to 4 and 12 to 14: errors that are told, relaxed ordering, the size of
  * read requests), Device Status (bits 0 to 3). Other bits stay as they are, and must be written so: as they
- * are read now, or as 0 where a one clears. The next holder of a device that is not reset finds what was
- * written. Errors: E_INVALID (as above; a value wider than the register), E_DENIED (another register or bit,
- * or nothing of the device is given out: nothing was written). */
+ * are read now, or as 0 where a one clears; Device Control's bit 11, no snoop, which is off while the device
+ * is held unless that has reset itself, as 0 (M9). The next holder of a device that is not reset finds what
+ * was written. Errors: E_INVALID (as above; a value wider than the register), E_DENIED (another register or
+ * bit, or nothing of the device is given out: nothing was written). */
 keel_status_t keel_pci_config_write(keel_pci_device_t device, uint64_t at, uint32_t width, uint32_t value);
 
 /* Where in configuration space capability number `index` (from 0) of this id is. Errors: E_NOT_FOUND (there

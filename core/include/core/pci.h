@@ -145,6 +145,11 @@ void pci_config_write(const struct pci_function *function, uint32_t offset, unsi
 keel_status_t pci_config_change(const struct pci_function *function, uint32_t offset, unsigned width,
                                 uint32_t value);
 
+/* It asks for what CPUs' caches have, as far as it obeys its register: by PCI Express it may send requests
+ * that do not, and would read what memory had before (M9). Where remapping hardware snoops for it
+ * (hal/iommu.h), it cannot. Nothing resets the register while the function is held but the function. */
+void pci_keep_snooped(const struct pci_function *function);
+
 /* E_DENIED: it is firmware's; E_BUSY: somebody has it, or it is being reset; E_UNSUPPORTED: its reset has
  * gone wrong; E_LIMIT. */
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle);

@@ -55,7 +55,10 @@ bool hal_iommu_range(unsigned index, struct hal_iommu_range *range);
 
 /* `table` is of the level below `level`, that of the entry. */
 uint64_t hal_iommu_table_entry(hal_paddr_t table, unsigned level);
-/* Maps a page of the level's size (4 KiB << 9 * level), which `page` is a multiple of. Not neither. */
+/* Maps a page of the level's size (4 KiB << 9 * level), which `page` is a multiple of. Not neither. Where all
+ * of the hardware can, it reads CPUs' caches for the device, whatever the request says (VT-d 4.0, 9.8: SNP,
+ * where units have snoop control; AMD 3.0, 2.2.7: FC); elsewhere a device that asks for it reads what memory
+ * had before caches were written back. */
 uint64_t hal_iommu_leaf_entry(hal_paddr_t page, unsigned level, bool may_read, bool may_write);
 /* Of an entry that is not 0. */
 bool hal_iommu_entry_is_leaf(uint64_t entry, unsigned level);
