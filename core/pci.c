@@ -11,12 +11,18 @@
 #include "core/pci_message.h"
 #include "core/pci_reset.h"
 #include "core/spinlock.h"
+#include "core/work.h"
 
 /* Constant once tasks run, but for owners, command registers, open messages and resets. */
 static struct pci_function functions[PCI_FUNCTIONS_MAX];
 static uint32_t function_count;
 
-static struct spinlock lock; /* owners, and the machine's way to configuration space */
+static struct spinlock lock; /* owners, the list below, and the machine's way to configuration space */
+
+static struct pci_device *gone; /* whose last hold was an interrupt handler's; they are owners yet */
+static struct work ending;      /* lets them go, with interrupts on */
+
+static void let_go_all(void *context);
 
 static void report(uint32_t left_out)
 {
@@ -37,6 +43,8 @@ void pci_init(const struct memmap *map)
 {
     uint32_t left_out = 0;
     spinlock_init(&lock);
+    gone = NULL;
+    work_init(&ending, let_go_all);
     pci_message_init();
     function_count = hal_pci_config_size() > 0 ? pci_scan(map, functions, PCI_FUNCTIONS_MAX, &left_out) : 0;
     report(left_out);
@@ -178,16 +186,49 @@ keel_status_t pci_acquire(uint32_t index, uint64_t *handle)
     return KEEL_OK;
 }
 
-void pci_device_put(struct pci_device *device)
+static void let_go(struct pci_device *device)
 {
-    if (!ref_put(&device->object.ref)) {
-        return;
-    }
     (void)domain_disable(domain_of(device->function));
     pci_messages_close(device->function);
     pci_reset_begin(device->function);
     cease_to_own(device);
     ref_finish(&device->object.ref);
+}
+
+static void let_go_all(void *context)
+{
+    (void)context;
+    bool interrupts = spinlock_acquire(&lock);
+    struct pci_device *device = gone;
+    gone = NULL;
+    spinlock_release(&lock, interrupts);
+    while (device != NULL) {
+        struct pci_device *next = device->next;
+        let_go(device);
+        device = next;
+    }
+}
+
+/* A work that is queued already has yet to look at the list. */
+static void let_go_soon(struct pci_device *device)
+{
+    bool interrupts = spinlock_acquire(&lock);
+    device->next = gone;
+    gone = device;
+    spinlock_release(&lock, interrupts);
+    (void)work_schedule(&ending);
+}
+
+void pci_device_put(struct pci_device *device)
+{
+    if (!ref_put(&device->object.ref)) {
+        return;
+    }
+    if (cpu_context() == CONTEXT_INTERRUPT) {
+        let_go_soon(device);
+    } else {
+        let_go(device);
+    }
 }
 
 bool pci_is_kept(const struct pci_function *function, uint32_t bar, uint64_t offset, uint64_t size)

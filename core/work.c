@@ -7,18 +7,32 @@
 #include "core/assert.h"
 #include "core/sched.h"
 
-keel_status_t work_create(void (*handler)(void *context), void *context, uint64_t *handle)
+static void begin_life(struct work *work, void (*handler)(void *context), void *context)
 {
-    struct work *work = (struct work *)object_claim(OBJECT_WORK);
-    if (work == NULL) {
-        return KEEL_E_LIMIT;
-    }
     work->handler = handler;
     work->context = context;
     atomic_u32_init(&work->state, 0);
     work->next = NULL;
     work->previous = NULL;
     work->number = 0;
+}
+
+void work_init(struct work *work, void (*handler)(void *context))
+{
+    ref_init(&work->object.ref, REF_FREE);
+    bool claimed = ref_claim(&work->object.ref);
+    CORE_ASSERT(claimed);
+    begin_life(work, handler, NULL);
+    ref_publish(&work->object.ref, 1, false);
+}
+
+keel_status_t work_create(void (*handler)(void *context), void *context, uint64_t *handle)
+{
+    struct work *work = (struct work *)object_claim(OBJECT_WORK);
+    if (work == NULL) {
+        return KEEL_E_LIMIT;
+    }
+    begin_life(work, handler, context);
     *handle = object_handle(OBJECT_WORK, &work->object);
     ref_publish(&work->object.ref, 1, true);
     return KEEL_OK;

@@ -77,6 +77,7 @@ DMA = (
     Mutant("no-snoop-left-on", "M9", "core/pci.c", "    pci_keep_snooped(device->function);\n", "", ("test_pci_config", "test_pci_reset")),
     Mutant("no-snoop-on-again", "M9", "core/domain.c", "    pci_keep_snooped(domain->function);\n", "", ("test_pci_config",)),
     Mutant("no-snoop-for-clients", "M9", "core/pci_config.c", "EXPRESS_CONTROL_NO_SNOOP | EXPRESS_CONTROL_RESET,", "EXPRESS_CONTROL_RESET,", ("test_pci_config",)),
+    Mutant("life-ends-with-interrupts-off", "D8", "core/pci.c", "if (cpu_context() == CONTEXT_INTERRUPT) {", "if (cpu_context() == CONTEXT_EARLY) {", ("test_dma",)),
     Mutant("device-past-the-iommu-let-in", "D3", "core/domain.c", " && !function->goes_past", "", VIRTIO),
     Mutant("firmwares-memory-is-anybodys", "D1", FIRMWARE, " &&\n           remap_is_reserved(range->first, range->last);", ";", ("test_vtd_tables",)),
     Mutant("firmwares-memory-over-interrupts", "D4", FIRMWARE, "!overlap(range, &interrupts)", "interrupts.first != 0", ("test_vtd_tables",)),

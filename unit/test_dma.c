@@ -445,6 +445,39 @@ static void D8_driver_is_told_of_the_cut_off(void)
     CHECK_OK(keel_pci_device_release(device));
 }
 
+static keel_pci_device_t shared;
+static keel_status_t at_once;
+
+static void let_go_last(void *context)
+{
+    (void)context;
+    keel_pci_device_t again = {0};
+    CHECK_OK(keel_pci_device_release(shared));
+    at_once = keel_pci_device_acquire(CARD, &again);
+}
+
+/* What waits for its flush may be much: interrupts are on while it is let go. */
+static void D8_last_hold_of_an_interrupt_handler(void)
+{
+    keel_segment_t segment = dma_segment(1);
+    keel_dma_t dma;
+    const struct keel_timer_options options = {.handler = let_go_last};
+    keel_timer_t timer = {0};
+    shared = dma_device(CARD);
+    dma = dma_of(shared, segment, 0, 1, BOTH);
+    CHECK_OK(keel_dma_release_later(dma));
+    CHECK_OK(keel_timer_create(&options, &timer));
+    CHECK_OK(keel_timer_arm(timer, 0));
+    CHECK_OK(keel_task_sleep(MS));
+    CHECK_STATUS(at_once, KEEL_E_BUSY);
+    CHECK_AUDIT();
+    keel_pci_device_t device = dma_device(CARD);
+    CHECK_EQUAL(dma_state(device).pages, 0);
+    CHECK_OK(keel_timer_release(timer));
+    CHECK_OK(keel_segment_release(segment));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +500,7 @@ int main(int argc, char **argv)
              .config.iommu_stalls = 42, .leaves_things = true),
         UNIT(D8_device_that_tries_on_is_cut_off, .by_amd = true),
         UNIT(D8_driver_is_told_of_the_cut_off, .by_amd = true),
+        UNIT(D8_last_hold_of_an_interrupt_handler, .by_amd = true),
     };
     return unit_main(tests, argc, argv);
 }

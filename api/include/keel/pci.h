@@ -79,7 +79,9 @@ keel_status_t keel_pci_device_info(uint32_t index, struct keel_pci_device_info *
  * E_INVALID. */
 keel_status_t keel_pci_device_acquire(uint32_t index, keel_pci_device_t *device);
 keel_status_t keel_pci_device_ref(keel_pci_device_t device);
-/* With the last reference others can acquire it. I/O memory of its BARs stays with who holds that. */
+/* With the last reference others can acquire it; from an interrupt handler, also in another call there that
+ * happens to be the last to use it, soon: when works run (keel/work.h). I/O memory of its BARs stays with who
+ * holds that. */
 keel_status_t keel_pci_device_release(keel_pci_device_t device);
 
 /* `width` bytes of configuration space, 1, 2 or 4, as the device answers now: all bits set if it does not.

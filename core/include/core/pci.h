@@ -98,6 +98,7 @@ static inline uint16_t pci_source(const struct pci_function *function)
 struct pci_device {
     struct object object; /* first */
     struct pci_function *function;
+    struct pci_device *next; /* of those that nobody holds any more; under the lock */
 };
 
 /* Boot CPU, once, before other CPUs run. */
@@ -153,6 +154,8 @@ void pci_keep_snooped(const struct pci_function *function);
 /* E_DENIED: it is firmware's; E_BUSY: somebody has it, or it is being reset; E_UNSUPPORTED: its reset has
  * gone wrong; E_LIMIT. */
 keel_status_t pci_acquire(uint32_t index, uint64_t *handle);
+/* With the last hold the domain's life ends, which may be long work: where that was an interrupt handler's, a
+ * work of Keel's does it soon. */
 void pci_device_put(struct pci_device *device);
 
 /* Bytes of a BAR, as I/O memory: size > 0, inside of it. E_DENIED: it is not given out, or a page of the

@@ -51,6 +51,8 @@ enum work_state { WORK_QUEUED = 1u << 0, WORK_RUNNING = 1u << 1 };
 #define WORK_PAUSE     UINT64_C(10000)
 #define WORK_PAUSE_MAX UINT64_C(10000000)
 
+/* Boot CPU, once: one of Keel's own, which has no handle and never goes. */
+void work_init(struct work *work, void (*handler)(void *context));
 /* E_LIMIT. */
 keel_status_t work_create(void (*handler)(void *context), void *context, uint64_t *handle);
 void work_put(struct work *work);
