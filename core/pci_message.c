@@ -288,6 +288,9 @@ keel_status_t pci_message_open(const struct pci_device *device, uint32_t index, 
     if (index >= function->messages.count) {
         return KEEL_E_NOT_FOUND;
     }
+    if (hal_irq_messages_are_held() && !pci_is_told_apart(function)) {
+        return KEEL_E_LIMIT; /* an entry for one would let pass what another sends (D4) */
+    }
     bool interrupts = spinlock_acquire(&lock);
     bool is_open = find(function, index) != NULL;
     keel_status_t status = is_open ? KEEL_E_EXISTS : open_message(function, index, source);

@@ -423,6 +423,7 @@ DEVICES = (
     Mutant("register-of-two-capabilities-written", "D7", PCI_CONFIG, "(writable->capability != 0 && is_in_another(function, offset))",
            "(writable->capability == 1 && is_in_another(function, offset))", ("test_pci_config",)),
     Mutant("reset-by-what-the-device-says", "D6", PCI_CONFIG, " & ~(uint32_t)writable->never;", ";", ("test_pci_config",)),
+    Mutant("messages-of-a-shared-source", "D4", MESSAGE, "hal_irq_messages_are_held() && !pci_is_told_apart(function)", "hal_irq_messages_are_held() && function->messages.count == 0", ("test_pci_message",)),
     Mutant("bridge-written", "D6", PCI_CONFIG, "function->header == PCI_HEADER_DEVICE &&", "function->header <= 2 &&", ("test_pci_config",)),
     Mutant("register-in-part-written", "D6", PCI_CONFIG, "&& width == writable->width &&", "&& width <= writable->width &&", ("test_pci_config",)),
     Mutant("opening-masks-what-is-unmasked", "T9", MESSAGE, "        if (!on) {\n            msi_mask_all(function, false);", "        if (on) {\n            msi_mask_all(function, false);",

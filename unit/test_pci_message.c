@@ -408,6 +408,41 @@ static void M8_sources_run_out(void)
 
 /* --- The audit --- */
 
+/* A bridge to the old bus may send what two functions behind it send as one's, or as its own. */
+static const struct hosted_pci_function old_bus[] = {
+    {.device = 4,
+     .vendor_id = 0x1b36,
+     .class_code = 0x060400,
+     .header = 1,
+     .command = 7,
+     .secondary = 1,
+     .last = 1},
+    {.bus = 1, .vendor_id = 0x6666, .command = 2, .capabilities = 0x40, .words = {{0x40, MSI_LEFT_ON}}},
+};
+
+static keel_status_t open_behind_the_bridge(void)
+{
+    keel_pci_device_t device = {0};
+    uint32_t source = 0;
+    CHECK_OK(keel_pci_device_acquire(1, &device));
+    CHECK_STATUS(keel_pci_message_open(device, 1, &source), KEEL_E_NOT_FOUND);
+    keel_status_t status = keel_pci_message_open(device, 0, &source);
+    CHECK_AUDIT();
+    CHECK_OK(keel_pci_device_release(device));
+    return status;
+}
+
+static void D4_who_shares_a_source_has_no_messages(void)
+{
+    CHECK_STATUS(open_behind_the_bridge(), KEEL_E_LIMIT);
+}
+
+/* Where nothing tells anybody apart. */
+static void D4_who_shares_a_source_has_them_unremapped(void)
+{
+    CHECK_OK(open_behind_the_bridge());
+}
+
 static void D4_audit_sees_messages_of_nobody(void)
 {
     hosted_pci_poke(message_place(MSIX_DEVICE), 0x52, 2, 0x8003);
@@ -440,6 +475,8 @@ static void D6_audit_sees_messages_of_others(void)
     CHECK_OK(keel_pci_device_release(plain));
 }
 
+static const char trust[] = "keel.dma=trust-devices"; /* with interrupts, too */
+
 #define WITH(of) .config.pci = of, .config.pci_count = sizeof(of) / sizeof(of)[0]
 
 int main(int argc, char **argv)
@@ -451,6 +488,10 @@ int main(int argc, char **argv)
         UNIT(D4_message_calls_where_the_line_goes, .by_amd = true, WITH(message_devices), .seeds = 4),
         /* Where the message itself says which CPU. */
         UNIT(D4_message_calls_where_the_line_goes, WITH(message_devices), .seeds = 4,
+             .config.iommu = HOSTED_IOMMU_OLD_INTERRUPTS, .config.command_line = trust,
+             .config.command_line_size = sizeof trust - 1),
+        UNIT(D4_who_shares_a_source_has_no_messages, .by_amd = true, WITH(old_bus)),
+        UNIT(D4_who_shares_a_source_has_them_unremapped, WITH(old_bus),
              .config.iommu = HOSTED_IOMMU_OLD_INTERRUPTS),
         UNIT(D4_each_message_has_its_own_handler, .by_amd = true, WITH(message_devices)),
         UNIT(T9_message_while_masked_is_not_lost, .by_amd = true, WITH(message_devices), .seeds = 4),

@@ -186,6 +186,11 @@ unsigned hal_irq_message_first(void)
     return HAL_IRQ_SOURCES_MAX;
 }
 
+bool hal_irq_messages_are_held(void)
+{
+    return false;
+}
+
 bool hal_irq_message_open(unsigned source, uint16_t requester)
 {
     (void)source;

@@ -46,6 +46,11 @@ unsigned hal_irq_message_first(void)
     return first;
 }
 
+bool hal_irq_messages_are_held(void)
+{
+    return remap_interrupts_on();
+}
+
 bool hal_irq_message_open(unsigned source, uint16_t requester)
 {
     if (remap_interrupts_on() && !remap_interrupt_can_hold(requester)) {

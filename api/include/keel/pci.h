@@ -123,7 +123,8 @@ keel_status_t keel_pci_message_count(keel_pci_device_t device, uint32_t *count);
  * masked while its line is, and goes to the CPU that the line goes to. As long as one of its messages is
  * open, the device's wire does not interrupt. A message is a write to memory, so none is sent before DMA is
  * enabled for the device. Errors: E_NOT_FOUND (it has no such message), E_EXISTS (it is open), E_LIMIT (the
- * machine has no source left, or could not tell this device's messages from another's), E_INVALID (NULL). */
+ * machine has no source left, or remaps interrupts and could not tell this device's messages from another's:
+ * it is behind a bridge to the old PCI bus, for one), E_INVALID (NULL). */
 keel_status_t keel_pci_message_open(keel_pci_device_t device, uint32_t index, uint32_t *source);
 /* The device cannot raise it any more. Handlers of its line are not called any more (KEEL_IRQ_GONE), but for
  * one that runs; the source stands for another message when they are released. The last release of the device

@@ -127,8 +127,8 @@ uint32_t pci_count(void);
 const struct pci_function *pci_at(uint32_t index);
 uint32_t pci_index(const struct pci_function *function);
 
-/* Is DMA with the function's source its own? Behind a bridge to the old bus all devices have one (PCI Express
- * to PCI/PCI-X Bridge Specification 1.0, 2.3). */
+/* Is what comes with the function's source, DMA and messages, its own? Behind a bridge to the old bus all
+ * devices have one (PCI Express to PCI/PCI-X Bridge Specification 1.0, 2.3). */
 bool pci_is_told_apart(const struct pci_function *function);
 
 /* Is some address of [first, last], above 4 GiB, a bridge's to send to what lies behind it? A device's

@@ -36,7 +36,7 @@ bool pci_messages_switch_off(struct pci_function *function);
 void pci_messages_mask(const struct pci_function *function);
 
 /* E_NOT_FOUND: the function has no message `index`, or, to close one, it is not open; E_EXISTS: it is open;
- * E_LIMIT: no source is left. */
+ * E_LIMIT: no source is left, or its messages could not be told from another's. */
 keel_status_t pci_message_open(const struct pci_device *device, uint32_t index, uint32_t *source);
 keel_status_t pci_message_close(const struct pci_device *device, uint32_t index);
 /* Nobody holds the function any more: closes all. */

@@ -55,6 +55,11 @@ void hal_irq_mask(unsigned source, bool masked);
  * none. Not below hal_irq_source_count(). Constant from hal_upcall_boot on. Any context. */
 unsigned hal_irq_message_first(void);
 
+/* Each requester is held to messages that were opened for it, and nothing else that it writes interrupts
+ * (D4): VT-d 4.0, 5.1, with every unit remapping; AMD 3.0, 2.2.5. False: devices raise what they like.
+ * Requesters whose messages come under one id are core's to find. Constant likewise. Any context. */
+bool hal_irq_messages_are_held(void);
+
 /* Of a message that is not open: it is from now on, for this requester (bus:8, device:5, function:3), whose
  * messages alone raise it where the machine can tell requesters apart. False: the machine cannot have one
  * more, or one of this requester, which it could not tell from another. */
