@@ -9,6 +9,7 @@
 #include "core/iommu.h"
 #include "core/log.h"
 #include "core/pagetable.h"
+#include "hal/irq.h"
 #include "keel/cold.h"
 
 /* An entry of the top level, and what is below it, stands for so many bytes. */
@@ -21,11 +22,26 @@ _Static_assert(IOVA_END <= HAL_IOMMU_INTERRUPTS_FIRST && IOVA_LARGE_FIRST > HAL_
                "no address is an interrupt's (D4)");
 
 static struct domain domains[PCI_FUNCTIONS_MAX];
-static bool trust; /* devices, where no hardware holds them */
+static bool trust;           /* devices, where no hardware holds them */
+static bool interrupts_held; /* or devices are trusted with them, too */
+
+/* A device that masters the bus writes whatever message it likes, an INIT among them. */
+static void warn_of_interrupts(bool trusts)
+{
+    if (hal_iommu_describe()->levels == 0 || hal_irq_messages_are_held()) {
+        return;
+    }
+    log_string(LOG_WARNING, trusts
+                                ? "dma: DEVICES ARE TRUSTED (keel.dma=trust-devices): nothing keeps one "
+                                  "that is enabled from raising any interrupt"
+                                : "dma: no device is enabled, since none is kept from raising any interrupt "
+                                  "(keel.dma=trust-devices)");
+}
 
 void domain_init(bool trusts)
 {
     trust = trusts && hal_iommu_describe()->levels == 0;
+    interrupts_held = trusts || hal_irq_messages_are_held();
     for (uint32_t index = 0; index < pci_count(); index++) {
         domains[index] = (struct domain){.function = pci_at(index)};
         spinlock_init(&domains[index].lock);
@@ -34,6 +50,7 @@ void domain_init(bool trusts)
         log_string(LOG_WARNING, "dma: DEVICES ARE TRUSTED (keel.dma=trust-devices): no hardware holds them, "
                                 "and each that is enabled may read and write all memory");
     }
+    warn_of_interrupts(trusts);
 }
 
 struct domain *domain_of(const struct pci_function *function)
@@ -258,8 +275,8 @@ static bool firmware_uses(const struct pci_function *function)
 
 static bool can_be_held(const struct pci_function *function)
 {
-    return iommu_can_hold(pci_source(function)) && pci_is_told_apart(function) && !function->goes_past &&
-           !firmware_uses(function);
+    return interrupts_held && iommu_can_hold(pci_source(function)) && pci_is_told_apart(function) &&
+           !function->goes_past && !firmware_uses(function);
 }
 
 /* A life at the hardware. Nobody looks at the tables before the domain is ON. */

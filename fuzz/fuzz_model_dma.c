@@ -211,6 +211,12 @@ static unsigned units(uint8_t flags)
            ((flags & DMA_PLAIN) != 0 ? HOSTED_IOMMU_PLAIN : 0);
 }
 
+/* Units without a queue do not remap interrupts: without trust they let nobody have DMA. */
+static bool trusts(uint8_t flags)
+{
+    return DMA_TRUST(flags) || (!DMA_NO_UNITS(flags) && (flags & DMA_REGISTERS) != 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char trust[] = "keel.dma=trust-devices";
@@ -225,8 +231,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .cpu_count = 1,
         .strategy = HOSTED_SEQUENTIAL,
         .iommu = units(data[0]),
-        .command_line = dma_model.trusted ? trust : NULL,
-        .command_line_size = dma_model.trusted ? sizeof(trust) - 1 : 0,
+        .command_line = trust,
+        .command_line_size = trusts(data[0]) ? sizeof(trust) - 1 : 0,
         .step_limit = STEP_LIMIT,
     });
     return 0;

@@ -180,7 +180,29 @@ static void H1_arguments_are_checked(void)
     CHECK_OK(keel_pci_device_release(device));
 }
 
-/* --- Without hardware --- */
+/* --- Without hardware, or half of it --- */
+
+static void D4_whose_interrupts_pass_has_no_dma(void)
+{
+    keel_pci_device_t device = dma_acquire(CARD);
+    CHECK(unit_console_contains("no device is enabled, since none is kept from raising any interrupt"));
+    CHECK_STATUS(keel_dma_enable(device, 0), KEEL_E_UNSUPPORTED);
+    CHECK(!masters(CARD));
+    CHECK_OK(keel_pci_device_release(device));
+}
+
+/* Trusted with interrupts, and held as to memory. */
+static void D4_devices_are_trusted_with_interrupts(void)
+{
+    uint8_t byte = 0;
+    keel_pci_device_t device = dma_device(CARD);
+    keel_dma_t dma = dma_new(device, 1, BOTH);
+    CHECK(unit_console_contains("nothing keeps one that is enabled from raising any interrupt"));
+    CHECK(dma_reads(dma_source(CARD), dma_address(dma), &byte));
+    CHECK(!dma_reads(dma_source(CARD), 0, &byte));
+    CHECK_OK(keel_dma_release(dma));
+    CHECK_OK(keel_pci_device_release(device));
+}
 
 static void D3_without_hardware_there_is_no_dma(void)
 {
@@ -249,6 +271,10 @@ int main(int argc, char **argv)
         UNIT(D1_who_shares_a_source_has_no_dma, .by_amd = true, .config.pci = shared_source,
              .config.pci_count = 4, .config.iommu = HOSTED_IOMMU_RANGE | HOSTED_IOMMU_RANGE_WRONG),
         UNIT(H1_arguments_are_checked, .by_amd = true),
+        UNIT(D4_whose_interrupts_pass_has_no_dma, .by_amd = true,
+             .config.iommu = HOSTED_IOMMU_OLD_INTERRUPTS),
+        UNIT(D4_devices_are_trusted_with_interrupts, .by_amd = true,
+             .config.iommu = HOSTED_IOMMU_OLD_INTERRUPTS, WORDS("keel.dma=trust-devices")),
         UNIT(D3_without_hardware_there_is_no_dma, .config.iommu = HOSTED_IOMMU_NONE, ),
         UNIT(D3_other_words_trust_nobody, .config.iommu = HOSTED_IOMMU_NONE, WORDS("keel.dma=trust-device")),
         UNIT(D3_other_words_trust_nobody, .config.iommu = HOSTED_IOMMU_NONE, WORDS("keel.dma=Trust-devices")),

@@ -13,8 +13,10 @@
  * If the remapping hardware ever ceases to obey, they stay captive for good.
  *
  * Without remapping hardware that holds every device, keel_dma_enable answers E_UNSUPPORTED: no device
- * reaches memory then (D3). The boot option `keel.dma=trust-devices` changes that: devices that are enabled
- * get physical addresses, and may reach all memory; the boot log warns of it.
+ * reaches memory then (D3). So it does where the hardware does not hold devices' interrupts: one that masters
+ * the bus could raise whatever it likes, another's or worse (D4). The boot option `keel.dma=trust-devices`
+ * changes that: devices that are enabled get physical addresses, and may reach all memory, or, where hardware
+ * holds all but their interrupts, may raise any; the boot log warns of it.
  *
  * A device that tries to reach what is not mapped for it is kept from it, and logged. After
  * KEEL_DMA_FAULTS_MAX attempts it is cut off: it masters the bus no more, and its addresses lead nowhere

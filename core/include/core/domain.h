@@ -50,8 +50,9 @@ struct domain {
     uint32_t captive_count;
 };
 
-/* Boot CPU, once, after PCI's functions are known. `trusts`: where no hardware holds devices, they may have
- * all of memory. */
+/* Boot CPU, once, after PCI's functions and the remapping hardware are known. `trusts`: where no hardware
+ * holds devices, they may have all of memory; where it does, but not to their interrupts, they may raise any.
+ */
 void domain_init(bool trusts);
 
 /* Of that function. */
