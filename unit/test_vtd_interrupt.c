@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "hal/ioapic.h"
 #include "vtd_registers.h"
 
 #define SOURCE  UINT16_C(0xf0f8)
@@ -123,6 +124,28 @@ static void D4_other_segments_have_other_entries(void **state)
     for (unsigned i = 0; i < 512; i++) {
         assert_int_equal(test_word(others + 8 * i), 0);
     }
+}
+
+/* In x2APIC mode all units know long ids, or none remaps. */
+static void D4_cpus_with_long_ids(void **state)
+{
+    (void)state;
+    long_ids = true;
+    for (unsigned unit = 0; unit < 2; unit++) {
+        name_units(2);
+        units[unit].extended |= KNOWS_LONG_IDS;
+        check_refused();
+    }
+    name_units(2);
+    units[0].extended |= KNOWS_LONG_IDS;
+    units[1].extended |= KNOWS_LONG_IDS;
+    vtd_begin(&dmar);
+    assert_true(vtd_remaps_interrupts());
+    assert_true((units[0].interrupts & 0xfff) == 0x807 && (units[1].interrupts & 0xfff) == 0x807);
+    assert_true(vtd_interrupt_set(20, SOURCE, IOAPIC_VECTOR_FIRST + 20, 0x2d, false));
+    assert_true(vtd_interrupt_is_for(20, SOURCE));
+    assert_true(test_word((units[0].interrupts & ~UINT64_C(0xfff)) + 16 * 20) >> 32 == 0x2d);
+    long_ids = false;
 }
 
 /* --- Entries --- */
@@ -249,6 +272,7 @@ int main(void)
         cmocka_unit_test(D4_old_messages_are_blocked_from_the_start),
         cmocka_unit_test(D4_every_unit_remaps_or_none),
         cmocka_unit_test(D4_other_segments_have_other_entries),
+        cmocka_unit_test(D4_cpus_with_long_ids),
         cmocka_unit_test(D4_entry_says_who_may_raise_what),
         cmocka_unit_test(D4_half_an_entry_raises_nothing),
         cmocka_unit_test(D4_entry_is_in_force_when_the_call_returns),

@@ -398,6 +398,13 @@ void remap_print(const char *line)
     line_count++;
 }
 
+bool long_ids;
+
+bool remap_apics_have_long_ids(void)
+{
+    return long_ids;
+}
+
 struct registers *reset(unsigned unit, uint64_t capability, uint64_t extended)
 {
     units[unit] = (struct registers){.version = 0x10, .capability = capability, .extended = extended};

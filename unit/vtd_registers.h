@@ -35,12 +35,16 @@
 #define QUEUED                  UINT64_C(2)
 #define REMAPS                  UINT64_C(8)
 #define SNOOPS                  UINT64_C(0x80)
+#define KNOWS_LONG_IDS          UINT64_C(0x10)
 #define ADDRESS_BITS(count)     ((uint64_t)((count) - 1) << 16)
 /* Tables of 3 levels, addresses to match, 2 MiB pages, 256 domains, what is on its way is waited for. */
 #define CAPABLE (FAULTS_AT(0x20, 4) | DRAINS | ADDRESS_BITS(39) | UINT64_C(2) << 8 | UINT64_C(1) << 34 | 2)
 
 /* Memory that the machine's map calls firmware's; last 0: none. */
 extern uint64_t reserved_first, reserved_last;
+
+/* CPUs are in x2APIC mode. */
+extern bool long_ids;
 
 /* One unit's registers. */
 struct registers {

@@ -18,6 +18,8 @@
 /* A unit records only so many attempts in between. */
 #define WATCH_PERIOD_NS (CLOCK_NS_PER_S / 2)
 #define AMD_SPAN        UINT64_C(0x80000)
+#define MSR_APIC_BASE   0x1bu
+#define BASE_X2APIC     (UINT64_C(1) << 10)
 
 static uint64_t cache_line;                                                 /* bytes */
 static const struct handoff *memory_map;                                    /* during start-up */
@@ -158,6 +160,11 @@ hal_paddr_t remap_page(void)
 uint32_t remap_looks_max(void)
 {
     return 1000000;
+}
+
+bool remap_apics_have_long_ids(void)
+{
+    return (x86_rdmsr(MSR_APIC_BASE) & BASE_X2APIC) != 0; /* which stays as firmware left it (apic.c) */
 }
 
 /* In one piece: core may write to the console as well, on another CPU. */

@@ -11,12 +11,14 @@
 
 #define ENTRIES    256u
 #define ENTRY_SIZE 16u
-#define SIZE_CODE  7u /* of the register: 2^(7 + 1) entries */
+#define SIZE_CODE  7u                  /* of the register: 2^(7 + 1) entries */
+#define LONG_IDS   (UINT64_C(1) << 11) /* likewise: CPUs are in x2APIC mode (EIME) */
 /* Lower half of an entry: all else 0, which is fixed delivery to one CPU, and attempts are recorded. */
 #define ENTRY_PRESENT UINT64_C(1)
 #define ENTRY_LEVEL   (UINT64_C(1) << 4)
 #define ENTRY_VECTOR  16
-#define ENTRY_APIC    40
+#define ENTRY_APIC    40 /* 8 bits */
+#define ENTRY_LONG_ID 32 /* all bits, with LONG_IDS */
 /* Upper half. */
 #define ENTRY_VERIFY (UINT64_C(1) << 18) /* all bits of the source id */
 
@@ -30,7 +32,7 @@ _Static_assert(HAL_IRQ_SOURCES_MAX <= ENTRIES && ENTRIES * ENTRY_SIZE <= HAL_PAG
                "every interrupt source has its entry");
 
 static hal_paddr_t entries;
-static bool remaps;
+static bool remaps, long_ids;
 static struct acpi_dmar_ioapic ioapics[ACPI_IOAPICS_MAX]; /* of segment 0 */
 static unsigned ioapic_count;
 
@@ -65,11 +67,11 @@ bool vtd_interrupt_set(unsigned index, uint16_t source_id, uint8_t vector, uint3
     }
     vtd_lock();
     /* Another source's entry may be cached where that could not be forgotten. */
-    is_set =
-        vtd_all_obey() && write_entry(index,
-                                      ENTRY_PRESENT | (level ? ENTRY_LEVEL : 0) |
-                                          (uint64_t)vector << ENTRY_VECTOR | (uint64_t)apic_id << ENTRY_APIC,
-                                      source_id | ENTRY_VERIFY);
+    is_set = vtd_all_obey() &&
+             write_entry(index,
+                         ENTRY_PRESENT | (level ? ENTRY_LEVEL : 0) | (uint64_t)vector << ENTRY_VECTOR |
+                             (uint64_t)apic_id << (long_ids ? ENTRY_LONG_ID : ENTRY_APIC),
+                         source_id | ENTRY_VERIFY);
     if (!is_set) {
         (void)write_entry(index, 0, 0);
     }
@@ -126,13 +128,15 @@ bool vtd_ioapic_source(uint8_t id, uint16_t *source_id)
 
 /* --- Start-up --- */
 
+/* In x2APIC mode nothing is said of what a unit without long ids does (5.1.3). */
 static bool can_remap(const struct acpi_dmar *dmar, const enum vtd_status *statuses)
 {
     bool can = (dmar->flags & DMAR_REMAPS) != 0 && dmar->unit_count != 0 && dmar->units_left_out == 0;
 
     for (unsigned unit = 0; unit < dmar->unit_count && can; unit++) {
         can = statuses[unit] == VTD_TRANSLATES && vtd_units[unit].queue.value != 0 &&
-              VTD_EXTENDED_REMAPS(vtd_units[unit].extended);
+              VTD_EXTENDED_REMAPS(vtd_units[unit].extended) &&
+              (!long_ids || VTD_EXTENDED_LONG_IDS(vtd_units[unit].extended));
     }
     return can;
 }
@@ -149,7 +153,7 @@ static bool switch_on(unsigned unit, hal_paddr_t table)
         !vtd_give(unit, VTD_OLD_INTERRUPTS, false, false)) {
         return false;
     }
-    vtd_write64(unit, VTD_INTERRUPT_TABLE, table.value | SIZE_CODE);
+    vtd_write64(unit, VTD_INTERRUPT_TABLE, table.value | (long_ids ? LONG_IDS : 0) | SIZE_CODE);
     if (!vtd_give(unit, VTD_SET_INTERRUPTS, true, true)) {
         return false;
     }
@@ -168,6 +172,7 @@ bool vtd_interrupts_begin(const struct acpi_dmar *dmar, const enum vtd_status *s
 {
     hal_paddr_t others = hal_paddr(0);
 
+    long_ids = remap_apics_have_long_ids();
     remaps = can_remap(dmar, statuses);
     ioapic_count = 0;
     if (!remaps) {

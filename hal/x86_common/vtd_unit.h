@@ -46,6 +46,7 @@ enum {
 #define VTD_EXTENDED_COHERENT(value)       (((value) & 1) != 0)
 #define VTD_EXTENDED_QUEUE(value)          (((value) >> 1 & 1) != 0)
 #define VTD_EXTENDED_REMAPS(value)         (((value) >> 3 & 1) != 0) /* interrupts */
+#define VTD_EXTENDED_LONG_IDS(value)       (((value) >> 4 & 1) != 0) /* of local APICs (EIM) */
 #define VTD_EXTENDED_SNOOPS(value)         (((value) >> 7 & 1) != 0) /* snoop control */
 #define VTD_EXTENDED_IOTLB_OFFSET(value)   ((uint32_t)((value) >> 8 & 0x3ff) * 16)
 

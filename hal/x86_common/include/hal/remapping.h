@@ -28,6 +28,8 @@ bool remap_is_reserved(uint64_t first, uint64_t last);
 /* So often a driver looks at a unit, as core does (struct hal_iommu), until it takes it to have stopped: more
  * than any unit of the machine's needs. */
 uint32_t remap_looks_max(void);
+/* Boot CPU: local APICs are in x2APIC mode (Intel SDM vol. 3A, 10.12), in which CPUs' ids have 32 bits. */
+bool remap_apics_have_long_ids(void);
 /* Writes a line, without its end, to the console. */
 void remap_print(const char *line);
 
