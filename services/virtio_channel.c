@@ -130,10 +130,11 @@ keel_status_t services_virtio_channel_wait(struct services_virtio_channel *chann
             return status;
         }
         status = keel_time_now(&now);
-        if (status != KEEL_OK || now - start >= timeout) {
+        uint64_t passed = now > start ? now - start : 0; /* this CPU's clock may be behind the first one's */
+        if (status != KEEL_OK || passed >= timeout) {
             return status != KEEL_OK ? status : KEEL_E_TIMEOUT;
         }
-        status = pause(channel, sequence, nap, timeout - (now - start));
+        status = pause(channel, sequence, nap, timeout - passed);
         if (status != KEEL_OK && !stays) {
             return status;
         }

@@ -203,7 +203,8 @@ static keel_status_t reset_and_wait(const struct services_virtio_device *device)
             return status;
         }
         status = keel_time_now(&now);
-        if (status != KEEL_OK || now - start > SERVICES_VIRTIO_RESET_NS) {
+        uint64_t passed = now > start ? now - start : 0; /* this CPU's clock may be behind the first one's */
+        if (status != KEEL_OK || passed > SERVICES_VIRTIO_RESET_NS) {
             return status != KEEL_OK ? status : KEEL_E_TIMEOUT;
         }
         if (keel_task_sleep(RESET_NAP_NS) != KEEL_OK) {

@@ -47,7 +47,9 @@ struct keel_log_record {
  * E_NOT_FOUND (no such line has come yet), E_INVALID (NULL). */
 keel_status_t keel_log_read(uint64_t number, struct keel_log_record *record);
 
-/* Nanoseconds since boot. Context: task, atomic, irq, policy. */
+/* Nanoseconds since boot. It never goes back on one CPU, but CPUs' clocks may be up to 1 ms apart: who moves
+ * between two calls may find less than before, and two times of which the second is smaller are to be taken
+ * for the same. Context: task, atomic, irq, policy. */
 keel_status_t keel_time_now(uint64_t *nanoseconds);
 
 /* Nanoseconds since 1970-01-01 00:00 UTC, as the machine's real-time clock had it at boot and keel_time_now
