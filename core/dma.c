@@ -172,6 +172,7 @@ static KEEL_COLD keel_status_t map_by_steps(struct domain *domain, const struct 
     keel_status_t status = KEEL_OK;
     uint64_t missing = tables_missing(domain, dma);
     *tables = missing > 0;
+    domain->tables_owed += *tables;
     if (missing > 0) {
         status = get_tables(domain, dma, missing, spare, interrupts);
     }
@@ -185,23 +186,40 @@ static KEEL_COLD keel_status_t map_by_steps(struct domain *domain, const struct 
     return status;
 }
 
-/* All or nothing: room, tables, and then the entries. `number`: the domain's; `tables`: some were missing. */
-static keel_status_t reserve_and_map(struct domain *domain, struct dma *dma, uint32_t *number, bool *tables,
+/* How a new mapping is flushed: the domain's number, and whether tables were missing, or are of others that
+ * have linked and not flushed them. By such a table this mapping was made at once, perhaps. */
+struct flush {
+    uint32_t number;
+    bool tables, owed;
+};
+
+/* All or nothing: room, tables, and then the entries. */
+static keel_status_t reserve_and_map(struct domain *domain, struct dma *dma, struct flush *flush,
                                      bool *captive)
 {
     struct frame *spare = NULL;
     bool interrupts = spinlock_acquire(&domain->lock);
     keel_status_t status = take_room(domain, dma);
-    *tables = false;
+    flush->tables = false;
     if (status == KEEL_OK && dma->held && !map_at_once(domain, dma)) {
-        status = map_by_steps(domain, dma, &spare, tables, captive, &interrupts);
+        status = map_by_steps(domain, dma, &spare, &flush->tables, captive, &interrupts);
     }
-    *number = domain->number;
+    flush->number = domain->number;
+    flush->owed = domain->tables_owed > 0;
+    domain->tables_owed -= flush->tables && status != KEEL_OK;
     spinlock_release(&domain->lock, interrupts);
-    if (*tables) {
+    if (flush->tables) {
         tables_free(&spare);
     }
     return status;
+}
+
+/* What the mapping has linked is flushed. */
+static KEEL_COLD void pay_for_tables(struct domain *domain)
+{
+    bool interrupts = spinlock_acquire(&domain->lock);
+    domain->tables_owed--;
+    spinlock_release(&domain->lock, interrupts);
 }
 
 /* The hardware may have seen the entries, and will never say that it forgot them. */
@@ -217,17 +235,20 @@ static void withdraw(struct domain *domain, const struct dma *dma)
 static keel_status_t enter(struct dma *dma, bool *captive)
 {
     struct domain *domain = dma->domain;
-    uint32_t number;
-    bool tables;
-    keel_status_t status = reserve_and_map(domain, dma, &number, &tables, captive);
+    struct flush flush;
+    keel_status_t status = reserve_and_map(domain, dma, &flush, captive);
     if (status == KEEL_E_LIMIT && dma_flush(domain)) { /* what was captive has made room */
-        status = reserve_and_map(domain, dma, &number, &tables, captive);
+        status = reserve_and_map(domain, dma, &flush, captive);
     }
     if (status != KEEL_OK) {
         return status;
     }
     bool flushes = dma->held && hal_iommu_describe()->caches_absence;
-    if (flushes && !iommu_flush(number, dma->address, dma->page_count, tables)) {
+    bool done = !flushes || iommu_flush(flush.number, dma->address, dma->page_count, flush.owed);
+    if (flush.tables) {
+        pay_for_tables(domain);
+    }
+    if (!done) {
         withdraw(domain, dma);
         *captive = true;
         return KEEL_E_UNSUPPORTED;

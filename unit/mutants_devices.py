@@ -520,7 +520,7 @@ DEVICES = (
     Mutant("modelled-flush-takes-tables", "D2", "hal/hosted/iommu_cache.c", "(cached->as_table && !tables)", "(cached->level > HAL_PT_TOP_LEVEL && !tables)",
            ("test_hosted_iommu",)),
     Mutant("modelled-absent-table-stays", "D2", "hal/hosted/iommu_cache.c", "    rest.as_table = false;\n", "", ("test_dma",)),
-    Mutant("absence-ends-with-tables-only", "D1", "core/dma.c", "dma->held && hal_iommu_describe()->caches_absence", "tables && hal_iommu_describe()->caches_absence",
+    Mutant("absence-ends-with-tables-only", "D1", "core/dma.c", "dma->held && hal_iommu_describe()->caches_absence", "flush.tables && hal_iommu_describe()->caches_absence",
            ("test_dma",)),
     Mutant("modelled-tables-forget", "D2", "hal/hosted/iommu_cache.c", "    remember_again(unit, domain, first, last);\n",
            "    remember_again(unit, domain, last, first);\n", ("test_hosted_iommu",)),

@@ -82,6 +82,7 @@ DMA = (
     Mutant("short-ids-in-entries", "D4", "hal/x86_common/vtd_interrupt.c", "(long_ids ? ENTRY_LONG_ID : ENTRY_APIC)", "ENTRY_APIC", ("test_vtd_interrupt",)),
     Mutant("table-of-short-ids", "D4", "hal/x86_common/vtd_interrupt.c", "(long_ids ? LONG_IDS : 0) | ", "", ("test_vtd_interrupt",)),
     Mutant("unit-without-long-ids", "D4", "hal/x86_common/vtd_interrupt.c", " &&\n              (!long_ids || VTD_EXTENDED_LONG_IDS(vtd_units[unit].extended));", ";", ("test_vtd_interrupt",)),
+    Mutant("tables-of-others-not-flushed", "D1", "core/dma.c", "flush->owed = domain->tables_owed > 0;", "flush->owed = flush->tables;", ("test_explore_dma:D1_explore_map_by_a_new_table",)),
     Mutant("device-past-the-iommu-let-in", "D3", "core/domain.c", "!function->goes_past && ", "", VIRTIO),
     Mutant("firmwares-memory-is-anybodys", "D1", FIRMWARE, " &&\n           remap_is_reserved(range->first, range->last);", ";", ("test_vtd_tables",)),
     Mutant("firmwares-memory-over-interrupts", "D4", FIRMWARE, "!overlap(range, &interrupts)", "interrupts.first != 0", ("test_vtd_tables",)),

@@ -19,22 +19,32 @@ static keel_status_t theirs;
 static bool through;
 
 /* A device, and a mapping that alone holds its memory. */
-static void prepare(void)
+static void prepare_for(uint32_t index)
 {
-    device = dma_device(CARD);
-    source = dma_source(CARD);
+    device = dma_device(index);
+    source = dma_source(index);
     mapping = dma_new(device, 1, BOTH);
     address = dma_address(mapping);
     memory = dma_segment(1);
 }
 
+static void prepare(void)
+{
+    prepare_for(CARD);
+}
+
 /* The same in a new life, which has no table yet: whoever maps first has to leave the domain's lock for one.
  */
-static void prepare_anew(void)
+static void prepare_anew_for(uint32_t index)
 {
-    prepare();
+    prepare_for(index);
     CHECK_OK(keel_dma_disable(device));
     CHECK_OK(keel_dma_enable(device, 0));
+}
+
+static void prepare_anew(void)
+{
+    prepare_anew_for(CARD);
 }
 
 static void put_away(void)
@@ -171,6 +181,22 @@ static void D1_explore_two_maps(void)
     CHECK(dma_address(mapping) != dma_address(other_mapping));
     CHECK(dma_writes(source, dma_address(mapping), 'a'));
     CHECK(dma_writes(source, dma_address(other_mapping), 'b'));
+    CHECK_OK(keel_dma_release(mapping));
+    CHECK_OK(keel_dma_release(other_mapping));
+    put_away();
+}
+
+/* Who finds the other's table linked does not count on the other's flush of it: behind a unit that may have
+ * cached that there was none. */
+static void D1_explore_map_by_a_new_table(void)
+{
+    prepare_anew_for(STORAGE);
+    CHECK_OK(keel_dma_release(mapping));
+    keel_task_t other = race_start(map_memory, 0);
+    mapping = dma_of(device, memory, 0, 1, BOTH);
+    CHECK(dma_writes(source, dma_address(mapping), 'a'));
+    race_finish(other);
+    CHECK_OK(theirs);
     CHECK_OK(keel_dma_release(mapping));
     CHECK_OK(keel_dma_release(other_mapping));
     put_away();
@@ -377,6 +403,7 @@ int main(int argc, char **argv)
         EXPLORE_DEVICES(D2_explore_late_release_against_disable, 1),
         EXPLORE_DEVICES(D3_explore_map_against_disable, 1),
         EXPLORE_DEVICES(D1_explore_two_maps, 1),
+        EXPLORE_DEVICES(D1_explore_map_by_a_new_table, 2),
         EXPLORE_AT_ONCE(D8_explore_cut_off_against_next_life, 1),
         EXPLORE_AT_ONCE(D1_explore_map_against_next_life, 1),
         EXPLORE_AT_ONCE(D3_explore_map_against_enable, 1),

@@ -44,6 +44,7 @@ struct domain {
     struct frame *bits;               /* of `iova` */
     struct iova iova;
     uint64_t pages, page_limit; /* of mappings, those that are captive among them */
+    uint32_t tables_owed;       /* mappings that link tables, and have not flushed what led nowhere before */
     uint64_t faults, fault_address;
     struct event *watch; /* signalled when it becomes CUT_OFF, and then let go; NULL: none */
     struct dma *captive; /* released, and waiting for a flush; linked by `next` */
