@@ -237,13 +237,14 @@ keel_add_kernel_test(
     misuse misuse QEMU -m 128M
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/misuse.transcript --says "reclaimed frames: [1-9]"
 )
-# The audit's eyes: writable code and constants, executable data, a user bit, each planted and taken back (A4); and a TSC
-# that runs too fast, which the HPET gives away (T9).
+# The audit's eyes: writable code and constants, executable data, a user bit, each planted and taken back (A4), configuration
+# space that is nobody's to give (D5); and a TSC that runs too fast, which the HPET gives away (T9).
 keel_add_kernel_test(
     planted planted QEMU -m 128M
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/planted.transcript --says "A4: kernel code or constants are writable"
            --says "A4: memory outside the kernel's code is executable" --says "A4: kernel memory is writable and executable"
            --says "A4: a user may reach into the kernel's half"
+           --says "D5: a device may be given configuration space of PCI"
            --says "^keel: clock: hpet from now on, since the TSC runs away from it$"
 )
 keel_add_kernel_test(

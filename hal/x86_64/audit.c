@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * hal_audit: what only the machine itself can tell (A4, U5). Walks the kernel's half of the tables and
+ * hal_audit: what only the machine itself can tell (A4, D5, U5). Walks the kernel's half of the tables and
  * compares the registers that protection hangs on with what they were set to.
  */
 #include "hal/cpu.h"
 #include "hal/ioapic.h"
 #include "hal/machine.h"
 #include "hal/mmu.h"
+#include "hal/pci.h"
 #include "hal/remap_interrupt.h"
 #include "insn.h"
 #include "parts.h"
@@ -160,6 +161,20 @@ static void audit_interrupts(report_fn *report)
     }
 }
 
+/* Nobody is offered what firmware names as configuration space of PCI (D5): neither end of a window, and so
+ * nothing in between, since each is kept out as a whole. */
+static void audit_windows(report_fn *report)
+{
+    for (unsigned i = 0; i < x86_ecam_window_count; i++) {
+        const struct x86_range *window = &x86_ecam_windows[i];
+
+        if (window->base < window->end &&
+            (hal_pci_is_harmless(window->base, 1) || hal_pci_is_harmless(window->end - 1, 1))) {
+            report("D5: a device may be given configuration space of PCI");
+        }
+    }
+}
+
 void hal_audit(report_fn *report)
 {
     audit_registers(report);
@@ -167,6 +182,7 @@ void hal_audit(report_fn *report)
         report("D3: a DMA remapping unit no longer translates, or D4: remaps interrupts");
     }
     audit_interrupts(report);
+    audit_windows(report);
     /* The upper half's addresses have bits 63..48 set, which the root's indices leave out. */
     audit_table(x86_kernel_root, HAL_PT_LEVELS - 1, UINT64_C(0xffff000000000000), report);
 }

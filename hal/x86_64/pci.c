@@ -91,6 +91,18 @@ static void find_ecam(void)
     (void)x86_map_registers(X86_FIXED_ECAM, base); /* the tables stand from now on */
 }
 
+/* Of all segments, used or not. After find_ecam, which would take its own for another's. */
+static void keep_windows_out(void)
+{
+    for (unsigned i = 0; i < x86_ecam_window_count; i++) {
+        const struct x86_range *window = &x86_ecam_windows[i];
+
+        if (window->base < window->end) {
+            x86_pci_keep_out(window->base, window->end - window->base);
+        }
+    }
+}
+
 void x86_pci_keep_chipset_out(void)
 {
     x86_pci_keep_out(CHIPSET_BASE, CHIPSET_END - CHIPSET_BASE);
@@ -103,6 +115,7 @@ void x86_pci_init(void)
 {
     x86_pci_keep_out(0, LOW_SIZE);
     find_ecam();
+    keep_windows_out();
     x86_outl(PORT_ADDRESS, ENABLE);
     has_ports = x86_inl(PORT_ADDRESS) == ENABLE;
     x86_outl(PORT_ADDRESS, 0);

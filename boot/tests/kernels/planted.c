@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Damage planted in the kernel's own page tables, in the page attribute table and in what it knows of its
- * clock, which only code that breaks every rule can do: the real machine's audit must see each kind of the
- * first two (A4, A5), and the machine must leave the clock (T9). For the real machine only: it reads CR3 and
- * edits entries through the linear map.
+ * Damage planted in the kernel's own page tables, in the page attribute table and in what it knows of
+ * configuration space and of its clock, which only code that breaks every rule can do: the real machine's
+ * audit must see each kind of the first three (A4, A5, D5), and the machine must leave the clock (T9). For
+ * the real machine only: it reads CR3 and edits entries through the linear map.
  */
 #include "by_hand.h"
 #include "check.h"
@@ -75,6 +75,23 @@ static void A5_audit_sees_another_cache_policy(void)
     CHECK(audit() == 0);
 }
 
+extern volatile uint64_t x86_ecam_windows[]; /* where each begins and ends */
+extern volatile unsigned x86_ecam_window_count;
+
+/* Firmware names one more, where nothing is on this machine and nothing is kept out. */
+static void D5_audit_sees_configuration_space_given_out(void)
+{
+    volatile uint64_t *window = &x86_ecam_windows[2 * x86_ecam_window_count];
+    CHECK(audit() == 0);
+    window[0] = UINT64_C(1) << 30;
+    window[1] = window[0] + (UINT64_C(1) << 20);
+    x86_ecam_window_count += 1;
+    uint32_t found = audit();
+    x86_ecam_window_count -= 1;
+    CHECK_VALUE(found == 1, found);
+    CHECK(audit() == 0);
+}
+
 #define MS UINT64_C(1000000)
 
 extern volatile uint64_t x86_tsc_factor;
@@ -106,9 +123,13 @@ static void T9_clock_that_runs_away_is_left(void)
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
-        TEST(A4_audit_sees_writable_code),     TEST(A4_audit_sees_writable_constants),
-        TEST(A4_audit_sees_executable_data),   TEST(A4_audit_sees_an_executable_linear_map),
-        TEST(A4_audit_sees_a_user_bit),        TEST(A5_audit_sees_another_cache_policy),
+        TEST(A4_audit_sees_writable_code),
+        TEST(A4_audit_sees_writable_constants),
+        TEST(A4_audit_sees_executable_data),
+        TEST(A4_audit_sees_an_executable_linear_map),
+        TEST(A4_audit_sees_a_user_bit),
+        TEST(A5_audit_sees_another_cache_policy),
+        TEST(D5_audit_sees_configuration_space_given_out),
         TEST(T9_clock_that_runs_away_is_left),
     };
     return tests_run("planted", tests, COUNT_OF(tests));
