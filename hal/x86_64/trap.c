@@ -25,9 +25,6 @@ void x86_interrupt(uint64_t vector)
         x86_cpu_attend();
         hal_upcall_ipi();
         break;
-    case X86_VECTOR_SPURIOUS:
-        /* Not acknowledged (SDM vol. 3A, 10.9). */
-        break;
     case X86_VECTOR_APIC_ERROR:
         x86_apic_acknowledge();
         /* Counted, not printed: a device that sends illegal vectors must not buy the console with them (D8).
@@ -42,8 +39,10 @@ void x86_interrupt(uint64_t vector)
         x86_apic_acknowledge();
         break;
     default:
-        /* Nobody was given this vector: a device that firmware left armed, or a spurious interrupt of the
-         * masked 8259s (Intel 8259A data sheet, "default IR7"), which the APIC knows nothing of. */
+        /* Nobody was given this vector: a device that firmware left armed or that forges messages, or a
+         * spurious interrupt: of the masked 8259s (Intel 8259A data sheet, "default IR7"), or the APIC's own,
+         * of which it keeps nothing in service (SDM vol. 3A, 10.9). A device may send that one's vector, too:
+         * unacknowledged it would keep everything else of this CPU waiting. */
         x86_this_cpu()->stray_interrupt_count++;
         if (x86_apic_in_service(vector)) {
             x86_apic_acknowledge();
