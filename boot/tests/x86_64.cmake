@@ -238,7 +238,8 @@ keel_add_kernel_test(
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/misuse.transcript --says "reclaimed frames: [1-9]"
 )
 # The audit's eyes: writable code and constants, executable data, a user bit, each planted and taken back (A4), configuration
-# space that is nobody's to give (D5); and a TSC that runs too fast, which the HPET gives away (T9).
+# space that is nobody's to give (D5); an exception between STI and HLT; and a TSC that runs too fast, which the HPET gives
+# away (T9).
 keel_add_kernel_test(
     planted planted QEMU -m 128M
     RUNNER --expect ${KEEL_TRANSCRIPTS}/kernels/planted.transcript --says "A4: kernel code or constants are writable"

@@ -11,6 +11,7 @@
 #include "insn.h"
 #include "parts.h"
 #include "percpu.h"
+#include "trap.h"
 
 #define FLAG_IF (UINT64_C(1) << 9)
 
@@ -144,13 +145,12 @@ void hal_irq_restore(bool enabled)
     }
 }
 
-/* STI takes effect after the next instruction, so nothing can come between it and HLT (SDM vol. 2B, STI). */
 void hal_cpu_wait(void)
 {
     struct x86_cpu *cpu = x86_this_cpu();
 
     cpu->waiting = true;
-    __asm__ volatile("sti; hlt; cli" : : : "memory");
+    x86_wait();
     cpu->waiting = false;
 }
 

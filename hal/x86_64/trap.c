@@ -86,6 +86,14 @@ void x86_trap_kernel(struct x86_frame *frame)
     frame->rip = go_on;
 }
 
+/* Where an interrupt that is pending would be served before HLT now (wait.S), nothing is waited for. */
+static void leave_wait(struct x86_frame *frame)
+{
+    if (frame->cs == X86_KERNEL_CS && frame->rip == (uint64_t)(uintptr_t)x86_wait_halt) {
+        frame->rip = (uint64_t)(uintptr_t)x86_wait_end;
+    }
+}
+
 void x86_trap_paranoid(struct x86_frame *frame)
 {
     switch (frame->vector) {
@@ -106,4 +114,5 @@ void x86_trap_paranoid(struct x86_frame *frame)
     default:
         x86_fault(frame, x86_read_cr2());
     }
+    leave_wait(frame);
 }

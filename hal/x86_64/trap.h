@@ -27,6 +27,10 @@ void x86_trap_paranoid(struct x86_frame *frame); /* NMI, #DF, #MC anywhere; #DB 
 void x86_trap_user(struct x86_frame *frame);     /* from user mode; hal_user_run returns next */
 void x86_trap_iret(struct x86_frame *frame);     /* the IRETQ to user mode faulted; likewise */
 
+/* wait.S: lets interrupts in and halts. */
+void x86_wait(void);
+extern const unsigned char x86_wait_halt[], x86_wait_end[];
+
 /* Handles an interrupt vector and acknowledges it. */
 void x86_interrupt(uint64_t vector);
 

@@ -2,7 +2,8 @@
  *
  * Damage planted in the kernel's own page tables, in the page attribute table and in what it knows of
  * configuration space and of its clock, which only code that breaks every rule can do: the real machine's
- * audit must see each kind of the first three (A4, A5, D5), and the machine must leave the clock (T9). For
+ * audit must see each kind of the first three (A4, A5, D5), and the machine must leave the clock (T9). And an
+ * exception planted where an NMI comes at the worst moment (T9). For
  * the real machine only: it reads CR3 and edits entries through the linear map.
  */
 #include "by_hand.h"
@@ -120,6 +121,27 @@ static void T9_clock_that_runs_away_is_left(void)
     CHECK_VALUE(now >= last, last - now);
 }
 
+extern const unsigned char x86_wait_halt[];
+void x86_wait(void);
+
+#define BREAKPOINTS_OFF UINT64_C(0x400)
+#define BREAKPOINT_0    (BREAKPOINTS_OFF | 1) /* where DR0 says, before that instruction */
+
+/* What an NMI there does: it comes the same way as a breakpoint. */
+static void T9_nmi_before_the_halt_ends_the_wait(void)
+{
+    uint64_t flags;
+    keel_guard_t guard = {0};
+    CHECK_OK(keel_preempt_disable(&guard));
+    __asm__ volatile("pushfq; popq %0; cli; mov %1, %%dr0; mov %2, %%dr7"
+                     : "=&r"(flags)
+                     : "r"(x86_wait_halt), "r"(BREAKPOINT_0)
+                     : "memory");
+    x86_wait(); /* perhaps for ever */
+    __asm__ volatile("mov %0, %%dr7; pushq %1; popfq" : : "r"(BREAKPOINTS_OFF), "r"(flags) : "memory");
+    CHECK_OK(keel_guard_release(guard));
+}
+
 int32_t keel_main(void)
 {
     static const struct test tests[] = {
@@ -130,6 +152,7 @@ int32_t keel_main(void)
         TEST(A4_audit_sees_a_user_bit),
         TEST(A5_audit_sees_another_cache_policy),
         TEST(D5_audit_sees_configuration_space_given_out),
+        TEST(T9_nmi_before_the_halt_ends_the_wait),
         TEST(T9_clock_that_runs_away_is_left),
     };
     return tests_run("planted", tests, COUNT_OF(tests));
