@@ -4,27 +4,44 @@
  */
 #include "core/mapping.h"
 
+#include "hal/cpu.h"
 #include "table_entries.h"
 
-/* Do the leaves of a full table make one leaf of the level above? Then that leaf, with the accessed and dirty
- * bits of them all. */
+/* Do the leaves of a full table make one leaf of the level above? Then that leaf, without their marks. */
 static bool joined(hal_paddr_t table, unsigned level, uint64_t *leaf)
 {
-    uint64_t first = hal_table_peek(table, 0), bits = 0;
+    uint64_t first = hal_table_peek(table, 0);
     if (!hal_pte_is_leaf(first, level) || hal_pte_is_io(first) ||
         hal_pte_target(first).value % hal_pt_span(level + 1) != 0) {
         return false;
     }
     for (unsigned i = 0; i < HAL_PT_ENTRIES; i++) {
-        uint64_t entry = hal_table_peek(table, i);
         uint64_t expected = first + i * hal_pt_span(level);
-        if (((entry ^ expected) & ~ENTRY_STICKY) != 0) {
+        if (((hal_table_peek(table, i) ^ expected) & ~ENTRY_STICKY) != 0) {
             return false;
         }
-        bits |= entry & ENTRY_STICKY;
     }
-    *leaf = hal_pte_leaf_at(hal_pte_target(first), level + 1, hal_pte_prot(first)) | bits;
+    *leaf = hal_pte_leaf_at(hal_pte_target(first), level + 1, hal_pte_prot(first));
     return true;
+}
+
+/* The accessed and dirty bits of a table's leaves, all together. */
+static uint64_t marks_in(hal_paddr_t table)
+{
+    uint64_t bits = 0;
+    for (unsigned i = 0; i < HAL_PT_ENTRIES; i++) {
+        bits |= hal_table_peek(table, i) & ENTRY_STICKY;
+    }
+    return bits;
+}
+
+/* Puts `leaf` in the place of the table that `entry` links. No CPU marks anything there after the flush. */
+static void join(const struct range *range, const struct hal_pte_slot *slot, uint64_t entry, uint64_t leaf)
+{
+    bool interrupts = hal_irq_disable();
+    (void)entry_begin_change(range, slot, entry);
+    hal_pte_exchange(slot, leaf | marks_in(hal_pte_target(entry)));
+    hal_irq_restore(interrupts);
 }
 
 /* Joins what can be joined, the lower levels first; the tables in the place of which leaves stand now go to
@@ -43,8 +60,7 @@ static uint64_t promote(struct entries entries, struct frame **old)
         if (level <= hal_pt_leaf_level_max() && table->table.entries == HAL_PT_ENTRIES &&
             entry_is_whole(entries.range, entries.slot.va, level) &&
             joined(frame_address(table), level - 1, &leaf)) {
-            hal_pte_exchange(&entries.slot, leaf);
-            table->table.va = entries.slot.va;
+            join(entries.range, &entries.slot, entry, leaf);
             tables_add(old, table);
             below = entry_pages(level);
         }
@@ -53,37 +69,12 @@ static uint64_t promote(struct entries entries, struct frame **old)
     return page_count;
 }
 
-/* What CPUs noted in the old table until they forgot it. */
-static void carry_over(const struct range *range, const struct frame *table)
-{
-    uint64_t bits = 0;
-    for (unsigned i = 0; i < HAL_PT_ENTRIES; i++) {
-        bits |= hal_table_peek(frame_address(table), i) & ENTRY_STICKY;
-    }
-    struct hal_pte_slot slot = entry_slot(range, range->cover, range->level, table->table.va);
-    uint64_t entry = hal_pte_load(&slot);
-    while (!hal_pte_is_leaf(entry, slot.level)) {
-        slot.table = hal_pte_target(entry);
-        slot.level--;
-        entry = hal_pte_load(&slot);
-    }
-    if ((bits & ~entry) != 0) {
-        entry_replace(&slot, entry | bits, 0);
-    }
-}
-
 void mapping_promote(struct range *range, uint64_t *page_count)
 {
     struct frame *old = NULL;
     *page_count = promote(entries_of_cover(range, range->level), &old);
-    if (old == NULL) {
-        return;
-    }
-    space_flush(range->space, range->start, range->end);
-    range_wait_for_walks(range->space);
-    while (old != NULL) {
-        struct frame *table = tables_take(&old);
-        carry_over(range, table);
-        frame_free_private(table, 1);
+    if (old != NULL) {
+        range_wait_for_walks(range->space);
+        tables_free(&old);
     }
 }

@@ -75,7 +75,7 @@ static uint64_t descend(const struct space *space, uint64_t va, unsigned level, 
     return 0;
 }
 
-uint64_t range_look(struct space *space, uint64_t va, struct hal_pte_slot *slot)
+static uint64_t look_once(struct space *space, uint64_t va, struct hal_pte_slot *slot)
 {
     bool interrupts = walk_begin(space);
     uint64_t entry = descend(space, va, 0, slot);
@@ -83,6 +83,16 @@ uint64_t range_look(struct space *space, uint64_t va, struct hal_pte_slot *slot)
         entry = hal_pte_load(slot);
     }
     walk_end(interrupts);
+    return entry;
+}
+
+uint64_t range_look(struct space *space, uint64_t va, struct hal_pte_slot *slot)
+{
+    uint64_t entry = look_once(space, va, slot);
+    while (hal_pte_is_changing(entry)) {
+        hal_cpu_relax();
+        entry = look_once(space, va, slot);
+    }
     return entry;
 }
 

@@ -180,6 +180,13 @@ keel_status_t space_query(struct space *space, uint64_t va, struct space_mapping
     return space_find(space, va, va + 1, mapping);
 }
 
+bool space_grants(struct space *space, uint64_t va, bool write)
+{
+    struct hal_pte_slot slot;
+    uint64_t entry = range_look(space, va, &slot);
+    return hal_pte_present(entry) && (!write || (hal_pte_prot(entry) & HAL_PROT_WRITE) != 0);
+}
+
 /* For a space that has none: one that nothing is under, or the next one's. */
 static unsigned choose_tag(struct cpu *cpu, unsigned unused)
 {

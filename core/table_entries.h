@@ -59,6 +59,19 @@ static inline void entry_replace(const struct hal_pte_slot *slot, uint64_t entry
     } while (late != 0); /* at most once for each of the bits */
 }
 
+/* First half of the change from one page size to another: the entry is not present and no CPU knows it any
+ * more (A2). The other half is to write what follows it, before interrupts are on again, so that whoever
+ * waits for it waits for a running CPU. Answers the entry with all the marks that CPUs made in it. Interrupts
+ * off. */
+static inline uint64_t entry_begin_change(const struct range *range, const struct hal_pte_slot *slot,
+                                          uint64_t entry)
+{
+    uint64_t base = entry_base(slot->va, slot->level);
+    entry_replace(slot, hal_pte_changing(entry), 0);
+    space_flush(range->space, base, base + hal_pt_span(slot->level));
+    return entry | (hal_pte_load(slot) & ENTRY_STICKY);
+}
+
 /* --- The entries of a table that stand for something in a range --- */
 
 struct entries {

@@ -6,6 +6,7 @@
 
 #include "core/assert.h"
 #include "core/pagetable.h"
+#include "hal/cpu.h"
 #include "table_entries.h"
 
 /* --- Splitting --- */
@@ -46,22 +47,19 @@ static uint64_t count_splits(const struct range *range)
 }
 
 /* Puts a table of smaller leaves in the place of a large one. */
-static void split(const struct hal_pte_slot *slot, uint64_t entry, struct frame *table)
+static void split(const struct range *range, const struct hal_pte_slot *slot, uint64_t entry,
+                  struct frame *table)
 {
-    struct hal_pte_slot part = *slot;
-    part.table = frame_address(table);
-    part.level = slot->level - 1;
+    struct hal_pte_slot part = entry_slot(range, frame_address(table), slot->level - 1, 0);
+    bool interrupts = hal_irq_disable();
+    entry = entry_begin_change(range, slot, entry); /* of which part its marks are, nobody knows */
     for (unsigned i = 0; i < HAL_PT_ENTRIES; i++) {
         part.va = entry_base(slot->va, slot->level) + i * hal_pt_span(part.level);
         hal_pte_exchange(&part, hal_pte_part(entry, slot->level, i));
     }
     table->table.entries = HAL_PT_ENTRIES;
-    uint64_t old = hal_pte_exchange(slot, hal_pte_table(frame_address(table), hal_pte_prot(entry)));
-    uint64_t late = old & ENTRY_STICKY & ~entry; /* set by a CPU meanwhile: of which part, nobody knows */
-    for (unsigned i = 0; i < HAL_PT_ENTRIES && late != 0; i++) {
-        part.va = entry_base(slot->va, slot->level) + i * hal_pt_span(part.level);
-        entry_replace(&part, hal_pte_load(&part) | late, 0);
-    }
+    hal_pte_exchange(slot, hal_pte_table(frame_address(table), hal_pte_prot(entry)));
+    hal_irq_restore(interrupts);
 }
 
 /* Makes `border` a border between leaves; `inside` is the range's page next to it. */
@@ -70,7 +68,7 @@ static void split_at(const struct range *range, uint64_t inside, uint64_t border
     struct hal_pte_slot slot;
     uint64_t entry = find_leaf(range, inside, &slot);
     while (entry != 0 && is_inside(border, slot.level)) {
-        split(&slot, entry, tables_take(spare));
+        split(range, &slot, entry, tables_take(spare));
         entry = find_leaf(range, inside, &slot);
     }
 }

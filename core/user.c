@@ -28,6 +28,13 @@ void user_vector_detach(void)
     }
 }
 
+/* Did the program miss a page that is there? Its size may have been changing. */
+static bool was_too_early(const struct keel_user_event *event)
+{
+    return hal_user_missed(event) && event->address < KEEL_USER_END &&
+           space_grants(task_current()->space, event->address, false);
+}
+
 void user_run(struct keel_user_regs *regs, struct keel_user_event *event)
 {
     bool interrupts = hal_irq_disable();
@@ -42,6 +49,9 @@ void user_run(struct keel_user_regs *regs, struct keel_user_event *event)
         }
     }
     hal_irq_restore(interrupts);
+    if (was_too_early(event)) {
+        *event = (struct keel_user_event){.reason = KEEL_USER_INTERRUPT};
+    }
 }
 
 void user_vector_read(uint64_t offset, void *buffer, size_t size)

@@ -14,7 +14,8 @@ struct retry {
     unsigned tries;
 };
 
-/* The access could not reach the byte at `va`. Asks the handler, holding nothing: it may never come back. */
+/* The access could not reach the byte at `va`. If it still cannot, asks the handler, holding nothing: it may
+ * never come back. */
 static bool try_again(struct retry *retry, uint64_t va, bool write)
 {
     struct task *task = task_current();
@@ -22,10 +23,16 @@ static bool try_again(struct retry *retry, uint64_t va, bool write)
     if (va != retry->va) {
         *retry = (struct retry){.va = va, .tries = 0};
     }
-    if (retry->tries == USER_FAULT_TRIES_MAX || depth >= USER_FAULT_DEPTH_MAX) {
+    if (retry->tries == USER_FAULT_TRIES_MAX) {
         return false;
     }
     retry->tries++;
+    if (space_grants(task->space, va, write)) {
+        return true;
+    }
+    if (depth >= USER_FAULT_DEPTH_MAX) {
+        return false;
+    }
     task->fault_depth = depth + 1;
     bool again = policy_page_fault(va & ~(HAL_PAGE_SIZE - 1), write);
     /* The access may wait, and may ask again: what the handler forgot to give back is given back. */

@@ -209,6 +209,80 @@ static void A2_explore_promotion_against_a_write(void)
     end();
 }
 
+/* A frame of 2 MiB, mapped by one entry. */
+static void begin_large(void)
+{
+    struct frame *run;
+    begin();
+    CHECK_OK(frame_alloc(FRAME_UNTYPED, 512, 512, &run));
+    CHECK_OK(space_map(space, BASE, run, 512, HAL_PROT_USER | HAL_PROT_WRITE));
+    for (uint64_t i = 0; i < 512; i++) {
+        frame_put(run + i);
+    }
+}
+
+/* Who touches the other parts of a large page while it is split waits, and notes what it did. */
+static void A2_explore_split_against_a_write(void)
+{
+    struct space_mapping mapping;
+    uint64_t count = 0;
+    begin_large();
+    keel_task_t other = race_start(touch_theirs, NEXT);
+    CHECK_OK(space_unmap(space, BASE, 1, &count));
+    race_finish(other);
+    CHECK_OK(theirs);
+    CHECK_EQUAL(count, 1);
+    CHECK_OK(space_query(space, NEXT, &mapping));
+    CHECK(mapping.level == 0 && mapping.dirty);
+    end();
+}
+
+static void A2_explore_split_against_a_query(void)
+{
+    uint64_t count = 0;
+    begin_large();
+    keel_task_t other = race_start(query_theirs, NEXT);
+    CHECK_OK(space_protect(space, BASE, 1, HAL_PROT_USER, &count));
+    race_finish(other);
+    CHECK_OK(theirs);
+    end();
+}
+
+/* The program reads there until it has. */
+static void read_next(void *context, struct keel_user_regs *regs, struct keel_user_event *event)
+{
+    char byte;
+    (void)context;
+    (void)regs;
+    if (hosted_user_access(NEXT, &byte, 1, HOSTED_READ, event)) {
+        event->reason = KEEL_USER_SYSCALL;
+    }
+}
+
+static void run_theirs(uint64_t argument)
+{
+    struct keel_user_regs regs = {.rip = NEXT, .rsp = NEXT};
+    struct keel_user_event event;
+    (void)argument;
+    CHECK_OK(keel_space_activate(handle));
+    race_wait();
+    do {
+        CHECK_OK(keel_user_run(&regs, &event));
+    } while (event.reason == KEEL_USER_INTERRUPT);
+    CHECK_EQUAL(event.reason, KEEL_USER_SYSCALL);
+    race_done();
+}
+
+static void A2_explore_split_against_a_program(void)
+{
+    uint64_t count = 0;
+    begin_large();
+    keel_task_t other = race_start(run_theirs, 0);
+    CHECK_OK(space_unmap(space, BASE, 1, &count));
+    race_finish(other);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +294,10 @@ int main(int argc, char **argv)
         EXPLORE(A3_explore_map_against_a_cursor, 1),
         EXPLORE(A2_explore_touch_against_unmap_and_reuse, 1),
         EXPLORE(A2_explore_promotion_against_a_write, 1, .config.ram_size = UINT64_C(6) << 20),
+        EXPLORE(A2_explore_split_against_a_write, 1, .config.ram_size = UINT64_C(6) << 20),
+        EXPLORE(A2_explore_split_against_a_query, 1, .config.ram_size = UINT64_C(6) << 20),
+        EXPLORE(A2_explore_split_against_a_program, 1, .config.ram_size = UINT64_C(6) << 20,
+                .config.user_engine = HOSTED_USER_SCRIPT, .config.user_script = read_next),
     };
     return unit_main(tests, argc, argv);
 }

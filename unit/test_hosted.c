@@ -77,6 +77,81 @@ static void reuse_of_a_cached_table(void)
     hal_frame_use(leaf.table, 1, HAL_FRAME_UNUSED); /* the paging-structure caches may lead there */
 }
 
+#define LARGE_DATA UINT64_C(0x600000)
+
+static struct hosted_config with_large_pages;
+
+/* The entry for LARGE_DATA that can be a page of 2 MiB, and is one now; the leaf of such a page. */
+static struct hal_pte_slot map_large(uint64_t *leaf)
+{
+    hal_paddr_t frame, root = mini_make_space(&frame), run = hal_paddr(UINT64_C(4) << 20);
+    struct hal_pte_slot slot = mini_find_slot(root, USER_DATA);
+    slot = (struct hal_pte_slot){.root = root, .table = root, .va = LARGE_DATA, .level = HAL_PT_LEVELS - 1};
+    for (; slot.level > 1; slot.level--) {
+        slot.table = hal_pte_target(hal_pte_load(&slot));
+    }
+    hal_frame_use(run, HAL_PT_ENTRIES, HAL_FRAME_UNTYPED);
+    *leaf = hal_pte_leaf_at(run, 1, HAL_PROT_USER);
+    hal_pte_exchange(&slot, *leaf);
+    return slot;
+}
+
+/* A table whose one leaf is the first part of the large page. */
+static uint64_t small_table(const struct hal_pte_slot *large, uint64_t leaf)
+{
+    struct hal_pte_slot slot = *large;
+    slot.table = mini_take_frame(HAL_FRAME_TABLE);
+    slot.level = 0;
+    hal_pte_exchange(&slot, hal_pte_part(leaf, 1, 0));
+    return hal_pte_table(slot.table, HAL_PROT_USER);
+}
+
+static void split_in_place(void)
+{
+    uint64_t leaf;
+    struct hal_pte_slot slot = map_large(&leaf);
+    hal_pte_exchange(&slot, small_table(&slot, leaf));
+}
+
+static void split_without_flush(void)
+{
+    uint64_t leaf;
+    struct hal_pte_slot slot = map_large(&leaf);
+    hal_pte_exchange(&slot, hal_pte_changing(leaf));
+    hal_pte_exchange(&slot, small_table(&slot, leaf));
+}
+
+static void joined_without_flush(void)
+{
+    uint64_t leaf;
+    struct hal_pte_slot slot = map_large(&leaf);
+    hal_pte_exchange(&slot, hal_pte_changing(leaf));
+    hal_tlb_flush_range(LARGE_DATA, HAL_PT_ENTRIES);
+    uint64_t link = small_table(&slot, leaf);
+    hal_pte_exchange(&slot, link);
+    hal_pte_exchange(&slot, hal_pte_changing(link));
+    hal_pte_exchange(&slot, leaf);
+}
+
+static void moved_in_place(void)
+{
+    hal_paddr_t frame, root = mini_make_space(&frame);
+    mini_map(root, USER_DATA, mini_take_frame(HAL_FRAME_UNTYPED), HAL_PROT_USER);
+}
+
+static void split_and_joined_after_flushes(void)
+{
+    uint64_t leaf;
+    struct hal_pte_slot slot = map_large(&leaf);
+    hal_pte_exchange(&slot, hal_pte_changing(leaf));
+    hal_tlb_flush_range(LARGE_DATA, HAL_PT_ENTRIES);
+    uint64_t link = small_table(&slot, leaf);
+    hal_pte_exchange(&slot, link);
+    hal_pte_exchange(&slot, hal_pte_changing(link));
+    hal_tlb_flush_range(LARGE_DATA, HAL_PT_ENTRIES);
+    hal_pte_exchange(&slot, leaf);
+}
+
 static void reuse_of_the_loaded_root(void)
 {
     hal_paddr_t root = mini_make_root();
@@ -119,9 +194,10 @@ static void old_translation_under_a_kept_tag(void)
     hal_root_load(hal_kernel_root(), 1, false);
     mini_unmap(root, USER_DATA);
     hal_root_load(root, 0, true);
-    mini_expect(hal_user_copy_out(USER_DATA, &value, 8) == 8); /* it has it still */
+    mini_expect(hal_user_copy_in(&value, USER_DATA, 8) == 8);  /* it has it still */
+    mini_expect(hal_user_copy_out(USER_DATA, &value, 8) == 0); /* and nowhere to note the first write */
     hal_root_load(root, 0, false);
-    mini_expect(hal_user_copy_out(USER_DATA, &value, 8) == 0);
+    mini_expect(hal_user_copy_in(&value, USER_DATA, 8) == 0);
 }
 
 static void translations_of_another_root_kept(void)
@@ -220,6 +296,18 @@ static void A2_tag_keeps_what_it_has_until_its_flush(void **state)
     mini_run_badly(translations_of_another_root_kept, "HAL:");
     mini_run_badly(root_under_no_tag, "HAL:");
     mini_run_badly(loaded_tag_flushed_as_another, "HAL:");
+}
+
+static void A2_page_of_two_sizes_is_reported(void **state)
+{
+    (void)state;
+    with_large_pages = mini_small;
+    with_large_pages.ram_size = UINT64_C(8) << 20;
+    mini_run_showing(&with_large_pages, split_in_place, NULL, "A2:");
+    mini_run_showing(&with_large_pages, split_without_flush, NULL, "A2:");
+    mini_run_showing(&with_large_pages, joined_without_flush, NULL, "A2:");
+    mini_run_showing(&with_large_pages, split_and_joined_after_flushes, NULL, "");
+    mini_run_badly(moved_in_place, "A2:");
 }
 
 static void A2_withdrawn_right_lives_until_the_flush(void **state)
@@ -477,6 +565,7 @@ int main(void)
         cmocka_unit_test(A2_flushed_frame_is_reused),
         cmocka_unit_test(A2_missed_flush_is_reported),
         cmocka_unit_test(A2_tag_keeps_what_it_has_until_its_flush),
+        cmocka_unit_test(A2_page_of_two_sizes_is_reported),
         cmocka_unit_test(A2_withdrawn_right_lives_until_the_flush),
         cmocka_unit_test(M1_mapped_frame_is_reported),
         cmocka_unit_test(A4_writable_code_is_reported),

@@ -427,7 +427,9 @@ static uint64_t plant(keel_space_t space, uint64_t entry)
 {
     struct hal_pte_slot slot;
     range_look(space_of(space), VA, &slot);
-    return hal_pte_exchange(&slot, entry);
+    uint64_t before = hal_pte_exchange(&slot, 0);
+    hal_pte_exchange(&slot, entry);
+    return before;
 }
 
 static void audit_sees(keel_space_t space, uint64_t entry, const char *what)

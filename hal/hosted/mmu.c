@@ -96,14 +96,16 @@ static void set_accessed_dirty(const struct walk *walk, bool write)
 }
 
 /* A CPU that has a leaf cached without a bit that the access sets looks for the entry once more (Intel SDM
- * vol. 3A, 4.10.2.2); what it finds may be another one by now. */
-static void note_in_tables(const struct cpu *cpu, uint64_t va, unsigned need,
+ * vol. 3A, 4.10.2.2); what it finds may be another one by now. False: it finds none and faults, since it
+ * cannot note the first write. */
+static bool note_in_tables(const struct cpu *cpu, uint64_t va, unsigned need,
                            const struct translation *translation)
 {
     struct walk walk = walk_from(hal_frame_number(cpu_root(cpu)), HAL_PT_TOP_LEVEL, va, ENTRY_ALL);
     if (walk.present && to_translation(walk.entry, walk.level, va).address == translation->address) {
         set_accessed_dirty(&walk, (need & HAL_PROT_WRITE) != 0);
     }
+    return walk.present;
 }
 
 /* A stale leaf, or a leaf below a stale link, that grants the access. */
@@ -113,9 +115,10 @@ static bool translate_stale(struct cpu *cpu, uint64_t va, unsigned need, struct 
     while ((stale = tlb_find(cpu, cpu->tag, va, stale))) {
         if (hal_pte_is_leaf(stale->entry, stale->level)) {
             *translation = to_translation(stale->entry, stale->level, va);
-            uint64_t marks = HAL_PTE_ACCESSED | ((need & HAL_PROT_WRITE) ? HAL_PTE_DIRTY : 0);
-            if (mmu_grants(translation, need) && (stale->entry & marks) != marks) {
-                note_in_tables(cpu, va, need, translation);
+            uint64_t dirty = (need & HAL_PROT_WRITE) ? HAL_PTE_DIRTY : 0, marks = HAL_PTE_ACCESSED | dirty;
+            if (mmu_grants(translation, need) && (stale->entry & marks) != marks &&
+                !note_in_tables(cpu, va, need, translation) && (dirty & ~stale->entry) != 0) {
+                continue;
             }
         } else {
             struct walk walk =

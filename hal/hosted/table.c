@@ -242,6 +242,48 @@ static void remember_withdrawn(const struct hal_pte_slot *slot, uint64_t old)
     }
 }
 
+/* May the CPU have cached a translation of some address that the slot translates, by a page of another size
+ * than it has with this entry? */
+static bool knows_other_size(const struct cpu *cpu, const struct hal_pte_slot *slot, uint64_t entry)
+{
+    uint64_t span = hal_pt_span(slot->level), base = slot->va & ~(span - 1);
+    bool leaf = hal_pte_is_leaf(entry, slot->level);
+    for (size_t i = 0; i < cpu->tlb.count; i++) {
+        const struct stale *stale = &cpu->tlb.stale[i];
+        if (stale->tag == TLB_EVERY_TAG || cpu->roots[stale->tag].value != slot->root.value ||
+            !hal_pte_is_leaf(stale->entry, stale->level)) {
+            continue;
+        }
+        bool other = leaf ? stale->level != slot->level : stale->level >= slot->level;
+        if (other && stale->va <= base + (span - 1) && base <= stale->va + (hal_pt_span(stale->level) - 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An entry that changes what it leads to, or the size of a page, is withdrawn and flushed first. A CPU that
+ * knows one address by pages of two sizes may use either (Intel SDM vol. 3A, 4.10.4.2), or stop (AMD family
+ * 10h, erratum 383). */
+static void check_change(const struct hal_pte_slot *slot, uint64_t old, uint64_t entry)
+{
+    bool knows = false;
+    if (!hal_pte_present(entry)) {
+        return;
+    }
+    for (unsigned i = 0; i < machine.config.cpu_count; i++) {
+        const struct cpu *cpu = &machine.cpus[i];
+        knows = knows || (cpu->online && cpu->tlb.count && knows_other_size(cpu, slot, entry));
+    }
+    if (knows || (hal_pte_present(old) &&
+                  (hal_pte_target(old).value != hal_pte_target(entry).value ||
+                   hal_pte_is_leaf(old, slot->level) != hal_pte_is_leaf(entry, slot->level)))) {
+        machine_check("A2", "entry %#llx for %#llx, of level %u, takes the place of %#llx without a flush",
+                      (unsigned long long)entry, (unsigned long long)slot->va, slot->level,
+                      (unsigned long long)old);
+    }
+}
+
 unsigned hal_pt_leaf_level_max(void)
 {
     return 2;
@@ -277,6 +319,7 @@ uint64_t hal_pte_exchange(const struct hal_pte_slot *slot, uint64_t entry)
     ram.level[frame] = (uint8_t)slot->level;
     count_refs(old, slot->level, UINT32_MAX);
     count_refs(entry, slot->level, 1);
+    check_change(slot, old, entry);
     if (withdraws(old, entry, slot->level)) {
         remember_withdrawn(slot, old);
     }

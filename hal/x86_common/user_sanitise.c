@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * hal_user_sanitise: what user registers must look like before a CPU may load them (U1). Pure, shared by both
- * backends, so that the fuzzers judge the very code that guards the real machine.
+ * hal_user_sanitise: what user registers must look like before a CPU may load them (U1); hal_user_missed:
+ * what an exception says. Pure, shared by both backends, so that the fuzzers judge the very code that guards
+ * the real machine.
  */
 #include "hal/user.h"
 
@@ -29,6 +30,7 @@ enum {
 enum {
     VECTOR_STACK_FAULT = 12,
     VECTOR_GENERAL_PROTECTION = 13,
+    VECTOR_PAGE_FAULT = 14,
 };
 
 /* Bits 63..47 are all equal (SDM vol. 1, 3.3.7.1; 4-level paging). */
@@ -58,4 +60,11 @@ bool hal_user_sanitise(struct keel_user_regs *regs, struct keel_user_event *even
         .address = regs->rip,
     };
     return false;
+}
+
+/* Bit 0 of a page fault's error code: an entry was there, and did not allow it (SDM vol. 3A, 4.7). */
+bool hal_user_missed(const struct keel_user_event *event)
+{
+    return event->reason == KEEL_USER_EXCEPTION && event->vector == VECTOR_PAGE_FAULT &&
+           (event->error & 1) == 0;
 }

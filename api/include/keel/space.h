@@ -86,8 +86,9 @@ keel_status_t keel_space_age(keel_space_t space, uint64_t va, uint64_t page_coun
  * E_BAD_HANDLE, E_INVALID, E_BUSY. */
 keel_status_t keel_space_promote(keel_space_t space, uint64_t va, uint64_t page_count, uint64_t *promoted);
 
-/* What is mapped at `va` (any address in the user range). This and the next call wait for nobody: the answer
- * was true at some moment of the call. Errors: E_BAD_HANDLE, E_INVALID, E_NOT_FOUND. */
+/* What is mapped at `va` (any address in the user range). This and the next call wait for nobody, but for the
+ * moment in which a page of another size takes the place of one: the answer was true at some moment of the
+ * call. Errors: E_BAD_HANDLE, E_INVALID, E_NOT_FOUND. */
 keel_status_t keel_space_query(keel_space_t space, uint64_t va, struct keel_mapping *mapping);
 
 /* The first page mapped in the range. Errors: E_BAD_HANDLE, E_INVALID, E_NOT_FOUND. */

@@ -25,7 +25,8 @@ struct keel_user_regs {
 enum keel_user_reason {
     KEEL_USER_SYSCALL = 1,   /* the program executed `syscall`; rip is past it, rax holds the number */
     KEEL_USER_EXCEPTION = 2, /* vector, error and address say which; rip as the CPU reports it */
-    KEEL_USER_INTERRUPT = 3, /* the kernel wanted the CPU back; run again to go on */
+    KEEL_USER_INTERRUPT = 3, /* the kernel wanted the CPU back, or something was in the way that is gone; run
+                                again to go on */
 };
 
 /* Why a user program came back. Fields that a reason does not use are zero. */

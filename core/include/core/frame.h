@@ -42,8 +42,7 @@ enum table_lock {
 struct frame_table {
     atomic_u32_t lock; /* of users' tables: enum table_lock */
     uint16_t entries;  /* entries that are not zero, under the table's lock */
-    uint64_t next;     /* the next one of a list that an operation keeps, and what for */
-    uint64_t va;
+    uint64_t next;     /* the next one of a list that an operation keeps */
 };
 
 #define FRAME_WORDS 2u

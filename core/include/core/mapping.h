@@ -9,6 +9,10 @@
  *
  * What an operation withdraws takes three steps: entries lose their present bit and keep the rest, so no
  * list of them is needed; every CPU flushes, once; then entries are emptied, frames and tables let go (A2).
+ *
+ * An entry that changes the size of its pages takes the same steps, so that no CPU ever knows an address by
+ * pages of two sizes (hal_pte_changing). What comes to it meanwhile waits (range_look): accesses to user
+ * memory, user programs (core/user.c), queries.
  */
 #ifndef CORE_MAPPING_H
 #define CORE_MAPPING_H

@@ -50,7 +50,7 @@ void range_keep(struct range *range);
 bool range_is_bare(const struct range *range);
 
 /* The entry that translates `va` or says that nothing does, without any lock: it was there at some moment of
- * the call. */
+ * the call. Where the size of a page is changing, it waits the moment that this takes; interrupts on. */
 uint64_t range_look(struct space *space, uint64_t va, struct hal_pte_slot *slot);
 
 /* Returns when every walk under the space's root that was going on has ended; those that begin meanwhile are

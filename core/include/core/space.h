@@ -55,6 +55,10 @@ keel_status_t space_promote(struct space *space, uint64_t va, uint64_t page_coun
 keel_status_t space_query(struct space *space, uint64_t va, struct space_mapping *mapping);
 keel_status_t space_find(struct space *space, uint64_t va, uint64_t end, struct space_mapping *mapping);
 
+/* Can `va` be reached by now, though an access found that it could not? Then the access is made again, since
+ * it may have come while the size of a page changed. */
+bool space_grants(struct space *space, uint64_t va, bool write);
+
 /* Frees what tables on the way to `va` are empty, from `level` up. */
 void space_prune(struct space *space, uint64_t va, unsigned level);
 

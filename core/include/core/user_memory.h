@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Access to the memory of the calling task's active space (A6, M4). Where the machine cannot reach a byte,
- * the client's page-fault handler is asked (P2); the access goes on behind the bytes that were moved already,
- * in whatever space is active then.
+ * and could not now either, the client's page-fault handler is asked (P2); the access goes on behind the
+ * bytes that were moved already, in whatever space is active then.
  *
  * However the handler answers, an access ends: each byte is tried again a bounded number of times, and a
  * task is inside a bounded number of handlers. The task is in task context, interrupts on and no lock held;

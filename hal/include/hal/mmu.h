@@ -4,8 +4,9 @@
  *
  * Core decides what stands in a table; `hal/pte.h` (supplied by the backend's architecture on its include
  * path) says how one entry is written: HAL_PT_LEVELS, HAL_PT_ENTRIES, and the pure functions hal_pte_leaf,
- * _leaf_at, _io_bits, _is_io, _cache, _with_prot, _part, _withheld, _table, _present, _is_leaf, _is_link,
- * _target, _prot. The top HAL_PT_LEVELS-1 is the root's level, level 0 maps pages.
+ * _leaf_at, _io_bits, _is_io, _cache, _with_prot, _part, _withheld, _changing, _is_changing, _table,
+ * _present, _is_leaf, _is_link, _target, _prot. The top HAL_PT_LEVELS-1 is the root's level, level 0 maps
+ * pages.
  *
  * The upper half of every root is the kernel's and equal in all of them (A4). It is made of: the linear map
  * and the kernel image (the backend's alone), and the kernel window, HAL_WINDOW_BASE..+HAL_WINDOW_SIZE, whose

@@ -21,6 +21,9 @@ void hal_user_run(struct keel_user_regs *regs, struct keel_user_event *event);
  * `event`: non-canonical rip (#GP), non-canonical rsp (#SS), non-canonical fs_base or gs_base (#GP). Pure. */
 bool hal_user_sanitise(struct keel_user_regs *regs, struct keel_user_event *event);
 
+/* Does the event say that nothing was mapped at `address` when the program came there? Pure. */
+bool hal_user_missed(const struct keel_user_event *event);
+
 /* A vector image (x87, SSE, AVX state, MXCSR) in the machine's own format: XSAVE standard format where the
  * CPU has it, FXSAVE otherwise (Intel SDM vol. 1, 13.4, 10.5.1). At most HAL_VECTOR_SIZE_MAX bytes, 64-byte
  * aligned, in OBJECT memory. */

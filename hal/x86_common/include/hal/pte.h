@@ -42,6 +42,7 @@ enum hal_cache {
 #define HAL_PTE_DIRTY    (UINT64_C(1) << 6)
 #define HAL_PTE_HUGE     (UINT64_C(1) << 7)
 #define HAL_PTE_IO       (UINT64_C(1) << 9) /* ignored by the CPU: the leaf leads to I/O memory, to no frame */
+#define HAL_PTE_CHANGING (UINT64_C(1) << 10) /* ignored by the CPU, see hal_pte_changing */
 #define HAL_PTE_NX       (UINT64_C(1) << 63)
 #define HAL_PTE_ADDRESS  UINT64_C(0x000ffffffffff000)
 
@@ -108,6 +109,20 @@ static inline uint64_t hal_pte_part(uint64_t entry, unsigned level, unsigned ind
 static inline uint64_t hal_pte_withheld(uint64_t entry)
 {
     return entry & ~HAL_PTE_PRESENT;
+}
+
+/* The same of an entry that will translate the same addresses to the same frames again, by pages of another
+ * size: who comes to it waits until it does. In between every CPU flushes: one that knew an address by pages
+ * of two sizes might use either (Intel SDM vol. 3A, 4.10.4.2), or stop with a machine check (AMD family 10h,
+ * erratum 383; Intel, CVE-2018-12207). */
+static inline uint64_t hal_pte_changing(uint64_t entry)
+{
+    return hal_pte_withheld(entry) | HAL_PTE_CHANGING;
+}
+
+static inline bool hal_pte_is_changing(uint64_t entry)
+{
+    return (entry & (HAL_PTE_PRESENT | HAL_PTE_CHANGING)) == HAL_PTE_CHANGING;
 }
 
 /* An entry that leads to a lower table: all rights, the leaf decides. `prot` says user half or kernel half.
