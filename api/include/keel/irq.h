@@ -17,8 +17,8 @@
  * A line may storm: in 10 ms it interrupts more than a thousand times, or a hundred times in a row without
  * any handler claiming it, or its handlers take more than half of the time, with more than a few interrupts
  * or for some 10 ms in a row. Then it is masked for 10 ms, for twice as long if it storms again at once, and
- * after the eighth time in a row until all its handlers are gone (D8). A message is masked in its device, which
- * may not care: where interrupts are remapped nothing of it passes meanwhile.
+ * after the eighth time in a row until all its handlers are gone (D8). A message is masked in its device,
+ * which may not care: where interrupts are remapped nothing of it passes meanwhile.
  *
  * Edges may be lost while a line is masked, and those of a device while its handler is disabled. Therefore
  * the line's handlers are called once, soon after that has ended, by the CPU whose timer is set for it.
