@@ -14,6 +14,7 @@ enum { ANSWER_OK = 0, ANSWER_ERROR = 1, ANSWER_UNSUPPORTED = 2 };
 #define FEATURE_READ_ONLY (UINT64_C(1) << 5)
 #define FEATURE_FLUSH     (UINT64_C(1) << 9)
 
+#define PARTS         3u /* of a request, each a descriptor */
 #define REQUEST_SIZE  16u
 #define CAPACITY_SIZE 8u
 
@@ -38,6 +39,9 @@ static keel_status_t begin(struct services_virtio_blk *disk)
     uint8_t capacity[CAPACITY_SIZE] = {0};
     keel_status_t status =
         services_virtio_channel_open(&disk->channel, &disk->device, 0, SERVICES_VIRTQUEUE_SIZE_MAX);
+    if (status == KEEL_OK && disk->channel.queue.size < PARTS) {
+        status = KEEL_E_UNSUPPORTED;
+    }
     if (status == KEEL_OK) {
         status = map_all(disk);
     }

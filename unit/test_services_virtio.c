@@ -248,6 +248,8 @@ static void D7_queues_of_any_size_serve(void)
     }
     prepare(HOSTED_VIRTIO_NO_QUEUE, 0);
     CHECK_STATUS(open_disk(), KEEL_E_NOT_FOUND);
+    prepare(HOSTED_VIRTIO_SMALL_QUEUE, 0);
+    CHECK_STATUS(open_disk(), KEEL_E_UNSUPPORTED);
 }
 
 /* What it does to the request after the second, of one sector. */

@@ -49,6 +49,8 @@ uint16_t virtio_queue_most(const struct virtio_device *device)
     switch (lie(device)) {
     case HOSTED_VIRTIO_NO_QUEUE:
         return 0;
+    case HOSTED_VIRTIO_SMALL_QUEUE:
+        return 2;
     case HOSTED_VIRTIO_ODD_QUEUE:
         return 7;
     case HOSTED_VIRTIO_HUGE_QUEUE:

@@ -33,7 +33,7 @@ struct services_virtio_blk {
 
 /* Opens the virtio disk that PCI device `pci_index` is. `disk` is used in interrupt context until it is
  * closed. Errors: those of services_virtio_open, services_virtio_channel_open and services_virtio_start, and
- * services_virtqueue_map.
+ * services_virtqueue_map; E_UNSUPPORTED also if its queue has no room for a request.
  */
 keel_status_t services_virtio_blk_open(struct services_virtio_blk *disk, uint32_t pci_index);
 /* Whatever the device does, it reaches none of the driver's memory any more. */

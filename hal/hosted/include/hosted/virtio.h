@@ -44,6 +44,8 @@ enum hosted_virtio_lie {
     /* In memory. */
     HOSTED_VIRTIO_SCRIBBLE, /* it writes over the descriptors and the ring's entries; else all is well */
     HOSTED_VIRTIO_WILD,     /* it reaches for memory that is not mapped for it, again and again */
+    /* Of what it is, once more. */
+    HOSTED_VIRTIO_SMALL_QUEUE, /* its queues have 2 descriptors */
     HOSTED_VIRTIO_LIES
 };
 
