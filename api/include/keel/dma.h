@@ -74,15 +74,19 @@ struct keel_dma_state {
     uint32_t enabled;           /* 1: DMA is enabled, and the device is not cut off */
     uint32_t cut_off;           /* 1: it was, for its attempts */
     uint64_t pages, page_limit; /* mapped or captive, and how many there may be */
-    uint64_t faults;            /* attempts since DMA was enabled, as far as they were recorded */
-    uint64_t fault_address;     /* of the last one: the page */
+    /* Attempts that were found in the hardware's records since DMA was enabled, as far as it had room for
+     * them. It is looked at now and then, about twice a second: so one of before may be among them. */
+    uint64_t faults;
+    uint64_t fault_address; /* of the last one: the page */
 };
 
 /* The device masters the bus from now on, and reaches nothing yet. `page_limit`: how many pages may be mapped
- * or captive for it at a time; 0: as many as there are addresses for. Errors: E_EXISTS (it is enabled, or was
+ * or captive for it at a time, those of mappings of before that have not been released among them; 0: as many
+ * as there are addresses for. Errors: E_EXISTS (it is enabled, or was
  * cut off), E_UNSUPPORTED (no hardware holds it; it is a bridge, behind a bridge to the old PCI bus, one
  * that firmware uses, or a virtio device without VIRTIO_F_ACCESS_PLATFORM, which goes by physical addresses;
- * or the boot log says what is wrong with it), E_BUSY (another such call is under way), E_NO_MEMORY, E_LIMIT
+ * or the boot log says what is wrong with it; or its command register does not say that it masters the bus),
+ * E_BUSY (another such call is under way), E_NO_MEMORY, E_LIMIT
  * (the hardware has no number left for it). */
 keel_status_t keel_dma_enable(keel_pci_device_t device, uint64_t page_limit);
 /* It does not master the bus any more, and its addresses lead nowhere: mappings that there are mean nothing
