@@ -101,11 +101,9 @@ static bool switch_off(const struct pci_function *function, uint8_t offset, uint
 static bool prepare_msi(struct pci_function *function, uint8_t offset, bool trusted)
 {
     uint32_t control = pci_config_read(function, offset + CONTROL, 2);
-    if (offset + msi_size(control) > PCI_STANDARD_SIZE) {
-        return true;
-    }
     bool off = switch_off(function, offset, MSI_ENABLE);
-    if (trusted && function->messages.count == 0) {
+    bool fits = offset + msi_size(control) <= PCI_STANDARD_SIZE;
+    if (fits && trusted && function->messages.count == 0) {
         function->messages = (struct pci_messages){.offset = offset,
                                                    .count = 1,
                                                    .wide = (control & MSI_WIDE) != 0,

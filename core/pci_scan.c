@@ -231,12 +231,12 @@ bool pci_is_changed(const struct pci_function *function)
     return function->class_code >> 8 != CLASS_HOST_BRIDGE && function->header <= HEADER_BRIDGE;
 }
 
+/* Also of what nobody is given: it may lie where another's is. */
 static unsigned bar_count(const struct pci_function *function)
 {
-    if (!pci_is_changed(function)) {
-        return 0;
-    }
-    return function->header == PCI_HEADER_DEVICE ? PCI_BARS_MAX : 2;
+    static const unsigned counts[] = {PCI_BARS_MAX, 2, 1}; /* CardBus has its registers there */
+    bool is_known = function->header < sizeof(counts) / sizeof(counts[0]);
+    return is_known && function->class_code >> 8 != CLASS_HOST_BRIDGE ? counts[function->header] : 0;
 }
 
 static void size_bars(struct pci_function *function)

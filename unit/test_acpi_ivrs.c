@@ -77,12 +77,15 @@ static void long_device(uint8_t type, uint16_t source, uint16_t other)
 }
 
 /* The type, and flags from its bit 8 on. */
+static uint16_t memory_segment;
+
 static void memory_block(unsigned type, uint16_t source, uint16_t last, uint64_t first, uint64_t size)
 {
     put(type | 32 << 16, 4);
     put(source, 2);
     put(last, 2);
-    put(0, 8);
+    put(memory_segment, 2);
+    put(0, 6);
     put(first, 8);
     put(size, 8);
 }
@@ -233,7 +236,10 @@ static void D7_ivrs_names_ranges(void **state)
     memory_block(0x22, 9, 7, 0x1000, 0x1000);                       /* no row */
     memory_block(0x21, 7, 9, 0x1000, 0);                            /* no bytes */
     memory_block(0x21, 7, 9, UINT64_C(0xfffffffffffff000), 0x1001); /* wraps */
-    put(0x23 | 8 << 16, 4);                                         /* a type of no interest */
+    memory_segment = 1;                                             /* other devices with the same numbers */
+    memory_block(0x22, 7, 9, 0x1000, 0x1000);
+    memory_segment = 0;
+    put(0x23 | 8 << 16, 4); /* a type of no interest */
     put(0, 4);
     assert_true(parse());
     assert_int_equal(found.range_count, 3);

@@ -433,6 +433,29 @@ static void D5_what_the_map_knows_is_not_given_out(void)
     CHECK_OK(keel_pci_device_release(card));
 }
 
+static const struct hosted_pci_function cardbus[] = {
+    {.device = 1,
+     .vendor_id = 0x6666,
+     .command = 2,
+     .bars = {NEAR, NEAR + 0x4000},
+     .masks = {0xffffc000, 0xffffc000}},
+    {.device = 2,
+     .vendor_id = 0x6666,
+     .class_code = 0x060700,
+     .header = 2,
+     .command = 2,
+     .bars = {NEAR + 0x1000},
+     .masks = {0xfffff000}},
+};
+
+static void D5_registers_of_a_cardbus_bridge_are_its_own(void)
+{
+    keel_pci_device_t device = acquire(0);
+    CHECK_STATUS(try(device, 0, 0, 1), KEEL_E_DENIED);
+    CHECK_STATUS(try(device, 1, 0, 1), KEEL_OK);
+    CHECK_OK(keel_pci_device_release(device));
+}
+
 #define MSIX_FUNCTION(number, ...)                                                                           \
     {                                                                                                        \
         .device = (number), .vendor_id = 0x6666, .device_id = (number), .command = 2,                        \
@@ -487,6 +510,7 @@ int main(int argc, char **argv)
         UNIT(D6_bars_that_lie_are_not_given_out, WITH(hosted_pci_liars)),
         UNIT(D5_what_the_map_knows_is_not_given_out, .config.regions = reserved_there,
              .config.region_count = 3),
+        UNIT(D5_registers_of_a_cardbus_bridge_are_its_own, WITH(cardbus)),
         UNIT(D7_msix_tables_that_lie, WITH(msix)),
     };
     return unit_main(tests, argc, argv);

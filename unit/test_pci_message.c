@@ -123,6 +123,7 @@ static void D7_what_cannot_be_trusted_sends_no_messages(void)
         CHECK_OK(keel_pci_device_release(device));
     }
     CHECK_EQUAL(hosted_pci_peek((struct hal_pci_address){.device = 5}, 0x62, 2) & 1, 0);
+    CHECK_EQUAL(hosted_pci_peek((struct hal_pci_address){.device = 3}, 0xf2, 2) & 1, 0);
 }
 
 static void D6_messages_are_opened_and_closed(void)

@@ -238,6 +238,17 @@ static void D8_overflow_is_cleared_last(void **state)
     assert_int_equal(taken_count, 4);
 }
 
+/* Where firmware has faults logged in memory, the records would stay empty. */
+static void D8_log_in_memory_is_switched_off(void **state)
+{
+    (void)state;
+    struct registers *u = reset_plain(0);
+    u->status = UINT32_C(1) << 28;
+    assert_int_equal(vtd_start(0, hal_paddr(ROOT), hal_paddr(0)), VTD_TRANSLATES);
+    assert_int_equal(u->status & UINT32_C(1) << 28, 0);
+    assert_false(u->several_commands);
+}
+
 static void D3_faults_of_firmware_are_not_told(void **state)
 {
     (void)state;
@@ -264,6 +275,7 @@ int main(void)
         cmocka_unit_test(D7_fault_records_are_taken_in_order),
         cmocka_unit_test(D8_overflow_is_cleared_last),
         cmocka_unit_test(D3_faults_of_firmware_are_not_told),
+        cmocka_unit_test(D8_log_in_memory_is_switched_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -324,6 +324,18 @@ static bool switch_off_second(struct function *function, uint8_t id, uint8_t fir
     return true;
 }
 
+/* Likewise of MSI that configuration space has no room for. */
+static bool switch_off_unfit(struct function *function, uint32_t offset)
+{
+    uint32_t at = offset - CONTROL;
+    if (at < 0x40 || at > PCI_CONFIG_SIZE - 4 || function->config[at] != CAPABILITY_MSI ||
+        at + size_of(function, CAPABILITY_MSI, (uint8_t)at) <= PCI_CONFIG_SIZE) {
+        return false;
+    }
+    pci_store(function->config + offset, 0, 2);
+    return true;
+}
+
 bool pci_message_write(struct function *function, uint32_t offset, unsigned width, uint32_t value)
 {
     bool known = false;
@@ -337,7 +349,8 @@ bool pci_message_write(struct function *function, uint32_t offset, unsigned widt
     }
     if (!known && width == 2 && value == 0) {
         known = switch_off_second(function, CAPABILITY_MSI, function->msi, offset) ||
-                switch_off_second(function, CAPABILITY_MSIX, function->msix, offset);
+                switch_off_second(function, CAPABILITY_MSIX, function->msix, offset) ||
+                switch_off_unfit(function, offset);
     }
     look(function);
     return known;

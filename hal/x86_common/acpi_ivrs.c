@@ -224,6 +224,9 @@ static void take_range(struct acpi_ivrs *ivrs, const uint8_t *block)
         .may_write = both || (block[1] & MEMORY_WRITE) != 0,
     };
 
+    if (acpi_le16(block + 8) != 0) {
+        return; /* of another segment's sources; older firmware leaves it 0 */
+    }
     if (size == 0 || range.last < range.first || range.last_source < range.first_source ||
         ivrs->range_count == ACPI_IVRS_RANGES_MAX) {
         ivrs->ranges_left_out++;

@@ -59,13 +59,17 @@ static enum vtd_status find_registers(unsigned unit, uint64_t capability, uint64
     return VTD_TRANSLATES;
 }
 
-/* What firmware may have left on besides translation: interrupt remapping by its table, which nobody keeps,
- * and the queue, beside which invalidation by registers is not allowed (6.5). */
+/* What firmware may have left on besides translation: a log of faults in memory, besides which the records of
+ * the registers stay empty, interrupt remapping by its table, which nobody keeps, and the queue, beside which
+ * invalidation by registers is not allowed (6.5). */
 static bool switch_off_rest(unsigned unit)
 {
     const uint32_t status = vtd_read32(unit, VTD_STATUS);
 
     vtd_write32(unit, VTD_FAULT_CONTROL, FAULT_INTERRUPT_MASKED);
+    if ((status & VTD_ADVANCED_LOG) != 0 && !vtd_give(unit, VTD_ADVANCED_LOG, false, false)) {
+        return false;
+    }
     if ((status & VTD_INTERRUPTS) != 0 && !vtd_give(unit, VTD_INTERRUPTS, false, false)) {
         return false;
     }

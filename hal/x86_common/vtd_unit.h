@@ -53,6 +53,7 @@ enum {
 /* Commands, and what the status shows of each (11.4.4). */
 #define VTD_TRANSLATE      (UINT32_C(1) << 31)
 #define VTD_SET_ROOT       (UINT32_C(1) << 30)
+#define VTD_ADVANCED_LOG   (UINT32_C(1) << 28)
 #define VTD_WRITE_BUFFER   (UINT32_C(1) << 27)
 #define VTD_QUEUE          (UINT32_C(1) << 26)
 #define VTD_INTERRUPTS     (UINT32_C(1) << 25)

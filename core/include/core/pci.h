@@ -15,8 +15,10 @@
  *
  * A BAR is given out only if it is nobody else's: it lies in no RAM and nothing else that the memory map
  * knows of but registers, steers nothing (hal/pci.h), shares no byte with another BAR of a function in the
- * table (then neither is given out, since no one knows which of them lies), and its function decodes it. Of a
- * function that cannot be trusted to say where its MSI-X table is none is given out.
+ * table (then neither is given out, since no one knows which of them lies), and its function decodes it.
+ * (Host bridges' are not known, since nobody may change those to learn their sizes: there the map and
+ * hal/pci.h have to know better.) Of a function that cannot be trusted to say where its MSI-X table is none
+ * is given out.
  */
 #ifndef CORE_PCI_H
 #define CORE_PCI_H
