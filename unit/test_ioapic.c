@@ -182,9 +182,15 @@ static void D4_pins_are_found_and_masked(void **state)
     }
     assert_false(exists(HAL_IRQ_SOURCES_MAX));
     assert_false(exists(UINT32_MAX));
-    assert_int_equal(writes, 24 + 4 + 1); /* each pin masked, once */
+    /* Each pin whose register has an index masked, once, whether or not it is used. */
+    assert_int_equal(writes, 24 + 120 + 8 + 24 + 24);
     assert_int_equal(registers[0][0x10], MASKED);
+    assert_int_equal(registers[1][0x10], MASKED);
+    assert_int_equal(registers[1][0x10 + 2 * 119], MASKED);
+    assert_int_equal(registers[2][0x10], MASKED); /* there before */
     assert_int_equal(registers[2][0x10 + 2 * 4], MASKED);
+    assert_int_equal(registers[4][0x10 + 2 * 23], MASKED);
+    assert_int_equal(registers[5][0x10 + 2], MASKED); /* beyond the last source */
     assert_true(test_irq_source(24, &description));
     assert_true(description.wire.level && description.wire.low && description.legacy == HAL_IRQ_NOT_LEGACY);
     wiring = plain_wiring();
@@ -465,6 +471,7 @@ static void D7_madt_with_too_much(void **state)
     }
     assert_true(parse(&found));
     assert_int_equal(found.ioapic_count, ACPI_IOAPICS_MAX);
+    assert_int_equal(found.ioapics_left_out, 1);
     assert_int_equal(found.nmi_count, 12);
     table_size = 44;
     for (unsigned i = 0; i <= ACPI_LEGACY_IRQ_COUNT; i++) {
@@ -472,6 +479,7 @@ static void D7_madt_with_too_much(void **state)
     }
     assert_true(parse(&found));
     assert_int_equal(found.nmi_count, ACPI_LEGACY_IRQ_COUNT);
+    assert_int_equal(found.ioapics_left_out, 0);
 }
 
 int main(void)

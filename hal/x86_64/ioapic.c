@@ -57,6 +57,11 @@ void x86_ioapic_init(const struct acpi_interrupts *interrupts)
             x86_print("keel: the I/O APIC at %x is no device's\n", address);
         }
     }
+    if (interrupts->ioapics_left_out != 0) {
+        x86_print("keel: irq: WARNING: %u I/O APICs more than there is room for: they stay as firmware left "
+                  "them\n",
+                  (uint64_t)interrupts->ioapics_left_out);
+    }
     ioapic_init(interrupts);
 }
 

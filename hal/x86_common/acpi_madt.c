@@ -151,6 +151,8 @@ static void take_interrupt(void *context, const uint8_t *entry)
         if (interrupts->ioapic_count < ACPI_IOAPICS_MAX) {
             interrupts->ioapics[interrupts->ioapic_count++] =
                 (struct acpi_ioapic){acpi_le32(entry + 4), acpi_le32(entry + 8), entry[2]};
+        } else {
+            interrupts->ioapics_left_out++;
         }
         break;
     case ENTRY_SOURCE_OVERRIDE:
@@ -170,6 +172,7 @@ bool acpi_parse_interrupts(const struct acpi_memory *memory, const struct acpi_t
                            struct acpi_interrupts *interrupts)
 {
     interrupts->ioapic_count = 0;
+    interrupts->ioapics_left_out = 0;
     interrupts->nmi_count = 0;
     for (unsigned irq = 0; irq < ACPI_LEGACY_IRQ_COUNT; irq++) {
         interrupts->legacy[irq] = (struct acpi_legacy_irq){.source = irq, .level = false, .low = false};

@@ -42,9 +42,14 @@ static struct pin pins[HAL_IRQ_SOURCES_MAX];
 static unsigned source_count, routed_count;
 static uint16_t source_ids[ACPI_IOAPICS_MAX]; /* of units, where interrupts are remapped */
 
+static uint8_t register_of_pin(unsigned number)
+{
+    return (uint8_t)(REGISTER_ENTRIES + 2 * number);
+}
+
 static uint8_t register_of(const struct pin *pin)
 {
-    return (uint8_t)(REGISTER_ENTRIES + 2 * pin->number);
+    return register_of_pin(pin->number);
 }
 
 static void write_low(struct pin *pin, uint32_t value)
@@ -63,12 +68,11 @@ static void set_routed(struct pin *pin, bool routed)
 static unsigned pin_count(unsigned unit)
 {
     const uint32_t version = ioapic_read(unit, REGISTER_VERSION);
-    const unsigned count = (version >> 16 & 0xff) + 1;
 
-    return version != UINT32_MAX && count <= PINS_MAX ? count : 0;
+    return version != UINT32_MAX ? (version >> 16 & 0xff) + 1 : 0;
 }
 
-/* PCI's usual wire, unless the line is one of the old ones (mark_legacy). */
+/* It is masked. PCI's usual wire, unless the line is one of the old ones (mark_legacy). */
 static void add_pin(unsigned unit, unsigned number, uint64_t source)
 {
     struct pin *pin = &pins[source < HAL_IRQ_SOURCES_MAX ? source : 0];
@@ -79,8 +83,8 @@ static void add_pin(unsigned unit, unsigned number, uint64_t source)
     *pin = (struct pin){.exists = true,
                         .unit = (uint8_t)unit,
                         .number = (uint8_t)number,
+                        .low = ENTRY_MASKED,
                         .source = {.wire = {.level = true, .low = true}, .legacy = HAL_IRQ_NOT_LEGACY}};
-    write_low(pin, ENTRY_MASKED);
     source_count = source >= source_count ? (unsigned)source + 1 : source_count;
 }
 
@@ -116,16 +120,16 @@ static bool can_be_remapped(unsigned unit, uint8_t id)
     return true;
 }
 
+/* What firmware left armed is masked, also where nobody can use it. */
 static void find_pins(unsigned unit, const struct acpi_ioapic *ioapic)
 {
     const unsigned count = pin_count(unit);
-    const bool usable = count == 0 || can_be_remapped(unit, ioapic->id);
+    const bool usable = count != 0 && count <= PINS_MAX && can_be_remapped(unit, ioapic->id);
 
-    for (unsigned number = 0; number < count; number++) {
+    for (unsigned number = 0; number < count && number < PINS_MAX; number++) {
+        ioapic_write(unit, register_of_pin(number), ENTRY_MASKED);
         if (usable) {
             add_pin(unit, number, (uint64_t)ioapic->source + number);
-        } else {
-            ioapic_write(unit, (uint8_t)(REGISTER_ENTRIES + 2 * number), ENTRY_MASKED);
         }
     }
 }

@@ -68,7 +68,7 @@ bool acpi_parse_madt(const struct acpi_memory *memory, const struct acpi_table *
 #define ACPI_LEGACY_IRQ_COUNT 16u
 
 struct acpi_interrupts {
-    unsigned ioapic_count;
+    unsigned ioapic_count, ioapics_left_out; /* the latter found no room */
     struct acpi_ioapic {
         uint32_t address; /* physical, of its registers */
         uint32_t source;  /* the global system interrupt of its first pin */

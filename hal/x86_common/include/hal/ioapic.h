@@ -15,7 +15,8 @@
 #define IOAPIC_VECTOR_FIRST 0x40u
 
 /* Boot CPU, before interrupts are on: finds the pins of the units and masks them all. A unit that does not
- * answer, or pins that were there before or are beyond HAL_IRQ_SOURCES_MAX, are left out. */
+ * answer, or has more pins than its registers have numbers for (those that have one are masked), or pins that
+ * were there before or are beyond HAL_IRQ_SOURCES_MAX (they are masked), are left out. */
 void ioapic_init(const struct acpi_interrupts *interrupts);
 
 /* Where interrupts are remapped, of a source below HAL_IRQ_SOURCES_MAX: the source id of whoever may raise
