@@ -125,7 +125,9 @@ void x86_secondaries_start(void)
     }
 }
 
-/* It is what the boot CPU takes it for: same features, the APIC id by which it is called, the same time. */
+/* It is what the boot CPU takes it for: same features, the APIC id by which it is called, the same time. All
+ * CPUs read the same counter where that is the clock; and the 8254's has a lock, which a CPU that is reset on
+ * its way here must not hold. */
 static bool is_fit(struct x86_cpu *cpu)
 {
     if (!x86_features_same()) {
@@ -135,7 +137,7 @@ static bool is_fit(struct x86_cpu *cpu)
     x86_syscall_init();
     x86_vector_registers_load();
     x86_apic_enable();
-    return x86_apic_id() == cpu->apic_id && cpu_start_clock_agrees(&cpu->start);
+    return x86_apic_id() == cpu->apic_id && (!x86_clock_is_tsc() || cpu_start_clock_agrees(&cpu->start));
 }
 
 /* Called by trampoline.S on the CPU's own idle stack. */
