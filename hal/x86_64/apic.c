@@ -28,6 +28,7 @@ enum {
     APIC_SPURIOUS = 0xf0,
     APIC_IN_SERVICE = 0x100,
     APIC_ERROR = 0x280,
+    APIC_LVT_CMCI = 0x2f0,
     APIC_ICR_LOW = 0x300,
     APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
@@ -141,6 +142,9 @@ static void mask_local_vectors(void)
     }
     if (last >= 5) {
         apic_write(APIC_LVT_THERMAL, LVT_MASKED);
+    }
+    if (last >= 6) {
+        apic_write(APIC_LVT_CMCI, LVT_MASKED);
     }
 }
 

@@ -113,8 +113,8 @@ static void load_tables(struct x86_cpu *cpu)
                      "mov %%eax, %%fs\n\t"
                      "mov %%eax, %%gs\n\t"
                      "lldt %%ax\n\t"
-                     "lidt %3\n\t"
-                     "ltr %4"
+                     "ltr %4\n\t" /* first: an NMI finds its stack by it */
+                     "lidt %3"
                      :
                      : "m"(gdt), "i"(X86_KERNEL_CS), "r"(X86_KERNEL_SS), "m"(idt), "r"((uint16_t)X86_TSS)
                      : "rax", "memory");

@@ -35,7 +35,7 @@ void hal_phys_zero(hal_paddr_t to, size_t size)
     void *at = linear(to);
     size_t words = size / 8, rest = size % 8;
 
-    __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0) : "memory");
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(UINT64_C(0)) : "memory");
     __asm__ volatile("rep stosb" : "+D"(at), "+c"(rest) : "a"(0) : "memory");
 }
 
@@ -69,7 +69,7 @@ void hal_object_clear(hal_paddr_t start, size_t size)
     void *at = linear(start);
     size_t words = (size + 7) / 8;
 
-    __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(0) : "memory");
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(UINT64_C(0)) : "memory");
 }
 
 void hal_object_poison(hal_paddr_t start, size_t size, bool poisoned)

@@ -49,6 +49,7 @@ trampoline_32:
 
     .code64
 trampoline_64:
+    mov %ebx, %ebx /* the upper halves of registers are anything by now (SDM vol. 1, 3.4.1.1) */
     jmp *(trampoline_entry - x86_trampoline_start)(%rbx)
 
 /* Filled in by secondary.c: struct trampoline. */
