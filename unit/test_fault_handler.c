@@ -77,6 +77,24 @@ static uint32_t map_it(uint64_t va, uint32_t access)
     return 1;
 }
 
+static uint32_t allow_it(uint64_t va, uint32_t access)
+{
+    uint64_t changed = 0;
+    (void)access;
+    CHECK_OK(keel_space_protect(space, va, 1, RW, &changed));
+    return 1;
+}
+
+/* A page that is there, but not for this access, is the handler's affair at the first try. */
+static void P2_handler_is_asked_for_a_right(void)
+{
+    begin(allow_it);
+    map_new(space, BASE, KEEL_READ);
+    CHECK_OK(keel_user_store(BASE, 8, 3));
+    CHECK(calls == 1 && last_va == BASE && last_access == KEEL_WRITE);
+    end();
+}
+
 static void P2_handler_is_injected_once(void)
 {
     struct keel_fault_handler given = {.context = NULL, .handle = NULL};
@@ -433,6 +451,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         UNIT(P2_handler_is_injected_once),
+        UNIT(P2_handler_is_asked_for_a_right),
         UNIT(A6_handler_maps_on_demand),
         UNIT(A6_handler_maps_the_rest_of_a_string),
         UNIT(M4_copies_go_on_where_they_stopped),
