@@ -156,6 +156,12 @@ static void let_go(struct frame *frame, uint64_t held, uint32_t holds, bool has_
 
 /* --- Between Keel and the slab allocator --- */
 
+/* Slots that do not exist have their bit set. */
+static bool has_free_slot(const struct frame_slab *slab)
+{
+    return (atomic_u64_load_relaxed(&slab->used[0]) & atomic_u64_load_relaxed(&slab->used[1])) != UINT64_MAX;
+}
+
 /* A slab that the allocator gives up is Keel's own again. False: the allocator had no such slab. */
 KEEL_COLD static bool take_back(uint64_t token)
 {
@@ -169,7 +175,9 @@ KEEL_COLD static bool take_back(uint64_t token)
     while (ref_word_state(word) == REF_HEAP_LENT && !taken) {
         taken = atomic_u64_cas(&frame->ref.word, &word, with_state(word, REF_HEAP));
     }
-    if (taken) {
+    /* A full one is listed by who frees a slot. Whoever let go of a slot before it was taken has cleared the
+     * bit, and all others find it Keel's own (let_go_lent). */
+    if (taken && has_free_slot(&frame->slab)) {
         list_add(frame);
     }
     spinlock_release(&kept[frame->slab.size_class].lock, interrupts);

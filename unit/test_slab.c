@@ -221,6 +221,34 @@ static void P1_allocator_gives_up_what_it_has_not(void)
     CHECK_AUDIT();
 }
 
+/* A slab that is given up full is in no list: who looks for a free slot does not come to it. */
+static void P1_allocator_gives_up_a_full_slab(void)
+{
+    void *slots[4];
+    script_inject();
+    slots[0] = alloc(1024);
+    struct frame *frame = frame_of(slots[0]);
+    for (uint64_t i = 1; i < 4; i++) {
+        script.alloc_answer = token_of(slots[0], 1024) + i;
+        slots[i] = alloc(1024);
+    }
+    script.alloc_answer = KEEL_SLAB_NONE;
+    void *other = alloc(64);
+    script.free_answer = token_of(slots[0], 1024);
+    CHECK_OK(keel_heap_free(other));
+    CHECK_EQUAL(report().slab_wrong, 0);
+    CHECK(state_of(frame) == REF_HEAP);
+    CHECK(!frame->slab.listed);
+    CHECK_OK(keel_heap_free(slots[2]));
+    CHECK(frame->slab.listed);
+    slots[2] = alloc(1024);
+    CHECK(frame_of(slots[2]) == frame);
+    for (size_t i = 0; i < 4; i++) {
+        CHECK_OK(keel_heap_free(slots[i]));
+    }
+    CHECK_AUDIT();
+}
+
 static void P1_allocator_that_takes_no_slab_is_left_alone(void)
 {
     script_inject();
@@ -454,6 +482,7 @@ int main(int argc, char **argv)
         UNIT(P1_allocator_answers_a_page_that_was_freed),
         UNIT(M7_slab_outlives_its_slots),
         UNIT(P1_allocator_gives_up_what_it_has_not, .lends_slabs = true),
+        UNIT(P1_allocator_gives_up_a_full_slab, .lends_slabs = true),
         UNIT(P1_allocator_that_takes_no_slab_is_left_alone),
         UNIT(M8_allocator_that_always_says_none_is_survived, .config.ram_size = 1 << 20),
         UNIT(P2_allocator_that_calls_back_gets_errors, .lends_slabs = true),
