@@ -66,7 +66,7 @@ void space_prune(struct space *space, uint64_t va, unsigned level)
         struct range range;
         uint64_t span = hal_pt_span(level + 1), start = va & ~(span - 1);
         if (range_lock(&range, space, start, start + span, level + 1) != KEEL_OK) {
-            return; /* kept by a cursor, which looks after its tables itself */
+            return; /* kept by a cursor, which looks after the tables of its own range */
         }
         mapping_prune(&range, va);
         bare = range_is_bare(&range);

@@ -277,6 +277,25 @@ static void M1_cursor_leaves_no_empty_table(void)
 
 static keel_frame_t taken[8192];
 
+/* A table that empties beside a cursor stays as long as nobody comes by; it is not lost. */
+static void M1_table_that_empties_beside_a_cursor(void)
+{
+    begin();
+    uint64_t before = frame_free_count(), unmapped = 0;
+    for (uint64_t page_count = 1; page_count <= 512; page_count += 511) {
+        CHECK_OK(keel_space_map(space, BASE + 5 * PAGE, frame, RW));
+        cursor = open_at(BASE + AREA, 2 * 512);
+        CHECK_OK(keel_space_unmap(space, BASE + 5 * PAGE, 1, &unmapped));
+        CHECK_OK(keel_cursor_close(cursor));
+        CHECK_EQUAL(unmapped, 1);
+        CHECK_EQUAL(frame_free_count(), before - 3);
+        CHECK_OK(keel_space_unmap(space, BASE, page_count, &unmapped));
+        CHECK_EQUAL(unmapped, 0);
+        CHECK_EQUAL(frame_free_count(), before);
+    }
+    end();
+}
+
 static void M8_open_at_every_shortage(void)
 {
     begin();
@@ -345,6 +364,7 @@ int main(int argc, char **argv)
         UNIT(A3_cursors_of_a_task_end_with_it, .seeds = 10),
         UNIT(M1_space_lives_while_a_cursor_is_open),
         UNIT(M1_cursor_leaves_no_empty_table),
+        UNIT(M1_table_that_empties_beside_a_cursor),
         UNIT(M8_open_at_every_shortage, .config.ram_size = 2 << 20),
         UNIT(M8_open_as_many_as_there_can_be),
         UNIT(A3_large_page_is_kept_by_a_cursor_inside),

@@ -65,8 +65,9 @@ keel_status_t keel_space_map_segment(keel_space_t space, uint64_t va, keel_segme
 
 /* Unmaps what is mapped in [va, va + page_count pages); holes are fine. `unmapped` gets the pages that were.
  * The frames lose the mappings' references only after every CPU has forgotten them; tables that become empty
- * are freed. A large page that lies in the range in part is split first. Errors: E_BAD_HANDLE, E_INVALID,
- * E_NO_MEMORY (to split), E_BUSY. */
+ * are freed (beside a cursor that keeps the table above: by the next call that unmaps there, at the latest
+ * with the space). A large page that lies in the range in part is split first. Errors: E_BAD_HANDLE,
+ * E_INVALID, E_NO_MEMORY (to split), E_BUSY. */
 keel_status_t keel_space_unmap(keel_space_t space, uint64_t va, uint64_t page_count, uint64_t *unmapped);
 
 /* Gives every page mapped in the range new rights; holes are fine. `changed` gets all pages that are mapped

@@ -59,7 +59,8 @@ keel_status_t space_find(struct space *space, uint64_t va, uint64_t end, struct 
  * it may have come while the size of a page changed. */
 bool space_grants(struct space *space, uint64_t va, bool write);
 
-/* Frees what tables on the way to `va` are empty, from `level` up. */
+/* Frees what tables on the way to `va` are empty, from `level` up. Ends where a cursor keeps the table above:
+ * an empty one stays linked there until somebody comes by again. */
 void space_prune(struct space *space, uint64_t va, unsigned level);
 
 /* Returns when no CPU has translations of [va, end) that are not in the tables any more. No spinlock held. */
