@@ -23,35 +23,49 @@ void retire_init(void)
     has_task = false;
 }
 
-/* What there is so far; 0 and no task any more if there is nothing. */
-static uint32_t begin_batch(void)
+/* What there is so far, up to `end`. With `goes_on` the caller looks again afterwards; without it, or if
+ * there is nothing, whoever comes next starts a task. False: there is nothing. */
+static bool begin_batch(uint32_t *end, bool goes_on)
 {
     bool interrupts = spinlock_acquire(&lock);
-    uint32_t count = tail - head;
-    has_task = count > 0;
+    bool any = tail != head;
+    *end = tail;
+    has_task = any && goes_on;
     spinlock_release(&lock, interrupts);
-    return count;
+    return any;
 }
 
-static uint64_t take_one(void)
+/* The oldest one of a batch. False: none is left of it; others may have taken some, and newer ones. */
+static bool take_one(uint32_t end, uint64_t *handle)
 {
     bool interrupts = spinlock_acquire(&lock);
-    uint64_t handle = ring[head % RETIRED_MAX];
-    head++;
+    bool found = end - head - 1 < RETIRED_MAX;
+    if (found) {
+        *handle = ring[head % RETIRED_MAX];
+        head++;
+    }
     spinlock_release(&lock, interrupts);
-    return handle;
+    return found;
 }
 
 /* Nothing ends these waits early: a task that is asked to stop waiting is `expedited`, which does not sleep,
  * and Keel's own has no handle that a client could name. */
-static void empty_ring(uint64_t expedited)
+static void drop_batch(uint32_t end, bool expedited)
 {
-    for (uint32_t count = begin_batch(); count > 0; count = begin_batch()) {
-        while (rcu_synchronize(expedited != 0, WAIT_FOREVER) != KEEL_OK) {
-        }
-        for (; count > 0; count--) {
-            client_drop(take_one());
-        }
+    uint64_t handle;
+    while (rcu_synchronize(expedited, WAIT_FOREVER) != KEEL_OK) {
+    }
+    while (take_one(end, &handle)) {
+        client_drop(handle);
+    }
+}
+
+static void empty_ring(uint64_t argument)
+{
+    uint32_t end;
+    (void)argument;
+    while (begin_batch(&end, true)) {
+        drop_batch(end, false);
     }
 }
 
@@ -75,10 +89,13 @@ void retire(uint64_t handle)
     const struct task_options options = {.entry = empty_ring, .name = "retire", .detached = true};
     bool first = false;
     uint64_t task;
+    uint32_t end;
     if (!put_in(handle, &first)) {
         (void)rcu_synchronize(true, WAIT_FOREVER);
         client_drop(handle);
     } else if (first && task_spawn(&options, &task) != KEEL_OK) {
-        empty_ring(true);
+        /* Up to its own: what others retire meanwhile is theirs. */
+        begin_batch(&end, false);
+        drop_batch(end, true);
     }
 }

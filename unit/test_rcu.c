@@ -328,6 +328,9 @@ static void M8_retire_without_memory(void)
     }
     CHECK_OK(keel_rcu_retire(event.value));
     CHECK_STATUS(keel_event_release(event), KEEL_E_BAD_HANDLE);
+    CHECK_OK(keel_event_create(&event));
+    CHECK_OK(keel_rcu_retire(event.value)); /* there is still no task that would do it */
+    CHECK_STATUS(keel_event_release(event), KEEL_E_BAD_HANDLE);
     while (count > 0) {
         CHECK_OK(keel_frame_release(frames[--count]));
     }
