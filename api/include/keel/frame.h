@@ -8,7 +8,7 @@
  * unmapped.
  * Frames with one owner, and the tag and words that a client can keep with any frame: keel/unique.h.
  *
- * Context of all calls below: task, atomic, irq.
+ * Context of all calls below: task, atomic; of those about a single frame also irq.
  */
 #ifndef KEEL_FRAME_H
 #define KEEL_FRAME_H

@@ -71,8 +71,9 @@ keel_status_t keel_power_off(int32_t status);
 keel_status_t keel_restart(int32_t status);
 
 /* Checks Keel's own invariants over the whole machine (docs/soundness.md): frames, page tables, tasks,
- * handles, TLBs where the machine can see them. Each violation is logged; `violations` gets their number.
- * Stops all other CPUs meanwhile. Context: task, atomic. Errors: E_INVALID. */
+ * handles, TLBs where the machine can see them. Each violation is a line on the console (in no record for
+ * keel_log_read: another CPU may have been stopped with the log in its hands); `violations` gets their
+ * number. Stops all other CPUs meanwhile. Context: task, atomic. Errors: E_INVALID. */
 keel_status_t keel_audit(uint32_t *violations);
 
 /* Circles in the order in which mutexes and spinlocks have been taken, since boot: deadlocks that may happen,

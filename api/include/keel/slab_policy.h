@@ -24,8 +24,10 @@
 struct keel_slab_allocator {
     void *context; /* passed back as the first argument of each function */
     /* A new slab: `count` slots, tokens first, first + 1, ..., made because `alloc` answered none. Slot
-     * `first` is in use already, the others are free. Answers 1: the allocator takes them; 0: Keel shall keep
-     * the slab to itself and never mention it again. */
+     * `first` is in use already, the others are free. (A client that guesses its address may have freed
+     * `first` by then: `free`, which knew no such slab, forgot it, and that slot is lost with the slab.)
+     * Answers 1: the allocator takes them; 0: Keel shall keep the slab to itself and never mention it again.
+     */
     uint32_t (*add)(void *context, uint32_t cpu, uint32_t size_class, uint64_t first, uint32_t count);
     /* Choose a free slot of the class and forget it. Answers its token, or KEEL_SLAB_NONE. */
     uint64_t (*alloc)(void *context, uint32_t cpu, uint32_t size_class);

@@ -15,11 +15,11 @@
  *   - the scan takes frames behind a policy's back only after that policy's answer was refused.
  *
  * Interrupts are off while the policy runs. What it chose is claimed, and frames are released, so many at a
- * time with interrupts let in between: BUSY frames are the caller's, whoever runs meanwhile. The scan is
- * different: it is one hold of the lock, as long as the frame array in the worst case. In between, a claim in
- * pieces would hold frames that it may have to give back, so that others find none where there are enough,
- * and a policy could be injected, which would never hear of them. It is what a machine does without a policy,
- * or with one that lies.
+ * time with interrupts let in between, if the caller has them on: BUSY frames are the caller's, whoever runs
+ * meanwhile. The scan is different: it is one hold of the lock, as long as the frame array in the worst case.
+ * In between, a claim in pieces would hold frames that it may have to give back, so that others find none
+ * where there are enough, and a policy could be injected, which would never hear of them. It is what a
+ * machine does without a policy, or with one that lies.
  */
 #ifndef CORE_FRAME_CHOOSE_H
 #define CORE_FRAME_CHOOSE_H
