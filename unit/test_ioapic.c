@@ -193,6 +193,9 @@ static void D4_pins_are_found_and_masked(void **state)
     assert_int_equal(registers[5][0x10 + 2], MASKED); /* beyond the last source */
     assert_true(test_irq_source(24, &description));
     assert_true(description.wire.level && description.wire.low && description.legacy == HAL_IRQ_NOT_LEGACY);
+    assert_true(test_irq_route(20, description.wire, 1)); /* the first one's */
+    assert_int_equal(registers[0][0x10 + 2 * 20] & 0xff, IOAPIC_VECTOR_FIRST + 20);
+    assert_int_equal(registers[2][0x10], MASKED);
     wiring = plain_wiring();
     test_ioapic_init(&wiring); /* none at all */
     assert_int_equal(test_irq_source_count(), 0);
