@@ -2,6 +2,7 @@
  *
  * The console: a 16550 UART at COM1, polled (National Semiconductor PC16550D data sheet, 8).
  */
+#include "hal/atomic.h"
 #include "hal/machine.h"
 #include "insn.h"
 #include "parts.h"
@@ -24,11 +25,13 @@ enum {
     DIVISOR_115200 = 1,
 };
 
-/* A byte takes 87 us at 115200 baud; a port access about 1 us. A UART that takes this long is not there any
- * more. */
-#define POLLS_MAX 100000u
+/* A byte takes 87 us at 115200 baud; a port access about 1 us. A UART that takes this long, so many times in
+ * a row, is not there any more, and not waited for again. */
+#define POLLS_MAX    100000u
+#define TIMEOUTS_MAX 3u
 
 static bool present;
+static atomic_u32_t timeouts; /* in a row */
 
 void x86_serial_init(void)
 {
@@ -51,19 +54,18 @@ static void write_byte(uint8_t byte)
 {
     for (unsigned polls = 0; (x86_inb(LINE_STATUS) & STATUS_EMPTY) == 0; polls++) {
         if (polls == POLLS_MAX) {
+            atomic_u32_fetch_add(&timeouts, 1);
             return;
         }
         x86_pause();
     }
+    atomic_u32_store_relaxed(&timeouts, 0);
     x86_outb(DATA, byte);
 }
 
 void hal_console_write(const char *bytes, size_t size)
 {
-    if (!present) {
-        return;
-    }
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size && present && atomic_u32_load_relaxed(&timeouts) < TIMEOUTS_MAX; i++) {
         if (bytes[i] == '\n') {
             write_byte('\r');
         }

@@ -7,8 +7,8 @@
 
 #include "hal/types.h"
 
-/* Writes bytes to the console, all of them, before it returns. Any context, panic included; callers serialise
- * where they care about interleaving. */
+/* Writes bytes to the console before it returns, all of them unless it has ceased to take any. Any context,
+ * panic included; callers serialise where they care about interleaving. */
 void hal_console_write(const char *bytes, size_t size);
 
 /* Ends the run. `status` reaches whoever started the machine (0 = all is well). */
