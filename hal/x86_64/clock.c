@@ -139,15 +139,9 @@ static void cross_check(uint64_t hz)
     }
 }
 
-/* Its rate neither changes nor stops with the CPU's power states (SDM vol. 3B, 17.17.1). */
-static bool tsc_is_invariant(void)
-{
-    return x86_cpuid(0x80000000, 0).eax >= 0x80000007 && (x86_cpuid(0x80000007, 0).edx >> 8 & 1) != 0;
-}
-
 uint64_t x86_clock_tsc_hz(void)
 {
-    return x86_clock_is_tsc() && tsc_is_invariant() ? tsc_hz : 0;
+    return x86_clock_is_tsc() && x86_features.tsc_invariant ? tsc_hz : 0;
 }
 
 /* A counter that wraps sooner tells nothing from one look to the next. */
@@ -164,7 +158,7 @@ static void use_tsc(const struct clock_rates *rates)
     clock_counter_begin(&counter, 0);
     cross_check(rates->tsc_hz);
     x86_print("keel: clock: tsc, %u MHz by %s, %sinvariant%s\n", rates->tsc_hz / HZ_PER_MHZ,
-              clock_names[counter_kind], tsc_is_invariant() ? "" : "not said to be ",
+              clock_names[counter_kind], x86_features.tsc_invariant ? "" : "not said to be ",
               can_watch() ? ", watched" : "");
 }
 

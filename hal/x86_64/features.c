@@ -63,6 +63,9 @@ uint8_t x86_smap_on;
  */
 #define SYSCALL_FLAGS_CLEARED UINT64_C(0x3f7fd5)
 
+/* Of a sum over sizes and offsets, which differs where one of them does. */
+#define LAYOUT_FACTOR UINT64_C(0x9e3779b97f4a7c15)
+
 static bool bit(uint32_t word, unsigned number)
 {
     return (word >> number & 1) != 0;
@@ -80,6 +83,13 @@ static void find_vector_state(struct x86_features *f)
         xcr0 &= ~X86_XCR0_AVX512;
     }
     f->xcr0 = xcr0;
+    for (unsigned component = 2; component < 64; component++) {
+        if ((xcr0 >> component & 1) != 0) {
+            const struct x86_cpuid place = x86_cpuid(0xd, component);
+
+            f->xsave_layout = (f->xsave_layout * LAYOUT_FACTOR + place.eax) * LAYOUT_FACTOR + place.ebx;
+        }
+    }
 }
 
 static void find(struct x86_features *f)
@@ -101,6 +111,7 @@ static void find(struct x86_features *f)
     if (extended >= 0x80000001) {
         f->pages_1g = bit(x86_cpuid(0x80000001, 0).edx, 26);
     }
+    f->tsc_invariant = extended >= 0x80000007 && bit(x86_cpuid(0x80000007, 0).edx, 8);
     /* "AuthenticAMD"; newer ones save the pointers always (AMD APM vol. 3, CPUID Fn8000_0008_EBX[2]). */
     f->fpu_pointer_leak = x86_cpuid(0, 0).ebx == 0x68747541 &&
                           !(extended >= 0x80000008 && bit(x86_cpuid(0x80000008, 0).ebx, 2));
@@ -123,8 +134,9 @@ bool x86_features_same(void)
     find(&own);
     return own.xsave == boot->xsave && own.smep == boot->smep && own.smap == boot->smap &&
            own.umip == boot->umip && own.pages_1g == boot->pages_1g && own.x2apic == boot->x2apic &&
-           own.pcid == boot->pcid && own.tsc_deadline == boot->tsc_deadline && own.xcr0 == boot->xcr0 &&
-           own.fpu_pointer_leak == boot->fpu_pointer_leak;
+           own.pcid == boot->pcid && own.tsc_deadline == boot->tsc_deadline &&
+           own.tsc_invariant == boot->tsc_invariant && own.xcr0 == boot->xcr0 &&
+           own.xsave_layout == boot->xsave_layout && own.fpu_pointer_leak == boot->fpu_pointer_leak;
 }
 
 void x86_control_init(void)
@@ -179,6 +191,22 @@ void x86_syscall_init(void)
 /* The image of a program that has just begun. */
 static _Alignas(64) unsigned char first_image[HAL_VECTOR_SIZE_MAX];
 
+/* FXSAVE tells which bits of MXCSR exist (SDM vol. 1, 11.6.6). */
+static uint32_t find_mxcsr_mask(void)
+{
+    _Alignas(16) unsigned char image[X86_FXSAVE_SIZE];
+    uint32_t mask;
+
+    __asm__ volatile("fxsave64 %0" : "=m"(image));
+    memcpy(&mask, image + 28, sizeof(mask));
+    return mask;
+}
+
+bool x86_vector_registers_same(void)
+{
+    return find_mxcsr_mask() == x86_features.mxcsr_mask;
+}
+
 void x86_vector_registers_load(void)
 {
     if (x86_features.xsave) {
@@ -199,9 +227,7 @@ void x86_vector_registers_init(void)
             hal_panic("the CPU's vector state does not fit a vector image");
         }
     }
-    /* FXSAVE tells which bits of MXCSR exist (SDM vol. 1, 11.6.6). */
-    __asm__ volatile("fxsave64 %0" : "=m"(first_image));
-    memcpy(&f->mxcsr_mask, first_image + 28, sizeof(f->mxcsr_mask));
+    f->mxcsr_mask = find_mxcsr_mask();
     hal_vector_init(first_image);
     x86_vector_registers_load();
 }

@@ -27,8 +27,10 @@ void x86_print(const char *format, ...);
 /* features.c: what this CPU can do, and the control registers that follow from it. */
 struct x86_features {
     bool xsave, smep, smap, umip, pages_1g, x2apic, pcid, tsc_deadline;
+    bool tsc_invariant;    /* its rate neither changes nor stops (SDM vol. 3B, 17.17.1) */
     bool fpu_pointer_leak; /* AMD: FXSAVE and XSAVE may leave the x87 pointers out */
     uint64_t xcr0;         /* state components switched on; 0 without XSAVE */
+    uint64_t xsave_layout; /* stands for where XSAVE puts them */
     uint32_t vector_size, mxcsr_mask;
     uint64_t cr0, cr4, efer, pat; /* what the registers are set to and must stay */
 };
@@ -41,6 +43,7 @@ void x86_control_report(unsigned cpu); /* one line that names the protections th
 void x86_syscall_init(void);           /* every CPU */
 void x86_vector_registers_init(void);  /* boot CPU: finds the image's size and mask */
 void x86_vector_registers_load(void);  /* every CPU */
+bool x86_vector_registers_same(void);  /* loaded: has MXCSR the boot CPU's bits? */
 
 /* descriptors.c: GDT, TSS, IDT, GS. */
 struct x86_cpu;

@@ -137,7 +137,8 @@ static bool is_fit(struct x86_cpu *cpu)
     x86_syscall_init();
     x86_vector_registers_load();
     x86_apic_enable();
-    return x86_apic_id() == cpu->apic_id && (!x86_clock_is_tsc() || cpu_start_clock_agrees(&cpu->start));
+    return x86_vector_registers_same() && x86_apic_id() == cpu->apic_id &&
+           (!x86_clock_is_tsc() || cpu_start_clock_agrees(&cpu->start));
 }
 
 /* Called by trampoline.S on the CPU's own idle stack. */
