@@ -3,6 +3,7 @@
  * The console: a 16550 UART at COM1, polled (National Semiconductor PC16550D data sheet, 8).
  */
 #include "hal/atomic.h"
+#include "hal/cpu.h"
 #include "hal/machine.h"
 #include "insn.h"
 #include "parts.h"
@@ -63,12 +64,25 @@ static void write_byte(uint8_t byte)
     x86_outb(DATA, byte);
 }
 
+/* Core and the backend write lines in one piece each, from any CPU: one waits for the other. Not for ever: a
+ * panic's last words come out whoever was stopped in the middle of a line. */
+#define WAITS_MAX 1000000u
+
+static atomic_u32_t writing;
+
 void hal_console_write(const char *bytes, size_t size)
 {
+    bool interrupts = hal_irq_disable();
+
+    for (unsigned waits = 0; waits < WAITS_MAX && atomic_u32_exchange(&writing, 1) != 0; waits++) {
+        x86_pause();
+    }
     for (size_t i = 0; i < size && present && atomic_u32_load_relaxed(&timeouts) < TIMEOUTS_MAX; i++) {
         if (bytes[i] == '\n') {
             write_byte('\r');
         }
         write_byte((uint8_t)bytes[i]);
     }
+    atomic_u32_store_release(&writing, 0);
+    hal_irq_restore(interrupts);
 }
