@@ -6,6 +6,7 @@
 
 #include "keel/machine.h"
 #include "keel/task.h"
+#include "elapsed.h"
 
 /* How long to wait between two looks, if nothing interrupts: soon at first, since most requests are quick. */
 #define NAP_FIRST_NS UINT64_C(20000)
@@ -121,7 +122,7 @@ static keel_status_t pause(const struct services_virtio_channel *channel, uint64
 keel_status_t services_virtio_channel_wait(struct services_virtio_channel *channel, uint64_t timeout,
                                            bool stays, uint16_t *id, uint32_t *written)
 {
-    uint64_t start = 0, now = 0, nap = NAP_FIRST_NS, sequence = 0;
+    uint64_t start = 0, passed = 0, nap = NAP_FIRST_NS, sequence = 0;
     (void)keel_time_now(&start);
     for (;;) {
         (void)keel_event_sequence(channel->used, &sequence);
@@ -129,8 +130,7 @@ keel_status_t services_virtio_channel_wait(struct services_virtio_channel *chann
         if (status != KEEL_E_NOT_FOUND) {
             return status;
         }
-        status = keel_time_now(&now);
-        uint64_t passed = now > start ? now - start : 0; /* this CPU's clock may be behind the first one's */
+        status = services_elapsed(start, &passed);
         if (status != KEEL_OK || passed >= timeout) {
             return status != KEEL_OK ? status : KEEL_E_TIMEOUT;
         }

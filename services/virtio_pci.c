@@ -7,6 +7,7 @@
 
 #include "keel/machine.h"
 #include "keel/task.h"
+#include "elapsed.h"
 
 /* Device numbers of PCI begin here, with type 0 (4.1.2). */
 #define DEVICE_BASE       0x1040u
@@ -192,7 +193,7 @@ void services_virtio_give_up(struct services_virtio_device *device)
 
 static keel_status_t reset_and_wait(const struct services_virtio_device *device)
 {
-    uint64_t value = 0, start = 0, now = 0;
+    uint64_t value = 0, start = 0, passed = 0;
     (void)keel_time_now(&start);
     keel_status_t status = set(device, STATUS, 1, 0);
     for (;;) {
@@ -202,8 +203,7 @@ static keel_status_t reset_and_wait(const struct services_virtio_device *device)
         if (status != KEEL_OK || value == 0) {
             return status;
         }
-        status = keel_time_now(&now);
-        uint64_t passed = now > start ? now - start : 0; /* this CPU's clock may be behind the first one's */
+        status = services_elapsed(start, &passed);
         if (status != KEEL_OK || passed > SERVICES_VIRTIO_RESET_NS) {
             return status != KEEL_OK ? status : KEEL_E_TIMEOUT;
         }
