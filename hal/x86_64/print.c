@@ -8,7 +8,24 @@
 #include "hal/machine.h"
 #include "parts.h"
 
-static void print_number(uint64_t value, unsigned base)
+/* What is written in one piece (serial.c), so that no other CPU's stands in the middle. */
+struct piece {
+    size_t size;
+    char bytes[256];
+};
+
+static void add(struct piece *piece, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (piece->size == sizeof(piece->bytes)) {
+            hal_console_write(piece->bytes, piece->size);
+            piece->size = 0;
+        }
+        piece->bytes[piece->size++] = bytes[i];
+    }
+}
+
+static void add_number(struct piece *piece, uint64_t value, unsigned base)
 {
     char digits[20];
     size_t at = sizeof(digits);
@@ -17,11 +34,12 @@ static void print_number(uint64_t value, unsigned base)
         digits[--at] = "0123456789abcdef"[value % base];
         value /= base;
     } while (value != 0);
-    hal_console_write(digits + at, sizeof(digits) - at);
+    add(piece, digits + at, sizeof(digits) - at);
 }
 
 void x86_print(const char *format, ...)
 {
+    struct piece piece = {.size = 0};
     va_list arguments;
 
     va_start(arguments, format);
@@ -31,18 +49,19 @@ void x86_print(const char *format, ...)
         while (format[plain] != '\0' && format[plain] != '%') {
             plain++;
         }
-        hal_console_write(format, plain);
+        add(&piece, format, plain);
         format += plain;
         if (format[0] == '\0' || format[1] == '\0') {
             break;
         }
         if (format[1] == 's') {
             const char *text = va_arg(arguments, const char *);
-            hal_console_write(text, strlen(text));
+            add(&piece, text, strlen(text));
         } else {
-            print_number(va_arg(arguments, uint64_t), format[1] == 'x' ? 16 : 10);
+            add_number(&piece, va_arg(arguments, uint64_t), format[1] == 'x' ? 16 : 10);
         }
         format += 2;
     }
     va_end(arguments);
+    hal_console_write(piece.bytes, piece.size);
 }
