@@ -76,9 +76,9 @@ static void long_device(uint8_t type, uint16_t source, uint16_t other)
     put(1, 1);
 }
 
-/* The type, and flags from its bit 8 on. */
-static uint16_t memory_segment;
+static uint16_t memory_segment; /* of the devices of memory_block */
 
+/* The type, and flags from its bit 8 on. */
 static void memory_block(unsigned type, uint16_t source, uint16_t last, uint64_t first, uint64_t size)
 {
     put(type | 32 << 16, 4);

@@ -275,8 +275,6 @@ static void M1_cursor_leaves_no_empty_table(void)
     end();
 }
 
-static keel_frame_t taken[8192];
-
 /* A table that empties beside a cursor stays as long as nobody comes by; it is not lost. */
 static void M1_table_that_empties_beside_a_cursor(void)
 {
@@ -295,6 +293,8 @@ static void M1_table_that_empties_beside_a_cursor(void)
     }
     end();
 }
+
+static keel_frame_t taken[8192];
 
 static void M8_open_at_every_shortage(void)
 {

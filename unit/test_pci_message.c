@@ -407,7 +407,7 @@ static void M8_sources_run_out(void)
     CHECK_OK(keel_pci_device_release(device));
 }
 
-/* --- The audit --- */
+/* --- Sources that are shared --- */
 
 /* A bridge to the old bus may send what two functions behind it send as one's, or as its own. */
 static const struct hosted_pci_function old_bus[] = {
@@ -443,6 +443,8 @@ static void D4_who_shares_a_source_has_them_unremapped(void)
 {
     CHECK_OK(open_behind_the_bridge());
 }
+
+/* --- The audit --- */
 
 static void D4_audit_sees_messages_of_nobody(void)
 {

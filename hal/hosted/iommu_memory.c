@@ -204,13 +204,13 @@ bool remap_is_reserved(uint64_t first, uint64_t last)
     return reserved;
 }
 
-/* A unit here goes on whenever it is looked at, and has done all that a queue holds by then; while it waits
- * for accesses that are on their way, a look lets others run. */
 bool remap_apics_have_long_ids(void)
 {
     return false;
 }
 
+/* A unit here goes on whenever it is looked at, and has done all that a queue holds by then; while it waits
+ * for accesses that are on their way, a look lets others run. */
 uint32_t remap_looks_max(void)
 {
     return IOMMU_LOOKS_MAX;

@@ -82,12 +82,11 @@ struct keel_dma_state {
 
 /* The device masters the bus from now on, and reaches nothing yet. `page_limit`: how many pages may be mapped
  * or captive for it at a time, those of mappings of before that have not been released among them; 0: as many
- * as there are addresses for. Errors: E_EXISTS (it is enabled, or was
- * cut off), E_UNSUPPORTED (no hardware holds it; it is a bridge, behind a bridge to the old PCI bus, one
- * that firmware uses, or a virtio device without VIRTIO_F_ACCESS_PLATFORM, which goes by physical addresses;
- * or the boot log says what is wrong with it; or its command register does not say that it masters the bus),
- * E_BUSY (another such call is under way), E_NO_MEMORY, E_LIMIT
- * (the hardware has no number left for it). */
+ * as there are addresses for. Errors: E_EXISTS (it is enabled, or was cut off), E_UNSUPPORTED (no hardware
+ * holds it; it is a bridge, behind a bridge to the old PCI bus, one that firmware uses, or a virtio device
+ * without VIRTIO_F_ACCESS_PLATFORM, which goes by physical addresses; or the boot log says what is wrong with
+ * it; or its command register does not say that it masters the bus), E_BUSY (another such call is under way),
+ * E_NO_MEMORY, E_LIMIT (the hardware has no number left for it). */
 keel_status_t keel_dma_enable(keel_pci_device_t device, uint64_t page_limit);
 /* It does not master the bus any more, and its addresses lead nowhere: mappings that there are mean nothing
  * to it, also when DMA is enabled again. With the last reference to the device, mappings' among them, that

@@ -3,8 +3,8 @@
  * Damage planted in the kernel's own page tables, in the page attribute table and in what it knows of
  * configuration space and of its clock, which only code that breaks every rule can do: the real machine's
  * audit must see each kind of the first three (A4, A5, D5), and the machine must leave the clock (T9). And an
- * exception planted where an NMI comes at the worst moment (T9). For
- * the real machine only: it reads CR3 and edits entries through the linear map.
+ * exception planted where an NMI comes at the worst moment (T9). For the real machine only: it reads CR3 and
+ * edits entries through the linear map.
  */
 #include "by_hand.h"
 #include "check.h"
