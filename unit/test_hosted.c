@@ -121,7 +121,7 @@ static void split_without_flush(void)
     hal_pte_exchange(&slot, small_table(&slot, leaf));
 }
 
-static void joined_without_flush(void)
+static void split_and_join(bool flush)
 {
     uint64_t leaf;
     struct hal_pte_slot slot = map_large(&leaf);
@@ -130,26 +130,26 @@ static void joined_without_flush(void)
     uint64_t link = small_table(&slot, leaf);
     hal_pte_exchange(&slot, link);
     hal_pte_exchange(&slot, hal_pte_changing(link));
+    if (flush) {
+        hal_tlb_flush_range(LARGE_DATA, HAL_PT_ENTRIES);
+    }
     hal_pte_exchange(&slot, leaf);
+}
+
+static void joined_without_flush(void)
+{
+    split_and_join(false);
+}
+
+static void split_and_joined_after_flushes(void)
+{
+    split_and_join(true);
 }
 
 static void moved_in_place(void)
 {
     hal_paddr_t frame, root = mini_make_space(&frame);
     mini_map(root, USER_DATA, mini_take_frame(HAL_FRAME_UNTYPED), HAL_PROT_USER);
-}
-
-static void split_and_joined_after_flushes(void)
-{
-    uint64_t leaf;
-    struct hal_pte_slot slot = map_large(&leaf);
-    hal_pte_exchange(&slot, hal_pte_changing(leaf));
-    hal_tlb_flush_range(LARGE_DATA, HAL_PT_ENTRIES);
-    uint64_t link = small_table(&slot, leaf);
-    hal_pte_exchange(&slot, link);
-    hal_pte_exchange(&slot, hal_pte_changing(link));
-    hal_tlb_flush_range(LARGE_DATA, HAL_PT_ENTRIES);
-    hal_pte_exchange(&slot, leaf);
 }
 
 static void reuse_of_the_loaded_root(void)
